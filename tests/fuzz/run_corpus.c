@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * run_corpus.c - stands in for libFuzzer's main() in ordinary builds: runs every seed of a folder once.
+ * run_corpus.c - stands in for libFuzzer's main() in ordinary builds: runs every seed of a folder
+ * once.
  */
 #include <dirent.h>
 #include <stdint.h>
@@ -21,7 +22,8 @@ static int run_file(const char *path)
     (void)fclose(f);
     int rc = data == NULL;
     if (data != NULL) {
-        uint8_t *exact = malloc(len > 0 ? len : 1); /* exact size, so that a sanitizer sees one byte too many */
+        uint8_t *exact =
+            malloc(len > 0 ? len : 1); /* exact size, so that a sanitizer sees one byte too many */
         if (exact != NULL) {
             memcpy(exact, data, len);
             (void)LLVMFuzzerTestOneInput(exact, len);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bytes.h - bounds-checked reading and writing of byte strings, and integers with their endianness in the type.
- * Trust: the bytes given to a reader are hostile. The first failure sticks; later reads give zero.
- * Freestanding apart from the *_check functions.
+ * bytes.h - bounds-checked reading and writing of byte strings, and integers with their endianness
+ * in the type. Trust: the bytes given to a reader are hostile. The first failure sticks; later
+ * reads give zero. Freestanding apart from the *_check functions.
  */
 #ifndef CL_BASE_BYTES_H
 #define CL_BASE_BYTES_H
@@ -12,12 +12,24 @@
 #include <stddef.h>
 #include <stdint.h>
 
-typedef struct { uint8_t b[2]; } cl_le16;
-typedef struct { uint8_t b[4]; } cl_le32;
-typedef struct { uint8_t b[8]; } cl_le64;
-typedef struct { uint8_t b[2]; } cl_be16;
-typedef struct { uint8_t b[4]; } cl_be32;
-typedef struct { uint8_t b[8]; } cl_be64;
+typedef struct {
+    uint8_t b[2];
+} cl_le16;
+typedef struct {
+    uint8_t b[4];
+} cl_le32;
+typedef struct {
+    uint8_t b[8];
+} cl_le64;
+typedef struct {
+    uint8_t b[2];
+} cl_be16;
+typedef struct {
+    uint8_t b[4];
+} cl_be32;
+typedef struct {
+    uint8_t b[8];
+} cl_be64;
 
 uint16_t cl_le16_get(const cl_le16 *v);
 uint32_t cl_le32_get(const cl_le32 *v);
@@ -42,7 +54,8 @@ struct cl_reader {
 struct cl_reader cl_reader_init(const void *data, size_t len);
 /* n bytes, borrowed from the input, or NULL when they are not there. */
 const uint8_t *cl_reader_bytes(struct cl_reader *r, size_t n, const char *field);
-void cl_reader_copy(struct cl_reader *r, void *dst, size_t n, const char *field); /* zero-fills dst on failure */
+void cl_reader_copy(struct cl_reader *r, void *dst, size_t n,
+                    const char *field); /* zero-fills dst on failure */
 void cl_reader_skip(struct cl_reader *r, size_t n, const char *field);
 uint8_t cl_reader_u8(struct cl_reader *r, const char *field);
 uint16_t cl_reader_le16(struct cl_reader *r, const char *field);
@@ -55,9 +68,11 @@ uint64_t cl_reader_be64(struct cl_reader *r, const char *field);
 struct cl_reader cl_reader_sub(struct cl_reader *r, size_t n, const char *field);
 size_t cl_reader_left(const struct cl_reader *r);
 /* CL_OK, or CL_ERR_TRUNCATED naming `what` and the field. */
-CL_NODISCARD enum cl_status cl_reader_check(const struct cl_reader *r, const char *what, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_reader_check(const struct cl_reader *r, const char *what,
+                                            struct cl_err *err);
 /* As _check, and CL_ERR_MALFORMED when bytes are left over. */
-CL_NODISCARD enum cl_status cl_reader_finish(const struct cl_reader *r, const char *what, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_reader_finish(const struct cl_reader *r, const char *what,
+                                             struct cl_err *err);
 
 struct cl_writer {
     uint8_t *data; /* borrowed */
@@ -76,7 +91,8 @@ void cl_writer_le64(struct cl_writer *w, uint64_t x);
 void cl_writer_be16(struct cl_writer *w, uint16_t x);
 void cl_writer_be32(struct cl_writer *w, uint32_t x);
 void cl_writer_be64(struct cl_writer *w, uint64_t x);
-CL_NODISCARD enum cl_status cl_writer_check(const struct cl_writer *w, const char *what, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_writer_check(const struct cl_writer *w, const char *what,
+                                            struct cl_err *err);
 
 /* *ret = a + b, a * b; false (and *ret untouched) on overflow. */
 CL_NODISCARD bool cl_add_size(size_t a, size_t b, size_t *ret);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * err.h - the one error type: a status, and a message to which context is added on the way up.
- * No allocation, so every program down to the VMM's device threads shares it. `err` may be NULL everywhere.
- * Threads: no shared state.
+ * No allocation, so every program down to the VMM's device threads shares it. `err` may be NULL
+ * everywhere. Threads: no shared state.
  */
 #ifndef CL_BASE_ERR_H
 #define CL_BASE_ERR_H
@@ -26,18 +26,21 @@ enum cl_status {
 
 struct cl_err {
     enum cl_status status;
-    int sys_errno;              /* errno value; 0 when no system call was involved */
-    size_t offset;              /* byte offset into the input; SIZE_MAX when not parsing */
-    char msg[CL_ERR_MSG_SIZE];  /* outermost context first; hostile text is escaped; never a secret */
+    int sys_errno; /* errno value; 0 when no system call was involved */
+    size_t offset; /* byte offset into the input; SIZE_MAX when not parsing */
+    char
+        msg[CL_ERR_MSG_SIZE]; /* outermost context first; hostile text is escaped; never a secret */
 };
 
-/* Fills err (when not NULL) with a formatted message and returns st. Bytes that are not printable ASCII become \xNN. */
+/* Fills err (when not NULL) with a formatted message and returns st. Bytes that are not printable
+ * ASCII become \xNN. */
 CL_PRINTF(3, 4)
 enum cl_status cl_err_set(struct cl_err *err, enum cl_status st, const char *fmt, ...);
 
 /* The same for input at a byte offset. */
 CL_PRINTF(4, 5)
-enum cl_status cl_err_at(struct cl_err *err, enum cl_status st, size_t offset, const char *fmt, ...);
+enum cl_status cl_err_at(struct cl_err *err, enum cl_status st, size_t offset, const char *fmt,
+                         ...);
 
 /* CL_ERR_SYS with the text of `sys_errno` appended ("open 'x': No such file or directory"). */
 CL_PRINTF(3, 4)
@@ -53,7 +56,8 @@ enum cl_status cl_err_wrap(struct cl_err *err, enum cl_status st, const char *fm
 /* A word for a status ("malformed", "rejected", ...). Never NULL. */
 const char *cl_status_name(enum cl_status st);
 
-/* The exit status that design/cli.md gives a status: 0 done, 1 rejected, 3 cannot tell, 4 malformed, 5 system. */
+/* The exit status that design/cli.md gives a status: 0 done, 1 rejected, 3 cannot tell, 4
+ * malformed, 5 system. */
 int cl_status_exit_code(enum cl_status st);
 
 #endif
