@@ -183,7 +183,7 @@ enum cl_status cl_time_parse(const char *text, int64_t *ret_unix_seconds, struct
 {
     struct tm tm = {0};
     const char *end = strlen(text) == 20 ? strptime(text, "%Y-%m-%dT%H:%M:%SZ", &tm) : NULL;
-    char again[21] = "";
+    char again[21] = "-"; /* equals no input while nothing was parsed */
     int64_t t = 0;
     if (end != NULL && *end == '\0') {
         t = (int64_t)timegm(&tm);

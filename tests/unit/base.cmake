@@ -1,0 +1,5 @@
+cl_unit_test(test_bytes LIBS cl_base)
+cl_unit_test(test_encode LIBS cl_base)
+cl_unit_test(test_json LIBS cl_base)
+cl_unit_test(test_toml LIBS cl_base)
+cl_unit_test(test_io LIBS cl_base)
