@@ -156,5 +156,5 @@ lab_stop_vm() { # DIR
 lab_console_tail() { # DIR
     [ -s "$1/console.log" ] || return 0
     cl_say "lab: last lines of its console:"
-    tail -n 40 "$1/console.log" | tr -d '\r' | sed 's/^/lab| /' >&2
+    tail -n 80 "$1/console.log" | tr -d '\r' | sed 's/^/lab| /' >&2
 }
