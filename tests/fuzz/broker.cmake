@@ -1,0 +1,5 @@
+cl_fuzz_target(fuzz_jwk LIBS cl_attestation)
+cl_fuzz_target(fuzz_jwe LIBS cl_attestation)
+cl_fuzz_target(fuzz_jwt LIBS cl_attestation)
+cl_fuzz_target(fuzz_http_response LIBS cl_kbs_client)
+target_include_directories(fuzz_http_response PRIVATE ${CMAKE_SOURCE_DIR}/kbs-client)

@@ -1,0 +1,5 @@
+cl_unit_test(test_token LIBS cl_attestation)
+target_include_directories(test_token PRIVATE ${CMAKE_SOURCE_DIR}/attestation/token)
+cl_unit_test(test_jwt LIBS cl_attestation)
+cl_unit_test(test_http_response LIBS cl_kbs_client)
+target_include_directories(test_http_response PRIVATE ${CMAKE_SOURCE_DIR}/kbs-client)
