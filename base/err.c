@@ -31,6 +31,7 @@ static void escape_into(char *dst, size_t size, const char *text)
     dst[n] = '\0';
 }
 
+CL_PRINTF(5, 0)
 static void set_message(struct cl_err *err, enum cl_status st, int sys_errno, size_t offset,
                         const char *fmt, va_list ap)
 {

@@ -9,6 +9,7 @@ set(CMAKE_RUNTIME_OUTPUT_DIRECTORY ${CMAKE_BINARY_DIR}/bin)
 
 set(CL_SANITIZE "" CACHE STRING "build with these sanitizers: address;undefined or thread")
 option(CL_FUZZ "build libFuzzer targets (needs clang)" OFF)
+set(CL_FUZZ_SECONDS 15 CACHE STRING "how long each target runs in the tests of a CL_FUZZ build")
 option(CL_COVERAGE "instrument for gcov" OFF)
 
 add_library(cl_flags INTERFACE)
@@ -43,14 +44,22 @@ function(cl_unit_test name)
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300)
 endfunction()
 
-# cl_fuzz_target(NAME LIBS ...): tests/fuzz/NAME.c with its seeds in tests/fuzz/corpus/NAME. In a CL_FUZZ build it is a libFuzzer program;
-# in every other build it is linked with a main() that runs the seed corpus once, and that run is a test with label "fuzz".
+# cl_fuzz_target(NAME LIBS ...): tests/fuzz/NAME.c with its seeds in tests/fuzz/corpus/NAME. In a CL_FUZZ build it is a libFuzzer program,
+# which its test (label "fuzz") runs for CL_FUZZ_SECONDS, keeping what it finds in the build directory; in every other build it is linked
+# with a main() that runs the seed corpus once, and that run is the test.
 function(cl_fuzz_target name)
     cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
     add_executable(${name} ${name}.c ${T_SOURCES})
     target_link_libraries(${name} PRIVATE cl_flags ${T_LIBS})
     if(CL_FUZZ)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+        set(found ${CMAKE_BINARY_DIR}/fuzz/${name})
+        file(MAKE_DIRECTORY ${found})
+        math(EXPR limit "${CL_FUZZ_SECONDS} + 120")
+        add_test(NAME fuzz.${name} WORKING_DIRECTORY ${found}
+            COMMAND ${name} -max_total_time=${CL_FUZZ_SECONDS} -timeout=20 -rss_limit_mb=2048 -print_final_stats=1
+                    -artifact_prefix=${found}/ ${found} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
+        set_tests_properties(fuzz.${name} PROPERTIES LABELS fuzz TIMEOUT ${limit})
     else()
         target_sources(${name} PRIVATE ${CMAKE_SOURCE_DIR}/tests/fuzz/run_corpus.c)
         add_test(NAME fuzz.${name} COMMAND ${name} ${CMAKE_SOURCE_DIR}/tests/fuzz/corpus/${name})
