@@ -34,7 +34,7 @@ struct cl_snp_policy { /* all zero: the strict default, which accepts nothing; p
     const uint8_t *host_data;                     /* 32 bytes, or NULL: not compared */
     uint32_t vmpl;                                /* the exact VMPL expected: 0 */
     const struct cl_snp_tcb *min_tcb;             /* for REPORTED and COMMITTED, or NULL */
-    uint32_t min_version;                         /* of the report; 0: 2 */
+    uint32_t min_version;                         /* of the report; 0: any known one */
     enum cl_tee_class require_class;              /* NONE: either */
     const uint8_t (*sim_roots)[CL_SNP_ROOT_SIZE]; /* SPKI digests of simulated roots */
     size_t sim_root_count;

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * x509.h - the certificate steps that evidence families share, over OpenSSL's X.509: strict DER,
+ * exact algorithms, key digests, names.
+ * Trust: every certificate is hostile. Threads: pure; an X509 is only read. Memory: OpenSSL's.
+ */
+#ifndef CL_ATTESTATION_X509_H
+#define CL_ATTESTATION_X509_H
+
+#include "base/err.h"
+
+#include <openssl/x509.h>
+#include <stdbool.h>
+
+#define CL_X509_CN_SIZE 80u
+
+void cl_x509_freep(X509 **x); /* for CL_CLEANUP */
+
+/* Exactly one certificate in DER, with nothing behind it. */
+CL_NODISCARD enum cl_status cl_x509_parse(const uint8_t *der, size_t len, X509 **ret_x,
+                                          struct cl_err *err);
+
+/* SHA-384 of the SubjectPublicKeyInfo as it stands in the certificate. */
+CL_NODISCARD enum cl_status cl_x509_spki_sha384(const X509 *x, uint8_t ret[static 48],
+                                                struct cl_err *err);
+
+/* The signature is RSASSA-PSS with SHA-384, MGF1 with SHA-384 and a salt of 48 bytes: nothing else,
+ * inside and outside of what is signed. */
+bool cl_x509_signed_with_pss_sha384(const X509 *x);
+
+bool cl_x509_key_is_rsa4096(const X509 *x); /* with exponent 65537 */
+bool cl_x509_key_is_p384(const X509 *x);    /* as the named curve */
+
+/* The one common name, as text; empty when there is none, several, or one that is no plain ASCII or
+ * does not fit. */
+void cl_x509_cn(const X509_NAME *name, char ret[static CL_X509_CN_SIZE]);
+
+/* Version 3, and no critical extension other than basicConstraints and keyUsage. */
+bool cl_x509_no_unknown_critical(const X509 *x);
+
+/* notBefore and notAfter as seconds since 1970; false when a date cannot be read. */
+bool cl_x509_validity(const X509 *x, int64_t *ret_from, int64_t *ret_until);
+
+#endif
