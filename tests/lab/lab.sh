@@ -45,7 +45,7 @@ lab_unpack_kernel() {
         dpkg -x "$deb" "$tmp"
         [ -d "$tmp/lib/modules" ] || mv "$tmp/usr/lib" "$tmp/lib"
         mv "$tmp"/boot/vmlinuz-* "$tmp/vmlinuz"
-        rm -rf "$tmp/usr" "$tmp/boot"
+        rm -rf "${tmp:?}/usr" "${tmp:?}/boot"
         PATH="$PATH:/usr/sbin:/sbin" depmod -b "$tmp" "$(ls "$tmp/lib/modules")"
         lab_publish "$tmp" "$lab_kernel_dir"
     fi
@@ -111,7 +111,7 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
             -device "virtserialport,chardev=port$i,name=lab.$i,nr=$((i + 1))")
     done
     (
-        cd "$dir"
+        cd "$dir" || exit
         rm -f port*.sock qemu.pid console.log
         exec setsid timeout --kill-after=5 "$4" qemu-system-x86_64 \
             -machine q35 -accel tcg,thread=multi -cpu max,+svm -smp "$2" -m "$3" \

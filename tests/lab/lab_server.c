@@ -115,9 +115,7 @@ static bool port_write(const struct port *port, const void *data, size_t len)
         if (n > 0) {
             p += n;
             len -= (size_t)n;
-        } else if (n < 0 && errno != EAGAIN && errno != EINTR) {
-            return false;
-        } else if (!port_wait(port, POLLOUT)) {
+        } else if ((n < 0 && errno != EAGAIN && errno != EINTR) || !port_wait(port, POLLOUT)) {
             return false;
         }
     }
