@@ -1,0 +1,451 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * registry.c - a registry speaking the OCI distribution protocol, over libcurl.
+ * Trust: the registry is hostile, and so is what it redirects to: documents are bounded and
+ *        verified by the caller, blobs are hashed while they stream and their last byte is held
+ *        back until the digest was right. We send no credentials, so none can leak to another
+ *        host. TLS is not optional except for a registry on loopback; a redirect must be https
+ *        and may not lead to this node or to link-local addresses.
+ * Threads: documents are fetched by the caller's thread, each blob by a thread of its own.
+ * Memory: one document; libcurl's buffers.
+ * Spec: OCI distribution-spec 1.1.
+ */
+#include "image_internal.h"
+
+#include "base/io.h"
+#include "base/log.h"
+#include "net/addr.h"
+
+#include <arpa/inet.h>
+#include <curl/curl.h>
+#include <errno.h>
+#include <pthread.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#define MAX_REDIRECTS 5u
+#define CONNECT_TIMEOUT_S 10L
+#define STALL_S 30L /* no byte for so long: the registry is gone */
+
+struct download {
+    struct download *next;
+    struct registry *r;
+    struct cl_oci_desc d;
+    int fd; /* our end; the reader has the other */
+    pthread_t thread;
+    struct cl_sha256_ctx *sha;
+    uint64_t got;
+    uint8_t last; /* held back */
+};
+
+struct registry {
+    struct cl_image_ref ref;
+    char *ca; /* owned; NULL: the system's */
+    bool plain;
+    struct download *downloads;
+    atomic_bool stopping;
+};
+
+/* One request, with the place its body goes to. */
+struct transfer {
+    struct registry *r;
+    CURL *curl;
+    const char *accept;
+    bool restricted; /* redirected: not where the person pointed us */
+    long status;     /* HTTP status; 0 before the first byte of the body */
+    bool (*sink)(void *ctx, const uint8_t *data, size_t len);
+    void *ctx;
+    char why[128]; /* why we ended it ourselves; empty: we did not */
+};
+
+/* --- callbacks of libcurl ------------------------------------------------------------------------
+ */
+
+static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
+{
+    struct transfer *t = ctx;
+    (void)purpose;
+    if (t->restricted) {
+        enum cl_addr_kind kind = cl_addr_kind(&a->addr, (socklen_t)a->addrlen);
+        if (kind != CL_ADDR_PUBLIC || cl_addr_is_own(&a->addr, (socklen_t)a->addrlen)) {
+            char text[CL_ADDR_TEXT_SIZE];
+            cl_addr_text(&a->addr, (socklen_t)a->addrlen, text);
+            (void)snprintf(t->why, sizeof(t->why), "redirected to %s, an address of this node",
+                           text);
+            return CURL_SOCKET_BAD;
+        }
+    }
+    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
+}
+
+static size_t on_body(char *data, size_t size, size_t count, void *ctx)
+{
+    struct transfer *t = ctx;
+    size_t n = size * count; /* size is always 1 */
+    if (t->status == 0) {
+        (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
+    }
+    if (t->status != 200) {
+        return n; /* the page that comes with an error or a redirect */
+    }
+    return t->sink(t->ctx, (const uint8_t *)data, n) ? n : 0;
+}
+
+static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
+{
+    (void)a;
+    (void)b;
+    (void)c;
+    (void)d;
+    const struct transfer *t = ctx;
+    return atomic_load(&t->r->stopping) ? 1 : 0;
+}
+
+/* --- one request
+ * ------------------------------------------------------------------------------------ */
+
+static bool set_options(struct transfer *t, const char *url, struct curl_slist *headers)
+{
+    CURL *c = t->curl;
+    const char *protocols = t->r->plain && !t->restricted ? "http" : "https";
+    bool ok = curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_S) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_USERAGENT, "cloister/" CL_VERSION) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_WRITEDATA, t) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_XFERINFODATA, t) == CURLE_OK;
+    ok = ok && curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
+    if (t->r->ca != NULL && !t->restricted) {
+        ok = ok && curl_easy_setopt(c, CURLOPT_CAINFO, t->r->ca) == CURLE_OK;
+        ok = ok && curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK;
+    }
+    return ok;
+}
+
+static enum cl_status curl_failed(const struct transfer *t, CURLcode rc, struct cl_err *err)
+{
+    if (t->why[0] != '\0') {
+        return cl_err_set(err, CL_ERR_REJECTED, "registry '%s': %s", t->r->ref.host, t->why);
+    }
+    bool certificate = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE;
+    return cl_err_set(err, certificate ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE, "registry '%s': %s",
+                      t->r->ref.host, curl_easy_strerror(rc));
+}
+
+/* One round trip. *ret_next: the URL of a redirect (owned), or NULL. */
+static enum cl_status round_trip(struct transfer *t, const char *url, char **ret_next,
+                                 struct cl_err *err)
+{
+    struct curl_slist *headers = NULL;
+    t->curl = curl_easy_init();
+    t->status = 0;
+    if (t->accept != NULL) {
+        headers = curl_slist_append(NULL, t->accept);
+    }
+    if (t->curl == NULL || (t->accept != NULL && headers == NULL) ||
+        !set_options(t, url, headers)) {
+        curl_slist_free_all(headers);
+        curl_easy_cleanup(t->curl);
+        return cl_err_nomem(err, "registry request");
+    }
+    CURLcode rc = curl_easy_perform(t->curl);
+    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
+    char *next = NULL;
+    if (rc == CURLE_OK && t->status >= 300 && t->status < 400) {
+        (void)curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &next);
+        next = next != NULL ? strdup(next) : NULL;
+    }
+    curl_slist_free_all(headers);
+    curl_easy_cleanup(t->curl);
+    t->curl = NULL;
+    *ret_next = next;
+    return rc == CURLE_OK ? CL_OK : curl_failed(t, rc, err);
+}
+
+static void free_text(char **p)
+{
+    free(*p);
+}
+
+static enum cl_status http_status(const struct transfer *t, const char *url, struct cl_err *err)
+{
+    if (t->status == 200) {
+        return CL_OK;
+    }
+    if (t->status == 401 || t->status == 403) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "'%s': access: expected a registry that asks for no credentials, got "
+                          "HTTP status %ld",
+                          url, t->status);
+    }
+    return cl_err_set(err,
+                      t->status >= 400 && t->status < 500 ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE,
+                      "'%s': HTTP status: expected 200, got %ld", url, t->status);
+}
+
+/* GET, with redirects followed by hand, so that each is judged. */
+static enum cl_status get(struct transfer *t, const char *first, struct cl_err *err)
+{
+    CL_CLEANUP(free_text) char *url = strdup(first);
+    for (unsigned hops = 0; url != NULL && hops <= MAX_REDIRECTS; hops++) {
+        char *next = NULL;
+        CL_TRY(round_trip(t, url, &next, err));
+        if (next == NULL) {
+            return http_status(t, url, err);
+        }
+        free(url);
+        url = next;
+        t->restricted = true;
+        if (strncasecmp(url, "https://", 8) != 0) {
+            return cl_err_set(err, CL_ERR_REJECTED,
+                              "registry '%s': redirect: expected https, got '%.100s'",
+                              t->r->ref.host, url);
+        }
+    }
+    return url == NULL
+               ? cl_err_nomem(err, "registry request")
+               : cl_err_set(err, CL_ERR_REJECTED, "registry '%s': redirects: expected at most %u",
+                            t->r->ref.host, MAX_REDIRECTS);
+}
+
+static char *make_url(const struct registry *r, const char *kind, const char *reference)
+{
+    char *url = NULL;
+    char port[8] = "";
+    bool v6 = strchr(r->ref.host, ':') != NULL;
+    if (r->ref.port != 0) {
+        (void)snprintf(port, sizeof(port), ":%u", (unsigned)r->ref.port);
+    }
+    if (asprintf(&url, "%s://%s%s%s%s/v2/%s/%s/%s", r->plain ? "http" : "https", v6 ? "[" : "",
+                 r->ref.host, v6 ? "]" : "", port, r->ref.name, kind, reference) < 0) {
+        return NULL;
+    }
+    return url;
+}
+
+/* --- documents
+ * --------------------------------------------------------------------------------------- */
+
+struct document {
+    struct cl_buf *out;
+    size_t max;
+    bool too_big;
+};
+
+static bool document_sink(void *ctx, const uint8_t *data, size_t len)
+{
+    struct document *d = ctx;
+    d->too_big = len > d->max - d->out->len;
+    return !d->too_big && cl_buf_append(d->out, data, len, NULL) == CL_OK;
+}
+
+static enum cl_status get_document(struct registry *r, const char *kind, const char *reference,
+                                   size_t max, struct cl_buf *out, struct cl_err *err)
+{
+    struct document d = {.out = out, .max = max};
+    struct transfer t = {
+        .r = r,
+        .accept = "Accept: application/vnd.oci.image.manifest.v1+json, "
+                  "application/vnd.oci.image.index.v1+json, "
+                  "application/vnd.docker.distribution.manifest.v2+json, "
+                  "application/vnd.docker.distribution.manifest.list.v2+json",
+        .sink = document_sink,
+        .ctx = &d,
+    };
+    if (strcmp(kind, "manifests") != 0) {
+        t.accept = NULL;
+    }
+    CL_CLEANUP(free_text) char *url = make_url(r, kind, reference);
+    if (url == NULL) {
+        return cl_err_nomem(err, "registry request");
+    }
+    enum cl_status st = get(&t, url, err);
+    if (d.too_big) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "'%s': expected at most %zu bytes, got more", url,
+                          max);
+    }
+    return st;
+}
+
+static enum cl_status registry_root(void *source, struct cl_buf *out, bool *ret_has_digest,
+                                    uint8_t ret_digest[CL_SHA256_SIZE], struct cl_err *err)
+{
+    struct registry *r = source;
+    char digest[CL_OCI_DIGEST_SIZE];
+    cl_oci_digest_format(digest, r->ref.digest);
+    *ret_has_digest = r->ref.has_digest;
+    memcpy(ret_digest, r->ref.digest, CL_SHA256_SIZE);
+    return get_document(r, "manifests", r->ref.has_digest ? digest : r->ref.tag,
+                        CL_OCI_MAX_MANIFEST, out, err);
+}
+
+static enum cl_status registry_document(void *source, const struct cl_oci_desc *d, bool manifest,
+                                        size_t max, struct cl_buf *out, struct cl_err *err)
+{
+    char digest[CL_OCI_DIGEST_SIZE];
+    cl_oci_digest_format(digest, d->digest);
+    return get_document(source, manifest ? "manifests" : "blobs", digest, max, out, err);
+}
+
+/* --- blobs
+ * --------------------------------------------------------------------------------------------- */
+
+static bool send_all(int fd, const uint8_t *data, size_t len)
+{
+    while (len > 0) {
+        ssize_t n = send(fd, data, len, MSG_NOSIGNAL);
+        if (n < 0 && errno == EINTR) {
+            continue;
+        }
+        if (n <= 0) {
+            return false; /* the reader went away */
+        }
+        data += n;
+        len -= (size_t)n;
+    }
+    return true;
+}
+
+static bool blob_sink(void *ctx, const uint8_t *data, size_t len)
+{
+    struct download *d = ctx;
+    if (len == 0) {
+        return true;
+    }
+    if (len > d->d.size - d->got || cl_sha256_update(d->sha, data, len, NULL) != CL_OK) {
+        return false;
+    }
+    d->got += len;
+    if (d->got == d->d.size) {
+        d->last = data[--len];
+    }
+    return send_all(d->fd, data, len);
+}
+
+static void *download_main(void *arg)
+{
+    struct download *d = arg;
+    struct transfer t = {.r = d->r, .sink = blob_sink, .ctx = d};
+    struct cl_err err = {0};
+    char digest[CL_OCI_DIGEST_SIZE];
+    uint8_t got[CL_SHA256_SIZE];
+    cl_oci_digest_format(digest, d->d.digest);
+    CL_CLEANUP(free_text) char *url = make_url(d->r, "blobs", digest);
+    enum cl_status st = url != NULL ? get(&t, url, &err) : cl_err_nomem(&err, "blob");
+    if (st == CL_OK && d->got == d->d.size && cl_sha256_final(d->sha, got, &err) == CL_OK &&
+        memcmp(got, d->d.digest, sizeof(got)) == 0) {
+        (void)send_all(d->fd, &d->last, 1);
+    } else {
+        cl_log(CL_LOG_DEBUG, "image.registry", "blob %s: %llu of %llu bytes: %s", digest,
+               (unsigned long long)d->got, (unsigned long long)d->d.size,
+               st == CL_OK ? "digest or size is wrong" : err.msg);
+    }
+    (void)shutdown(d->fd, SHUT_RDWR); /* the descriptor itself is closed by registry_free() */
+    return NULL;
+}
+
+static void download_free(struct download *d)
+{
+    cl_sha256_free(d->sha);
+    cl_close_fdp(&d->fd);
+    free(d);
+}
+
+static enum cl_status registry_blob(void *source, const struct cl_oci_desc *desc, int *ret_fd,
+                                    struct cl_err *err)
+{
+    struct registry *r = source;
+    int pair[2] = {-1, -1};
+    struct download *d = calloc(1, sizeof(*d));
+    if (d == NULL) {
+        return cl_err_nomem(err, "blob");
+    }
+    *d = (struct download){.r = r, .d = *desc, .fd = -1};
+    enum cl_status st = cl_sha256_new(&d->sha, err);
+    if (st == CL_OK && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) != 0) {
+        st = cl_err_sys(err, errno, "blob");
+    }
+    d->fd = pair[0];
+    if (st == CL_OK) {
+        int rc = pthread_create(&d->thread, NULL, download_main, d);
+        st = rc == 0 ? CL_OK : cl_err_sys(err, rc, "blob: thread");
+    }
+    if (st != CL_OK) {
+        cl_close_fdp(&pair[1]);
+        download_free(d);
+        return st;
+    }
+    d->next = r->downloads;
+    r->downloads = d;
+    *ret_fd = pair[1];
+    return CL_OK;
+}
+
+static void registry_free(void *source)
+{
+    struct registry *r = source;
+    atomic_store(&r->stopping, true);
+    for (struct download *d = r->downloads; d != NULL; d = d->next) {
+        (void)shutdown(d->fd, SHUT_RDWR); /* wakes a thread whose reader is slow */
+    }
+    while (r->downloads != NULL) {
+        struct download *d = r->downloads;
+        r->downloads = d->next;
+        (void)pthread_join(d->thread, NULL);
+        download_free(d);
+    }
+    free(r->ca);
+    free(r);
+}
+
+/* --- opening
+ * ---------------------------------------------------------------------------------------------- */
+
+static bool is_loopback_name(const char *host)
+{
+    struct in_addr v4;
+    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
+           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+}
+
+static void curl_init(void)
+{
+    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
+}
+
+enum cl_status image_registry_open(const struct cl_image_ref *ref,
+                                   const struct cl_image_options *opt, void **ret_source,
+                                   const struct image_source_ops **ret_ops, struct cl_err *err)
+{
+    static const struct image_source_ops ops = {.root = registry_root,
+                                                .document = registry_document,
+                                                .blob = registry_blob,
+                                                .free = registry_free};
+    static pthread_once_t once = PTHREAD_ONCE_INIT;
+    (void)pthread_once(&once, curl_init);
+    struct registry *r = calloc(1, sizeof(*r));
+    const char *ca = opt != NULL ? opt->registry_ca : NULL;
+    if (r == NULL || (ca != NULL && (r->ca = strdup(ca)) == NULL)) {
+        free(r);
+        return cl_err_nomem(err, "registry");
+    }
+    r->ref = *ref;
+    r->plain = ca == NULL && is_loopback_name(ref->host);
+    *ret_source = r;
+    *ret_ops = &ops;
+    return CL_OK;
+}

@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_keyprovider LIBS cl_image)
