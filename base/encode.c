@@ -45,7 +45,7 @@ enum cl_status cl_unhex(void *ret, size_t n, const char *hex, const char *field,
     }
     uint8_t *p = ret;
     for (size_t i = 0; i < n; i++) {
-        p[i] = (uint8_t)(hex_value(hex[2 * i]) << 4 | hex_value(hex[2 * i + 1]));
+        p[i] = (uint8_t)(hex_value(hex[2 * i]) * 16 + hex_value(hex[2 * i + 1]));
     }
     return CL_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * err.c - formatting of the one error type.
  */
+#define CL_ERR_DEFINES
 #include "base/err.h"
 
 #include <stdarg.h>

@@ -241,8 +241,10 @@ START_TEST(test_packet_wrap_then_unwrap)
     struct cl_ocicrypt_packet b = {0};
     ck_assert_int_eq(cl_secret_random(&kek, 32, NULL), CL_OK);
     const uint8_t *text = (const uint8_t *)PRIVOPTS;
-    ck_assert_int_eq(cl_ocicrypt_packet_wrap("kbs:///a/b/c", &kek, text, sizeof(PRIVOPTS), &a, NULL), CL_OK);
-    ck_assert_int_eq(cl_ocicrypt_packet_wrap("kbs:///a/b/c", &kek, text, sizeof(PRIVOPTS), &b, NULL), CL_OK);
+    ck_assert_int_eq(
+        cl_ocicrypt_packet_wrap("kbs:///a/b/c", &kek, text, sizeof(PRIVOPTS), &a, NULL), CL_OK);
+    ck_assert_int_eq(
+        cl_ocicrypt_packet_wrap("kbs:///a/b/c", &kek, text, sizeof(PRIVOPTS), &b, NULL), CL_OK);
     ck_assert_mem_ne(a.iv, b.iv, sizeof(a.iv));
     ck_assert_int_eq(cl_ocicrypt_packet_unwrap(&a, &kek, &json, NULL), CL_OK);
     ck_assert_uint_eq(json.len, sizeof(PRIVOPTS));

@@ -60,4 +60,14 @@ const char *cl_status_name(enum cl_status st);
  * malformed, 5 system. */
 int cl_status_exit_code(enum cl_status st);
 
+/* clang's analyzer sees one file at a time and cannot know that these return the status they are
+ * given, so it would follow the paths where they return CL_OK. Here it is told. */
+#if defined(__clang_analyzer__) && !defined(CL_ERR_DEFINES)
+#define cl_err_set(err, st, ...) ((void)(cl_err_set)(err, st, __VA_ARGS__), (st))
+#define cl_err_at(err, st, ...) ((void)(cl_err_at)(err, st, __VA_ARGS__), (st))
+#define cl_err_sys(...) ((void)(cl_err_sys)(__VA_ARGS__), CL_ERR_SYS)
+#define cl_err_nomem(...) ((void)(cl_err_nomem)(__VA_ARGS__), CL_ERR_NOMEM)
+#define cl_err_wrap(err, st, ...) ((void)(cl_err_wrap)(err, st, __VA_ARGS__), (st))
+#endif
+
 #endif
