@@ -309,7 +309,7 @@ static bool compare_row(const json_t *claims, const char *field, const char *val
     } else if (strncmp(value, "0x", 2) == 0) { /* 64-bit values: ours are 16 digits */
         (void)snprintf(text, sizeof(text), "%016llx", strtoull(value, NULL, 16));
         ck_assert_str_eq(json_string_value(v), text);
-    } else if (strcmp(field + strlen(field) - 10, "mit_vector") != 0) {
+    } else if (strstr(field, "mit_vector") == NULL) {
         ck_assert_str_eq(json_string_value(v), value);
     }
     return true;
