@@ -1,0 +1,355 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_measure.c - `cloister measure snp`: the launch digest from files, before any VM starts.
+ * Trust: the user's command line; the files may be hostile. Threads: one. Memory: constant, plus
+ * the pages of --explain --json.
+ */
+#include "cloister/attestation_cmd.h"
+
+#include "base/cmd.h"
+#include "base/encode.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "cloister/guest_files.h"
+#include "cloister/snp_measure.h"
+
+#include <getopt.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define PROG "cloister measure snp"
+#define CLOISTER_VCPU_SIG 0x00A00F11u /* docs/interfaces.md I-1.5 */
+
+struct options {
+    struct cl_snp_measure_config config; /* strings borrowed: argv, guest, cmdline */
+    const char *guest;
+    const char *vcpu_type, *vcpu_sig, *features, *cpus;
+    const char *expected; /* the digest after --explain */
+    bool explain, json, help;
+    struct cl_guest_files files;
+    struct cl_buf cmdline;
+};
+
+static void help(void)
+{
+    printf("usage: " PROG " --cpus N [OPTION]...\n\n"
+           "Prints the SEV-SNP launch digest that a report must show.\n\n"
+           "  --guest DIR           the installed guest to take files from\n"
+           "  --firmware FILE       default: the installed guest, with its kernel, initrd and\n"
+           "                        command line\n"
+           "  --kernel FILE         default: the installed guest's, with its initrd and command\n"
+           "                        line; with --firmware none\n"
+           "  --initrd FILE, --cmdline TEXT\n"
+           "  --cpus N              (or --vcpus N)\n"
+           "  --vcpu-type TYPE      EPYC-Milan and so on, or --vcpu-sig HEX (CPUID 1 EAX);\n"
+           "                        default for --vmm cloister: 00a00f11\n"
+           "  --guest-features HEX  SEV_FEATURES; default 1\n"
+           "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
+           "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
+           "                        the one (exit status 1 when not)\n"
+           "  --json\n\n"
+           "example: " PROG " --cpus 2\n");
+}
+
+/* At most `digits` hex digits, with or without 0x. */
+static enum cl_status parse_hex(const char *text, const char *field, size_t digits, uint64_t *ret,
+                                struct cl_err *err)
+{
+    const char *p = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+    size_t n = strspn(p, "0123456789abcdefABCDEF");
+    if (n == 0 || n > digits || p[n] != '\0') {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected 1 to %zu hex digits, got '%.40s'",
+                          field, digits, text);
+    }
+    *ret = strtoull(p, NULL, 16);
+    return CL_OK;
+}
+
+enum opt {
+    OPT_GUEST = 1,
+    OPT_FIRMWARE,
+    OPT_KERNEL,
+    OPT_INITRD,
+    OPT_CMDLINE,
+    OPT_CPUS,
+    OPT_TYPE,
+    OPT_SIG,
+    OPT_FEATURES,
+    OPT_VMM,
+    OPT_EXPLAIN,
+    OPT_JSON,
+    OPT_HELP,
+};
+
+static const struct option long_options[] = {
+    {"guest", required_argument, NULL, OPT_GUEST},
+    {"firmware", required_argument, NULL, OPT_FIRMWARE},
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"cmdline", required_argument, NULL, OPT_CMDLINE},
+    {"cpus", required_argument, NULL, OPT_CPUS},
+    {"vcpus", required_argument, NULL, OPT_CPUS},
+    {"vcpu-type", required_argument, NULL, OPT_TYPE},
+    {"vcpu-sig", required_argument, NULL, OPT_SIG},
+    {"guest-features", required_argument, NULL, OPT_FEATURES},
+    {"vmm", required_argument, NULL, OPT_VMM},
+    {"explain", no_argument, NULL, OPT_EXPLAIN},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
+{
+    switch (c) {
+    case OPT_GUEST:
+        o->guest = optarg;
+        return CL_OK;
+    case OPT_FIRMWARE:
+        o->config.firmware = optarg;
+        return CL_OK;
+    case OPT_KERNEL:
+        o->config.kernel = optarg;
+        return CL_OK;
+    case OPT_INITRD:
+        o->config.initrd = optarg;
+        return CL_OK;
+    case OPT_CMDLINE:
+        o->config.cmdline = optarg;
+        return CL_OK;
+    case OPT_CPUS:
+        o->cpus = optarg;
+        return CL_OK;
+    case OPT_TYPE:
+        o->vcpu_type = optarg;
+        return CL_OK;
+    case OPT_SIG:
+        o->vcpu_sig = optarg;
+        return CL_OK;
+    case OPT_FEATURES:
+        o->features = optarg;
+        return CL_OK;
+    case OPT_VMM:
+        return cl_snp_vmm_parse(optarg, &o->config.vmm, err);
+    case OPT_EXPLAIN:
+        o->explain = true;
+        return CL_OK;
+    case OPT_JSON:
+        o->json = true;
+        return CL_OK;
+    case OPT_HELP:
+        o->help = true;
+        return CL_OK;
+    default:
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "option: expected one of --help's list with its "
+                          "value, got another");
+    }
+}
+
+static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
+{
+    uint64_t cpus = 0, sig = CLOISTER_VCPU_SIG, features = 1;
+    if (o->cpus == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--cpus: expected a number, got nothing");
+    }
+    CL_TRY(cl_uint_parse(o->cpus, "--cpus", 1, CL_SNP_MEASURE_MAX_CPUS, &cpus, err));
+    if (o->vcpu_type != NULL && o->vcpu_sig != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--vcpu-type: expected it or --vcpu-sig, got both");
+    }
+    if (o->vcpu_type == NULL && o->vcpu_sig == NULL && o->config.vmm == CL_SNP_VMM_QEMU) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--vcpu-type: expected it or --vcpu-sig with --vmm qemu, got neither");
+    }
+    o->config.cpus = (uint32_t)cpus;
+    if (o->vcpu_type != NULL) {
+        CL_TRY(cl_snp_vcpu_type_parse(o->vcpu_type, &o->config.vcpu_sig, err));
+    } else {
+        if (o->vcpu_sig != NULL) {
+            CL_TRY(parse_hex(o->vcpu_sig, "--vcpu-sig", 8, &sig, err));
+        }
+        o->config.vcpu_sig = (uint32_t)sig;
+    }
+    if (o->features != NULL) {
+        CL_TRY(parse_hex(o->features, "--guest-features", 16, &features, err));
+    }
+    o->config.guest_features = features;
+    return CL_OK;
+}
+
+/* The digest that may follow --explain, and nothing else. */
+static enum cl_status check_operands(struct options *o, int argc, char **argv, struct cl_err *err)
+{
+    uint8_t digest[CL_SNP_LD_SIZE];
+    if (o->explain && optind + 1 == argc) {
+        o->expected = argv[optind];
+        return cl_unhex(digest, sizeof(digest), o->expected, "--explain", err);
+    }
+    if (optind != argc) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[optind]);
+    }
+    return CL_OK;
+}
+
+static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
+{
+    opterr = 0;
+    optind = 0; /* the dispatcher may have been here before: start anew */
+    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+        CL_TRY(take_option(o, c, err));
+        if (o->help) {
+            return CL_OK;
+        }
+    }
+    CL_TRY(check_operands(o, argc, argv, err));
+    return check_cpu_options(o, err);
+}
+
+/* Files that were not named come from the installed guest: all of them, or only the firmware when a
+ * kernel was named. A named firmware stands alone. */
+static enum cl_status default_files(struct options *o, struct cl_err *err)
+{
+    struct cl_snp_measure_config *c = &o->config;
+    if (c->firmware != NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_guest_find(o->guest, &o->files, err));
+    c->firmware = o->files.firmware;
+    if (c->kernel != NULL) {
+        return CL_OK;
+    }
+    c->kernel = o->files.kernel;
+    c->initrd = c->initrd != NULL ? c->initrd : o->files.initrd;
+    if (c->cmdline == NULL) {
+        CL_TRY(cl_guest_read_cmdline(o->files.cmdline, &o->cmdline, err));
+        CL_TRY(cl_buf_cstr(&o->cmdline, "command line", &c->cmdline, err));
+    }
+    return CL_OK;
+}
+
+static void print_page(void *ctx, const struct cl_snp_page *page)
+{
+    char hex[2 * CL_SNP_LD_SIZE + 1];
+    (void)ctx;
+    cl_hex(hex, page->digest, CL_SNP_LD_SIZE);
+    printf("%6" PRIu64 "  %012" PRIx64 "  %-10s %-13s %s\n", page->index, page->gpa,
+           cl_snp_page_type_name(page->type), page->region, hex);
+}
+
+/* Collects pages into a JSON array; a lack of memory shows as a short array, which is checked. */
+static void collect_page(void *ctx, const struct cl_snp_page *page)
+{
+    char gpa[17], content[97], digest[97];
+    (void)snprintf(gpa, sizeof(gpa), "%016" PRIx64, page->gpa);
+    cl_hex(content, page->content, CL_SNP_LD_SIZE);
+    cl_hex(digest, page->digest, CL_SNP_LD_SIZE);
+    (void)json_array_append_new(ctx,
+                                json_pack("{s:s,s:s,s:s,s:s,s:s}", "gpa", gpa, "type",
+                                          cl_snp_page_type_name(page->type), "region", page->region,
+                                          "contents", content, "digest", digest));
+}
+
+static json_t *hex_value(const uint8_t *data, size_t n)
+{
+    char hex[2 * CL_SNP_LD_SIZE + 1];
+    cl_hex(hex, data, n);
+    return json_string(hex);
+}
+
+static enum cl_status print_json(const struct options *o, const struct cl_snp_measurement *m,
+                                 json_t *pages, struct cl_err *err)
+{
+    char sig[9], features[17];
+    (void)snprintf(sig, sizeof(sig), "%08" PRIx32, o->config.vcpu_sig);
+    (void)snprintf(features, sizeof(features), "%016" PRIx64, o->config.guest_features);
+    CL_CLEANUP(cl_json_decrefp)
+    json_t *j =
+        json_pack("{s:s,s:s,s:o,s:o,s:s,s:I,s:s,s:s,s:I}", "schema", "cloister.measure/1", "tee",
+                  "snp", "digest", hex_value(m->digest, CL_SNP_LD_SIZE), "firmware_digest",
+                  hex_value(m->firmware_digest, CL_SNP_LD_SIZE), "vmm",
+                  cl_snp_vmm_name(o->config.vmm), "cpus", (json_int_t)o->config.cpus, "vcpu_sig",
+                  sig, "guest_features", features, "page_count", (json_int_t)m->page_count);
+    bool good = j != NULL;
+    if (good && o->config.kernel != NULL) {
+        good = json_object_set_new(j, "kernel_sha256", hex_value(m->kernel_sha256, 32)) == 0 &&
+               json_object_set_new(j, "initrd_sha256", hex_value(m->initrd_sha256, 32)) == 0 &&
+               json_object_set_new(j, "cmdline_sha256", hex_value(m->cmdline_sha256, 32)) == 0;
+    }
+    if (good && pages != NULL) {
+        good = json_array_size(pages) == m->page_count && json_object_set(j, "pages", pages) == 0;
+    }
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    if (!good) {
+        return cl_err_nomem(err, "measurement as JSON");
+    }
+    CL_TRY(cl_json_compact(j, &text, err));
+    printf("%s\n", (const char *)text.data);
+    return CL_OK;
+}
+
+static enum cl_status compare_expected(const struct options *o, const struct cl_snp_measurement *m,
+                                       struct cl_err *err)
+{
+    char hex[2 * CL_SNP_LD_SIZE + 1];
+    cl_hex(hex, m->digest, CL_SNP_LD_SIZE);
+    if (o->expected == NULL || strcmp(o->expected, hex) == 0) {
+        return CL_OK;
+    }
+    return cl_err_set(err, CL_ERR_REJECTED, "measure '%s': digest: expected %s, got %s",
+                      o->config.firmware, o->expected, hex);
+}
+
+static enum cl_status run(struct options *o, struct cl_err *err)
+{
+    struct cl_snp_measurement m;
+    CL_CLEANUP(cl_json_decrefp) json_t *pages = NULL;
+    CL_TRY(default_files(o, err));
+    if (o->explain) {
+        pages = o->json ? json_array() : NULL;
+        o->config.page = o->json ? collect_page : print_page;
+        o->config.page_ctx = pages;
+    }
+    CL_TRY(cl_snp_measure(&o->config, &m, err));
+    if (o->json) {
+        CL_TRY(print_json(o, &m, pages, err));
+    } else {
+        char hex[2 * CL_SNP_LD_SIZE + 1];
+        cl_hex(hex, m.digest, CL_SNP_LD_SIZE);
+        printf("%s\n", hex);
+    }
+    CL_TRY(compare_expected(o, &m, err));
+    return fflush(stdout) == 0 ? CL_OK : cl_err_set(err, CL_ERR_SYS, "write to stdout");
+}
+
+static int measure_snp(int argc, char **argv)
+{
+    struct cl_err err = {0};
+    struct options o = {.config = {.vmm = CL_SNP_VMM_CLOISTER}};
+    enum cl_status st = parse(&o, argc, argv, &err);
+    if (st != CL_OK) {
+        return cl_usage_error(PROG, "%s", err.msg);
+    }
+    if (o.help) {
+        help();
+        return 0;
+    }
+    st = run(&o, &err);
+    cl_buf_done(&o.cmdline);
+    if (st == CL_OK) {
+        return 0;
+    }
+    return cl_fail(&err, o.config.firmware == NULL
+                             ? "name the files, or the guest's folder with --guest"
+                             : NULL);
+}
+
+int cl_cmd_measure(int argc, char **argv)
+{
+    static const struct cl_cmd table[] = {
+        {"snp", measure_snp, "the launch digest of an SEV-SNP (or sim-snp) VM"},
+        {0},
+    };
+    return cl_cmd_dispatch(table, "cloister measure", PROG " --cpus 2", argc, argv);
+}

@@ -1,0 +1,238 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_verify.c - `cloister verify`: is this evidence genuine, and what we expected?
+ * Trust: the user's command line; the evidence is hostile and its text is escaped before printing.
+ * Threads: one. Memory: bounded by the inputs' own limits.
+ */
+#include "cmd/cmd_verify.h"
+
+#include "base/cmd.h"
+#include "base/json.h"
+#include "cloister/attestation_cmd.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+
+#define PROG "cloister verify"
+
+static void help(void)
+{
+    printf(
+        "usage: " PROG " --evidence FILE [OPTION]...\n\n"
+        "Verifies SEV-SNP evidence (a raw report, or the JSON that guests send), offline.\n\n"
+        "  --tee NAME            auto (default), snp, sim-snp\n"
+        "  --certs FILE-OR-DIR   VCEK or VLEK, ASK or ASVK, ARK: DER, PEM or AMD's table;\n"
+        "                        may be given several times\n"
+        "  --measurement HEX     a launch digest to expect; may be given several times\n"
+        "  --reference FILE      a reference value (cloister.reference/1)\n"
+        "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
+        "                        zeros at its end\n"
+        "  --host-data HEX       what HOST_DATA must be\n"
+        "  --initdata FILE       the same, as the SHA-256 of this file\n"
+        "  --time TIME           verify as of then (2026-01-31T00:00:00Z); default: now\n"
+        "  --vmpl N              the VMPL to expect; default 0\n"
+        "  --allow-masked-chip   accept a report whose host hides the chip's identity\n"
+        "  --sim-root FILE       accept this simulated root (certificate, or digest of its key)\n"
+        "                        as class sim-snp, which protects nothing\n"
+        "  --authenticity-only   ask only whether the evidence is genuine\n"
+        "  --json                one JSON document (cloister.verify/1)\n\n"
+        "Exit status: 0 accepted, 1 rejected, 3 cannot tell, 4 malformed input.\n\n"
+        "example: " PROG " --evidence report.bin --certs vcek.der --certs cert_chain.pem "
+        "--measurement \"$(cloister measure snp --cpus 2)\"\n");
+}
+
+enum opt {
+    OPT_EVIDENCE = 1,
+    OPT_TEE,
+    OPT_CERTS,
+    OPT_MEASUREMENT,
+    OPT_REFERENCE,
+    OPT_REPORT_DATA,
+    OPT_HOST_DATA,
+    OPT_INITDATA,
+    OPT_TIME,
+    OPT_VMPL,
+    OPT_MASKED,
+    OPT_SIM_ROOT,
+    OPT_AUTHENTICITY,
+    OPT_JSON,
+    OPT_HELP,
+};
+
+static const struct option long_options[] = {
+    {"evidence", required_argument, NULL, OPT_EVIDENCE},
+    {"tee", required_argument, NULL, OPT_TEE},
+    {"certs", required_argument, NULL, OPT_CERTS},
+    {"measurement", required_argument, NULL, OPT_MEASUREMENT},
+    {"reference", required_argument, NULL, OPT_REFERENCE},
+    {"report-data", required_argument, NULL, OPT_REPORT_DATA},
+    {"host-data", required_argument, NULL, OPT_HOST_DATA},
+    {"initdata", required_argument, NULL, OPT_INITDATA},
+    {"time", required_argument, NULL, OPT_TIME},
+    {"vmpl", required_argument, NULL, OPT_VMPL},
+    {"allow-masked-chip", no_argument, NULL, OPT_MASKED},
+    {"sim-root", required_argument, NULL, OPT_SIM_ROOT},
+    {"authenticity-only", no_argument, NULL, OPT_AUTHENTICITY},
+    {"json", no_argument, NULL, OPT_JSON},
+    {"help", no_argument, NULL, OPT_HELP},
+    {NULL, 0, NULL, 0},
+};
+
+static enum cl_status add_to(const char **list, size_t *count, const char *option,
+                             struct cl_err *err)
+{
+    if (*count == VERIFY_MAX_INPUTS) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected at most %u, got more", option,
+                          VERIFY_MAX_INPUTS);
+    }
+    list[(*count)++] = optarg;
+    return CL_OK;
+}
+
+static enum cl_status take_option(struct verify_options *o, int c, struct cl_err *err)
+{
+    switch (c) {
+    case OPT_EVIDENCE:
+        o->evidence = optarg;
+        return CL_OK;
+    case OPT_TEE:
+        return strcmp(optarg, "auto") == 0 ? CL_OK : cl_tee_class_parse(optarg, &o->tee, err);
+    case OPT_CERTS:
+        return add_to(o->certs, &o->cert_count, "--certs", err);
+    case OPT_MEASUREMENT:
+        return add_to(o->measurements, &o->measurement_count, "--measurement", err);
+    case OPT_REFERENCE:
+        o->reference = optarg;
+        return CL_OK;
+    case OPT_REPORT_DATA:
+        o->report_data = optarg;
+        return CL_OK;
+    case OPT_HOST_DATA:
+        o->host_data = optarg;
+        return CL_OK;
+    case OPT_INITDATA:
+        o->initdata = optarg;
+        return CL_OK;
+    case OPT_TIME:
+        o->time = optarg;
+        return CL_OK;
+    case OPT_VMPL:
+        o->vmpl = optarg;
+        return CL_OK;
+    case OPT_MASKED:
+        o->allow_masked_chip = true;
+        return CL_OK;
+    case OPT_SIM_ROOT:
+        return add_to(o->sim_root_files, &o->sim_root_count, "--sim-root", err);
+    case OPT_AUTHENTICITY:
+        o->authenticity_only = true;
+        return CL_OK;
+    case OPT_JSON:
+        o->json = true;
+        return CL_OK;
+    case OPT_HELP:
+        o->help = true;
+        return CL_OK;
+    default:
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "option: expected one of --help's list with its "
+                          "value, got another");
+    }
+}
+
+static enum cl_status parse(struct verify_options *o, int argc, char **argv, struct cl_err *err)
+{
+    opterr = 0;
+    optind = 0; /* the dispatcher may have been here before: start anew */
+    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
+        CL_TRY(take_option(o, c, err));
+        if (o->help) {
+            return CL_OK;
+        }
+    }
+    if (optind != argc) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[optind]);
+    }
+    if (o->evidence == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--evidence: expected a file, got nothing");
+    }
+    return CL_OK;
+}
+
+static void print_check(const struct cl_check *c)
+{
+    static const char *const words[] = {[CL_CHECK_UNKNOWN] = "UNKNOWN",
+                                        [CL_CHECK_PASS] = "pass",
+                                        [CL_CHECK_FAIL] = "FAIL",
+                                        [CL_CHECK_SKIPPED] = "skipped"};
+    printf("  %-8s %s", c->warning ? "warning" : words[c->status], c->id);
+    if (c->status == CL_CHECK_FAIL) {
+        printf(": expected %s, got %s", c->expected, c->actual);
+    }
+    printf("%s%s\n", c->why[0] != '\0' ? ": " : "", c->why);
+}
+
+static void print_text(const struct cl_verify_result *r)
+{
+    printf("%s: class %s, product %s, authentic: %s\n", cl_verdict_name(r->verdict),
+           cl_tee_class_name(r->tee_class), r->product != NULL ? r->product : "unknown",
+           r->authentic == CL_YES  ? "yes"
+           : r->authentic == CL_NO ? "no"
+                                   : "unknown");
+    for (size_t i = 0; i < r->check_count; i++) {
+        print_check(&r->checks[i]);
+    }
+}
+
+static enum cl_status print_json(const struct verify_inputs *in, const struct cl_verify_result *r,
+                                 struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    CL_TRY(cl_snp_verify_json(in->evidence, r, &j, err));
+    CL_TRY(cl_json_compact(j, &text, err));
+    printf("%s\n", (const char *)text.data);
+    return CL_OK;
+}
+
+static enum cl_status run(const struct verify_options *o, struct verify_inputs *in,
+                          struct cl_err *err)
+{
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
+    CL_TRY(verify_read_inputs(o, in, err));
+    CL_TRY(cl_snp_verify(in->evidence, &in->policy, &r, err));
+    if (o->json) {
+        CL_TRY(print_json(in, r, err));
+    } else {
+        print_text(r);
+    }
+    if (fflush(stdout) != 0) {
+        return cl_err_set(err, CL_ERR_SYS, "write to stdout");
+    }
+    enum cl_status st = cl_verify_result_status(r, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "verify '%s'", o->evidence);
+}
+
+int cl_cmd_verify(int argc, char **argv)
+{
+    struct cl_err err = {0};
+    struct verify_options o = {0};
+    enum cl_status st = parse(&o, argc, argv, &err);
+    if (st != CL_OK) {
+        return cl_usage_error(PROG, "%s", err.msg);
+    }
+    if (o.help) {
+        help();
+        return 0;
+    }
+    struct verify_inputs in = {0};
+    st = run(&o, &in, &err);
+    verify_inputs_done(&in);
+    if (st == CL_OK) {
+        return 0;
+    }
+    return cl_fail(&err, st == CL_ERR_UNAVAILABLE && o.measurement_count == 0 &&
+                                 o.reference == NULL && !o.authenticity_only
+                             ? "give --measurement or --reference, or ask for --authenticity-only"
+                             : NULL);
+}
