@@ -3,10 +3,15 @@
  */
 #include "agent/spec.h"
 
+#include "rootfile.h"
 #include "seccomp.h"
+#include "tree.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define DEFAULT_PATH "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -140,6 +145,31 @@ enum cl_status agent_spec_workdir(const struct cl_initdata *i, const struct cl_o
     }
     *ret = dir;
     return CL_OK;
+}
+
+enum cl_status agent_spec_make_workdir(int root_fd, const char *dir, struct cl_err *err)
+{
+    char below[AGENT_MAX_PATH + 3];
+    struct agent_path p;
+    struct agent_tree t;
+    int parent = -1;
+    CL_TRY(agent_path_parse(dir, "process: working directory", AGENT_MAX_DEPTH, &p, err));
+    if (p.len + 2 > AGENT_MAX_PATH || p.depth == AGENT_MAX_DEPTH) {
+        return cl_err_set(err, CL_ERR_REJECTED, "process: working directory: the path is too long");
+    }
+    int fd = agent_open_in_root(root_fd, p.len > 0 ? p.text : ".", O_PATH | O_DIRECTORY);
+    if (fd >= 0) {
+        (void)close(fd);
+        return CL_OK;
+    }
+    (void)snprintf(below, sizeof(below), "%s/x", p.text); /* its parent is what we want */
+    CL_TRY(agent_path_parse(below, "process: working directory", AGENT_MAX_DEPTH, &p, err));
+    agent_tree_init(&t, root_fd);
+    mode_t old = umask(0);
+    enum cl_status st = agent_tree_parent(&t, &p, /* create= */ true, &parent, err);
+    (void)umask(old);
+    agent_tree_done(&t);
+    return st;
 }
 
 /* The builders below give NULL when memory ran out or a string is not UTF-8; json_pack passes NULL

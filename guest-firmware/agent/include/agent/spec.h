@@ -23,6 +23,11 @@ CL_NODISCARD enum cl_status agent_spec_env(const struct cl_initdata *i,
 CL_NODISCARD enum cl_status agent_spec_workdir(const struct cl_initdata *i,
                                                const struct cl_oci_config *c, const char **ret,
                                                struct cl_err *err);
+/* Makes the directory (0755, root) below root_fd when it is not there; follows no link while
+ * making it. CL_ERR_REJECTED when a link or file is in the way. */
+CL_NODISCARD enum cl_status agent_spec_make_workdir(int root_fd, const char *dir,
+                                                    struct cl_err *err);
+
 /* config.json, appended to out. rows and cols (0: none) only matter with a terminal. */
 CL_NODISCARD enum cl_status agent_spec_build(const struct cl_initdata *i,
                                              const struct cl_oci_config *c,

@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * agent.h - the parts of cloister-agent, PID 1 of the guest, and the state they share.
+ * Trust: the kernel, and what was measured. The host is hostile: everything it gives is checked
+ * before use. Threads: the main thread goes through the steps; one thread serves the host's calls;
+ * one for each stream of stdio. What they share lies in struct agent_host and struct
+ * agent_container, each with its lock.
+ */
+#ifndef AGENT_AGENT_H
+#define AGENT_AGENT_H
+
+#include "base/buf.h"
+#include "cloister/initdata.h"
+#include "oci/image.h"
+#include "rpc/agent_server.h"
+
+#include <pthread.h>
+#include <stdbool.h>
+#include <sys/types.h>
+
+#define AGENT_PORT_RPC 1024u
+#define AGENT_PORT_BLOB 1025u
+#define AGENT_PORT_RELAY 1026u
+#define AGENT_PORT_STDIO 1027u
+#define AGENT_PORT_PSP 1030u
+#define AGENT_BUNDLE "/run/cloister"
+#define AGENT_ROOTFS AGENT_BUNDLE "/rootfs"
+
+/* --- say.c: the kernel's log, for the debug console. Never a secret, never guest data. */
+CL_PRINTF(1, 2) void agent_say(const char *fmt, ...);
+
+/* --- vsock.c: a stream to the host (CID 2, nobody else). Reads and writes end after a time without
+ * progress, unless `patient`. CL_ERR_UNAVAILABLE when the host does not answer. */
+CL_NODISCARD enum cl_status agent_dial(uint32_t port, bool patient, int *ret_fd,
+                                       struct cl_err *err);
+
+/* --- early.c: proc, sys, dev; kernel modules of the initrd. */
+CL_NODISCARD enum cl_status agent_mount_early(struct cl_err *err);
+CL_NODISCARD enum cl_status agent_load_modules(struct cl_err *err);
+CL_NODISCARD enum cl_status agent_loopback_up(struct cl_err *err);
+
+/* --- tee.c: what the processor says we run in. */
+enum agent_tee { AGENT_TEE_NONE = 0, AGENT_TEE_SNP, AGENT_TEE_TDX, AGENT_TEE_SIM };
+const char *agent_tee_name(enum agent_tee tee); /* "snp", "tdx", "sim"; "" for none */
+CL_NODISCARD enum cl_status agent_tee_decide(enum agent_tee *ret_tee, struct cl_err *err);
+
+/* --- evidence.c: the report that the security processor signs over report_data. */
+CL_NODISCARD enum cl_status agent_evidence_get(enum agent_tee tee, const uint8_t report_data[64],
+                                               struct cl_buf *ret_report, struct cl_buf *ret_certs,
+                                               struct cl_err *err);
+/* The same as the broker wants it (kbs-protocol.md 13). */
+CL_NODISCARD enum cl_status agent_evidence_json(enum agent_tee tee, const uint8_t report_data[64],
+                                                struct cl_buf *out, struct cl_err *err);
+
+/* --- disk.c: initdata's bytes from block slot 1 (I-4.4), not yet believed. */
+CL_NODISCARD enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err);
+
+/* --- root.c: from the initramfs to a tmpfs, and the mounts a container needs. */
+CL_NODISCARD enum cl_status agent_switch_root(struct cl_err *err);
+CL_NODISCARD enum cl_status agent_mount_late(struct cl_err *err);
+
+/* --- host.c: the connection on which the host calls us. */
+struct agent_host {
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    struct cl_agent_server *server; /* NULL before the host was reached */
+    pthread_t thread;
+    struct cl_agent_start start; /* what the host wants, once start_seen */
+    bool start_seen;
+    bool gone; /* the connection has ended */
+    enum agent_tee tee;
+    struct agent_container *container;
+};
+CL_NODISCARD enum cl_status agent_host_connect(struct agent_host *h, struct cl_err *err);
+/* Waits for Start. CL_ERR_UNAVAILABLE when it does not come in time, or the host went away. */
+CL_NODISCARD enum cl_status agent_host_wait_start(struct agent_host *h, int timeout_ms,
+                                                  struct cl_err *err);
+
+/* --- container.c: crun. */
+struct agent_container {
+    pthread_mutex_t lock;
+    bool running;  /* crun has been started and not been reaped */
+    int console;   /* master side of the terminal; -1: none */
+    uint32_t rows; /* wanted size, kept for a console that is not there yet */
+    uint32_t cols;
+};
+void agent_container_init(struct agent_container *c);
+CL_NODISCARD enum cl_status agent_container_signal(struct agent_container *c, uint32_t signo,
+                                                   struct cl_err *err);
+CL_NODISCARD enum cl_status agent_container_resize(struct agent_container *c, uint32_t rows,
+                                                   uint32_t cols, struct cl_err *err);
+/* Runs the container whose root is AGENT_ROOTFS to its end. *ret_status: its own, 128 + n after a
+ * signal, 126 or 127 when the program cannot be executed or is not there. */
+CL_NODISCARD enum cl_status agent_container_run(struct agent_container *c,
+                                                const struct cl_initdata *i,
+                                                const struct cl_oci_config *config, const char *id,
+                                                void (*started)(void *ctx), void *ctx,
+                                                int *ret_status, struct cl_err *err);
+
+/* --- stdio.c: bytes between the container and the host (I-4.3). */
+#define AGENT_STREAMS 3u
+struct agent_stdio {
+    bool terminal;
+    int child[AGENT_STREAMS]; /* what the container gets as 0, 1, 2; -1 with a terminal or once
+                                 closed */
+    int ours[AGENT_STREAMS];  /* our ends; -1: this stream is /dev/null */
+    int host[AGENT_STREAMS];  /* connections; -1: none */
+    pthread_t thread[AGENT_STREAMS];
+    bool running[AGENT_STREAMS];
+};
+void agent_stdio_init(struct agent_stdio *s);
+CL_NODISCARD enum cl_status agent_stdio_open(struct agent_stdio *s, const struct cl_initdata *i,
+                                             const char *id, struct cl_err *err);
+/* With a terminal: its master, duplicated. */
+CL_NODISCARD enum cl_status agent_stdio_console(struct agent_stdio *s, int master,
+                                                struct cl_err *err);
+CL_NODISCARD enum cl_status agent_stdio_pump(struct agent_stdio *s, struct cl_err *err);
+/* After the container has ended: all output has reached the host, or the host does not take it.
+ * Closes everything. */
+void agent_stdio_finish(struct agent_stdio *s);
+
+/* --- power.c */
+CL_NORETURN void agent_power_off(void);
+
+#endif

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * main.c - cloister-agent, PID 1 of the guest: a list of named steps. The first that fails ends the
+ * run; the host is told its name and why, and the guest powers off. Nothing is parsed before its
+ * digest is known to be the measured one, and nothing of the image runs before all of it was
+ * verified.
+ */
+#include "agent.h"
+
+#include "agent/failure.h"
+#include "agent/image.h"
+#include "agent/start_check.h"
+#include "cloister/kbs_client.h"
+#include "cloister/snp_report.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#define START_TIMEOUT_MS 120000
+#define DELIVER_TIMEOUT_MS 30000
+
+struct agent {
+    enum agent_tee tee;
+    struct agent_host host;
+    struct agent_container container;
+    struct cl_buf raw; /* initdata's bytes */
+    struct cl_initdata initdata;
+    struct cl_kbs *kbs;
+    struct cl_oci_config image;
+    struct cl_agent_outcome outcome;
+    const char *substep; /* a finer name than the step's, or NULL */
+};
+
+static uint64_t uptime_us(void)
+{
+    struct timespec t;
+    (void)clock_gettime(CLOCK_BOOTTIME, &t);
+    return (uint64_t)t.tv_sec * 1000000 + (uint64_t)t.tv_nsec / 1000;
+}
+
+static void phase(struct agent *a, const char *name)
+{
+    struct cl_agent_outcome *o = &a->outcome;
+    if (o->phase_count < CL_AGENT_MAX_PHASES) {
+        struct cl_agent_phase *p = &o->phase[o->phase_count++];
+        (void)snprintf(p->name, sizeof(p->name), "%s", name);
+        p->uptime_us = uptime_us();
+    }
+}
+
+/* --- the steps -------------------------------------------------------------------------------- */
+
+static enum cl_status step_tee(struct agent *a, struct cl_err *err)
+{
+    CL_TRY(agent_tee_decide(&a->tee, err));
+    (void)pthread_mutex_lock(&a->host.lock);
+    a->host.tee = a->tee;
+    (void)pthread_mutex_unlock(&a->host.lock);
+    if (a->tee == AGENT_TEE_SIM) {
+        agent_say("SIMULATED TEE: the memory of this guest is NOT protected from the host");
+        phase(a, "sim.memory-not-protected");
+    }
+    return CL_OK;
+}
+
+/* HOST_DATA is what the launcher fixed and the processor reports; initdata's bytes must be its
+ * preimage. */
+static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf certs = {0};
+    struct cl_snp_report r;
+    uint8_t fresh[64];
+    CL_TRY(agent_initdata_read(&a->raw, err));
+    CL_TRY(cl_random(fresh, sizeof(fresh), err));
+    CL_TRY(agent_evidence_get(a->tee, fresh, &report, &certs, err));
+    CL_TRY(cl_snp_report_decode(report.data, report.len, &r, err));
+    CL_TRY(cl_initdata_verify(a->raw.data, a->raw.len, r.host_data, err));
+    return cl_initdata_parse(a->raw.data, a->raw.len, &a->initdata, err);
+}
+
+static enum cl_status step_root(struct agent *a, struct cl_err *err)
+{
+    (void)a;
+    CL_TRY(agent_switch_root(err));
+    CL_TRY(agent_mount_late(err));
+    return agent_loopback_up(err);
+}
+
+static enum cl_status step_start(struct agent *a, struct cl_err *err)
+{
+    CL_TRY(agent_host_wait_start(&a->host, START_TIMEOUT_MS, err));
+    CL_TRY(agent_start_check(&a->host.start, &a->initdata, err));
+    return agent_container_resize(&a->container, a->host.start.rows & UINT16_MAX,
+                                  a->host.start.cols & UINT16_MAX, err);
+}
+
+/* I-4.2: the host connects us with the broker, or says why not. */
+static enum cl_status dial_broker(void *ctx, const char *host, uint16_t port, int *ret_fd,
+                                  struct cl_err *err)
+{
+    char line[320];
+    char answer[160];
+    size_t n = 0;
+    (void)ctx;
+    CL_CLEANUP(cl_close_fdp) int fd = -1;
+    CL_TRY(agent_dial(AGENT_PORT_RELAY, /* patient= */ false, &fd, err));
+    int len = snprintf(line, sizeof(line), "CLRELAY1 %s %u\n", host, (unsigned)port);
+    if (len < 0 || (size_t)len >= sizeof(line)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "relay: the broker's name is too long");
+    }
+    CL_TRY(cl_write_all(fd, line, (size_t)len, "relay request", err));
+    do { /* byte by byte: what follows the line belongs to the broker */
+        if (n == sizeof(answer) - 1) {
+            return cl_err_set(err, CL_ERR_MALFORMED, "relay: answer: expected a line, got more");
+        }
+        if (cl_read_all(fd, answer + n, 1, "relay answer", err) != CL_OK) {
+            return cl_err_wrap(err, CL_ERR_UNAVAILABLE, "relay");
+        }
+    } while (answer[n++] != '\n');
+    answer[n - 1] = '\0';
+    if (strcmp(answer, "OK") != 0) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "relay: broker %s:%u: expected OK, got %s", host,
+                          (unsigned)port, answer);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return CL_OK;
+}
+
+static enum cl_status get_evidence(void *ctx, const uint8_t report_data[64], struct cl_buf *out,
+                                   struct cl_err *err)
+{
+    const struct agent *a = ctx;
+    return agent_evidence_json(a->tee, report_data, out, err);
+}
+
+static enum cl_status step_attest(struct agent *a, struct cl_err *err)
+{
+    if (a->initdata.kbs_url == NULL) {
+        return CL_OK; /* nothing is encrypted, so there is nothing to ask for */
+    }
+    struct cl_kbs_config cfg = {
+        .url = a->initdata.kbs_url,
+        .cert_pem = a->initdata.kbs_cert,
+        .initdata = a->raw.data,
+        .initdata_len = a->raw.len,
+        .transport = {a, dial_broker},
+        .evidence = {a, "snp", get_evidence},
+    };
+    CL_TRY(cl_kbs_new(&cfg, &a->kbs, err));
+    return cl_kbs_attest(a->kbs, err);
+}
+
+static enum cl_status dial_blob(void *ctx, int *ret_fd, struct cl_err *err)
+{
+    (void)ctx;
+    return agent_dial(AGENT_PORT_BLOB, /* patient= */ false, ret_fd, err);
+}
+
+static enum cl_status get_key(void *ctx, const char *path, struct cl_secret *ret,
+                              struct cl_err *err)
+{
+    struct agent *a = ctx;
+    if (a->kbs == NULL) {
+        return cl_err_set(err, CL_ERR_REJECTED, "broker: expected one in initdata, got none");
+    }
+    return cl_kbs_get_resource(a->kbs, path, ret, err);
+}
+
+static void image_done(void *ctx, const char *name)
+{
+    phase(ctx, name);
+}
+
+static uint64_t memory_bytes(void)
+{
+    struct sysinfo s;
+    return sysinfo(&s) == 0 ? (uint64_t)s.totalram * s.mem_unit : 0;
+}
+
+static enum cl_status step_image(struct agent *a, struct cl_err *err)
+{
+    const struct agent_image_ops ops = {a, dial_blob, get_key, image_done};
+    const struct agent_limits limits = {
+        .max_bytes = memory_bytes(),
+        .max_entries = AGENT_MAX_ENTRIES,
+        .max_depth = AGENT_MAX_DEPTH,
+        .max_ratio = AGENT_MAX_RATIO,
+        .ratio_free = AGENT_RATIO_FREE,
+    };
+    CL_CLEANUP(cl_close_fdp) int root = open(AGENT_ROOTFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) {
+        return cl_err_sys(err, errno, "open '" AGENT_ROOTFS "'");
+    }
+    enum cl_status st =
+        agent_image_fetch(&a->initdata, &ops, root, &limits, &a->image, &a->substep, err);
+    cl_kbs_freep(&a->kbs); /* the workload needs no key of ours */
+    if (st == CL_OK) {
+        a->substep = NULL;
+    }
+    return st;
+}
+
+static void container_started(void *ctx)
+{
+    phase(ctx, "container.start");
+}
+
+static enum cl_status step_container(struct agent *a, struct cl_err *err)
+{
+    return agent_container_run(&a->container, &a->initdata, &a->image, a->host.start.container_id,
+                               container_started, a, &a->outcome.exit_status, err);
+}
+
+static enum cl_status step_host(struct agent *a, struct cl_err *err)
+{
+    return agent_host_connect(&a->host, err);
+}
+
+static enum cl_status step_mounts(struct agent *a, struct cl_err *err)
+{
+    (void)a;
+    return agent_mount_early(err);
+}
+
+static enum cl_status step_modules(struct agent *a, struct cl_err *err)
+{
+    (void)a;
+    return agent_load_modules(err);
+}
+
+static const struct {
+    const char *name;
+    enum cl_status (*run)(struct agent *a, struct cl_err *err);
+} steps[] = {
+    {"mounts", step_mounts},     {"modules", step_modules},
+    {"host", step_host},         {"tee", step_tee},
+    {"initdata", step_initdata}, {"root", step_root},
+    {"start", step_start},       {"attest", step_attest},
+    {"image", step_image},       {"container", step_container},
+};
+
+static void run_steps(struct agent *a)
+{
+    phase(a, "init");
+    for (size_t i = 0; i < CL_ARRAY_LEN(steps); i++) {
+        struct cl_err err = {0};
+        enum cl_status st = steps[i].run(a, &err);
+        if (st != CL_OK) {
+            const char *name = a->substep != NULL ? a->substep : steps[i].name;
+            err.status = st;
+            agent_failure_set(&a->outcome, name, &err);
+            agent_say("%s: %s", name, err.msg);
+            return;
+        }
+        phase(a, steps[i].name);
+    }
+}
+
+int main(void)
+{
+    static struct agent a; /* large, and there is one */
+    if (getpid() != 1) {
+        (void)fprintf(stderr,
+                      "cloister-agent: expected to be process 1 of a guest, got process %d\n",
+                      (int)getpid());
+        return 125;
+    }
+    (void)signal(SIGPIPE, SIG_IGN);
+    agent_container_init(&a.container);
+    a.host.container = &a.container;
+    run_steps(&a);
+    if (a.host.server != NULL) {
+        cl_agent_server_finish(a.host.server, &a.outcome);
+        (void)cl_agent_server_delivered(a.host.server, DELIVER_TIMEOUT_MS);
+    }
+    agent_power_off();
+}
