@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * ear.c - attestation tokens (see ear.h).
+ * Trust: a token is hostile until its signature verified under our key; it is parsed strictly even
+ *        then. Class sim-snp is marked so that no relying party takes it for hardware.
+ */
+#include "ear.h"
+
+#include "base/encode.h"
+#include "cloister/jwt.h"
+#include "cloister/rcar.h"
+
+#include <string.h>
+
+#define PROFILE "tag:github.com,2024:confidential-containers/Trustee"
+#define ISSUER "CoCo-Attestation-Service"
+#define ANNOTATED "ear.veraison.annotated-evidence"
+#define MAX_TIME ((int64_t)1 << 40)
+
+static json_t *hex_json(const uint8_t *data, size_t len)
+{
+    char hex[2 * CL_SNP_CHIP_ID_SIZE + 1];
+    cl_hex(hex, data, len);
+    return json_string(hex);
+}
+
+enum cl_status cl_ear_snp_claims(const struct cl_snp_report *r, json_t **ret_j, struct cl_err *err)
+{
+    bool turin = cl_snp_product_from_fms(r->cpuid_fam_id, r->cpuid_mod_id) == CL_SNP_PRODUCT_TURIN;
+    struct cl_snp_tcb t = cl_snp_tcb_decode(r->reported_tcb, turin && r->version >= 3);
+    json_t *j = json_pack(
+        "{s:i, s:i, s:b, s:b, s:b, s:b, s:i, s:i, s:i, s:i, s:b, s:b, s:o, s:o}",
+        "policy_abi_minor", (int)(r->policy & 0xff), "policy_abi_major",
+        (int)((r->policy >> 8) & 0xff), "policy_smt_allowed", (int)((r->policy >> 16) & 1),
+        "policy_migrate_ma", (int)((r->policy >> 18) & 1), "policy_debug_allowed",
+        (int)((r->policy >> 19) & 1), "policy_single_socket", (int)((r->policy >> 20) & 1),
+        "reported_tcb_bootloader", t.bootloader, "reported_tcb_tee", t.tee, "reported_tcb_snp",
+        t.snp, "reported_tcb_microcode", t.microcode, "platform_smt_enabled",
+        (int)(r->platform_info & 1), "platform_tsme_enabled", (int)((r->platform_info >> 1) & 1),
+        "measurement", hex_json(r->measurement, sizeof(r->measurement)), "chip_id",
+        hex_json(r->chip_id, sizeof(r->chip_id)));
+    if (j == NULL) {
+        return cl_err_nomem(err, "claims");
+    }
+    *ret_j = j;
+    return CL_OK;
+}
+
+/* AR4SI: 3 an approved measurement, 2 genuine hardware without known weakness, 97 hardware that is
+ * not recognised, which is what a simulated root is to everybody else. */
+static json_t *appraisal(const struct cl_ear_input *in, json_t *runtime)
+{
+    const struct cl_grant *g = in->grant;
+    bool sim = g->tee_class != CL_TEE_CLASS_SNP;
+    return json_pack(
+        "{s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:{s:O, s:s, s:o, s:o, s:o, s:n}}",
+        "ear.status", sim ? "contraindicated" : "affirming", "ear.appraisal-policy-id", "default",
+        "ear.trustworthiness-vector", "instance-identity", 0, "configuration", 3, "executables", 3,
+        "file-system", 0, "hardware", sim ? 97 : 2, "runtime-opaque", 0, "storage-opaque", 0,
+        "sourced-data", 0, ANNOTATED, "snp", in->snp_claims, "cloister_class",
+        cl_tee_class_name(g->tee_class), "report_data",
+        hex_json(in->report_data, CL_RCAR_REPORT_DATA_SIZE), "init_data",
+        hex_json(g->host_data, sizeof(g->host_data)), "runtime_data_claims", runtime,
+        "init_data_claims");
+}
+
+static enum cl_status claims_json(const struct cl_ear_input *in, json_t **ret_j, struct cl_err *err)
+{
+    json_t *jwk = NULL;
+    CL_TRY(cl_jwk_emit(in->grant->tee_key, CL_JWK_WRAP, &jwk, err));
+    json_t *runtime = json_pack("{s:o, s:s, s:s}", "tee-pubkey", jwk, "nonce", in->nonce,
+                                "additional-evidence", in->additional);
+    json_t *j = json_pack(
+        "{s:s, s:s, s:I, s:I, s:o, s:{s:s, s:s}, s:{s:o}}", "eat_profile", PROFILE, "iss", ISSUER,
+        "iat", (json_int_t)in->now, "exp", (json_int_t)in->grant->expires, "jti",
+        hex_json(in->grant->token_id, CL_JTI_SIZE), "ear.verifier-id", "developer", "Cloister",
+        "build", "cloister-broker " CL_VERSION, "submods", "cpu0", appraisal(in, runtime));
+    if (j == NULL) {
+        return cl_err_nomem(err, "token");
+    }
+    *ret_j = j;
+    return CL_OK;
+}
+
+enum cl_status cl_ear_sign(EVP_PKEY *key, const struct cl_ear_input *in, struct cl_buf *out,
+                           struct cl_err *err)
+{
+    CL_CLEANUP(cl_jwk_freep) struct cl_jwk *signer = NULL;
+    CL_CLEANUP(cl_json_decrefp) json_t *jwk = NULL;
+    CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
+    CL_TRY(cl_jwk_from_pkey(key, &signer, err));
+    CL_TRY(cl_jwk_emit(signer, CL_JWK_ES256, &jwk, err));
+    CL_TRY(claims_json(in, &claims, err));
+    CL_CLEANUP(cl_json_decrefp) json_t *header = json_pack("{s:O}", "jwk", jwk);
+    if (header == NULL) {
+        return cl_err_nomem(err, "token");
+    }
+    return cl_jwt_sign(CL_JWT_ES256, key, header, claims, out, err);
+}
+
+static enum cl_status get_hex(const json_t *j, const char *key, uint8_t *ret, size_t size,
+                              struct cl_err *err)
+{
+    const char *hex = NULL;
+    CL_TRY(cl_json_get_string(j, "token", key, &hex, err));
+    return cl_unhex(ret, size, hex, key, err);
+}
+
+static enum cl_status read_claims(const json_t *claims, struct cl_grant *g, struct cl_err *err)
+{
+    json_t *submods = NULL;
+    json_t *cpu0 = NULL;
+    json_t *evidence = NULL;
+    json_t *snp = NULL;
+    json_t *runtime = NULL;
+    json_t *key = NULL;
+    const char *class_name = NULL;
+    CL_TRY(cl_json_get_int(claims, "token", "exp", 0, MAX_TIME, &g->expires, err));
+    CL_TRY(get_hex(claims, "jti", g->token_id, sizeof(g->token_id), err));
+    CL_TRY(cl_json_get_object(claims, "token", "submods", &submods, err));
+    CL_TRY(cl_json_get_object(submods, "token", "cpu0", &cpu0, err));
+    CL_TRY(cl_json_get_object(cpu0, "token", ANNOTATED, &evidence, err));
+    CL_TRY(cl_json_get_object(evidence, "token", "snp", &snp, err));
+    CL_TRY(cl_json_get_object(evidence, "token", "runtime_data_claims", &runtime, err));
+    CL_TRY(cl_json_get_object(runtime, "token", "tee-pubkey", &key, err));
+    CL_TRY(cl_json_get_string(evidence, "token", "cloister_class", &class_name, err));
+    CL_TRY(cl_tee_class_parse(class_name, &g->tee_class, err));
+    CL_TRY(get_hex(evidence, "init_data", g->host_data, sizeof(g->host_data), err));
+    CL_TRY(get_hex(snp, "measurement", g->measurement, sizeof(g->measurement), err));
+    CL_TRY(get_hex(snp, "chip_id", g->chip_id, sizeof(g->chip_id), err));
+    return cl_jwk_parse(key, "tee-pubkey", CL_JWK_WRAP, &g->tee_key, err);
+}
+
+enum cl_status cl_ear_verify(EVP_PKEY *key, const char *token, size_t len, int64_t now,
+                             struct cl_grant *ret_grant, struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
+    CL_CLEANUP(cl_grant_done) struct cl_grant g = {0};
+    CL_TRY(cl_jwt_verify(CL_JWT_ES256, key, token, len, &claims, err));
+    CL_TRY(cl_jwt_check_times(claims, now, err));
+    CL_TRY(read_claims(claims, &g, err));
+    *ret_grant = g;
+    g = (struct cl_grant){0};
+    return CL_OK;
+}
