@@ -9,6 +9,7 @@
 #include "cloister/snp_verify.h"
 #include "ear.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,8 +37,8 @@ static enum cl_status malformed(enum cl_status st, const char *check, struct cl_
 
 static enum cl_status deny_revoked(const char *kind, struct cl_denial *d, struct cl_err *err)
 {
-    char check[32] = "revoked.";
-    strncat(check, kind, sizeof(check) - strlen(check) - 1);
+    char check[32];
+    (void)snprintf(check, sizeof(check), "revoked.%s", kind);
     cl_deny(d, check, "revoked", "a %s that was not revoked", kind);
     return rejected(err, d);
 }

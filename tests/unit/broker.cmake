@@ -3,3 +3,5 @@ target_include_directories(test_token PRIVATE ${CMAKE_SOURCE_DIR}/attestation/to
 cl_unit_test(test_jwt LIBS cl_attestation)
 cl_unit_test(test_http_response LIBS cl_kbs_client)
 target_include_directories(test_http_response PRIVATE ${CMAKE_SOURCE_DIR}/kbs-client)
+cl_unit_test(test_broker LIBS cl_broker cl_kbs_client cl_sim_psp Threads::Threads)
+target_include_directories(test_broker PRIVATE ${CMAKE_SOURCE_DIR}/kbs-client ${CMAKE_SOURCE_DIR}/broker)
