@@ -42,7 +42,8 @@
 #define STAGE0_GUARD_GPA 0x9000 /* never mapped: below the stack */
 #define STAGE0_STACK_GPA 0xA000
 #define STAGE0_STACK_END 0xC000
-#define STAGE0_STATE_GPA 0xC000 /* struct s0_state */
+#define STAGE0_IDT_GPA 0xC000
+#define STAGE0_STATE_GPA 0xD000 /* struct s0_state */
 #define STAGE0_STATE_END 0x10000
 
 #define STAGE0_HASH_PAGE_GPA 0x10000
@@ -168,7 +169,6 @@
     X(CMDLINE_ALIGN, 29, "payload descriptor: command line is not page aligned")                   \
     X(CMDLINE_WINDOW, 30, "payload descriptor: command line lies outside the window")              \
     X(BLOBS_OVERLAP, 31, "payload descriptor: kernel, initrd and command line overlap")            \
-    X(KERNEL_NO_ROOM, 40, "the kernel does not fit into low RAM")                                  \
     X(INITRD_NO_ROOM, 41, "the initrd does not fit into low RAM beside the kernel")                \
     X(HASH_MISSING, 48, "the page of kernel hashes is empty")                                      \
     X(HASH_GUID, 49, "kernel hashes: wrong table GUID")                                            \

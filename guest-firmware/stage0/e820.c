@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * e820.c - the memory map. Trust: of the VMM's word only the RAM size enters, bounded before.
+ */
+#include "stage0.h"
+
+/* Below 1 MiB Linux gets everything but the pages that SNP needs intact and the ACPI tables; from
+ * 640 KiB to 1 MiB there is nothing, as Linux expects of a PC.
+ */
+static const struct s0_e820 low_map[] = {
+    {0, STAGE0_HASH_PAGE_GPA, S0_E820_RAM},
+    {STAGE0_HASH_PAGE_GPA, STAGE0_TD_HOB_GPA - STAGE0_HASH_PAGE_GPA, S0_E820_RESERVED},
+    {STAGE0_TD_HOB_GPA, STAGE0_ACPI_GPA - STAGE0_TD_HOB_GPA, S0_E820_RAM},
+    {STAGE0_ACPI_GPA, STAGE0_ACPI_SIZE, S0_E820_ACPI},
+    {STAGE0_LINUX_END, STAGE0_LOW_END - STAGE0_LINUX_END, S0_E820_RAM},
+};
+_Static_assert(CL_ARRAY_LEN(low_map) + 2 <= S0_E820_MAX, "map fits");
+_Static_assert(STAGE0_ACPI_GPA + STAGE0_ACPI_SIZE == STAGE0_LINUX_END, "map has no hole");
+
+size_t s0_e820_build(uint64_t ram_size, struct s0_e820 ret_map[static S0_E820_MAX])
+{
+    size_t n = 0;
+    for (; n < CL_ARRAY_LEN(low_map); n++) {
+        ret_map[n] = low_map[n];
+    }
+    uint64_t low_end = ram_size < STAGE0_LOW_RAM_MAX ? ram_size : STAGE0_LOW_RAM_MAX;
+    ret_map[n++] = (struct s0_e820){STAGE0_HIGH_GPA, low_end - STAGE0_HIGH_GPA, S0_E820_RAM};
+    if (ram_size > low_end) {
+        ret_map[n++] = (struct s0_e820){STAGE0_HIGH_RAM_GPA, ram_size - low_end, S0_E820_RAM};
+    }
+    return n;
+}

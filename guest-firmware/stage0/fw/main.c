@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * main.c - the firmware around the logic: refuses what it must not run under, tightens the page
+ * tables, takes the steps of boot.c with their marks, and jumps.
+ * Trust: see stage0.h. Threads: the boot CPU only. Memory: STAGE0_STATE_GPA, no globals.
+ */
+#include "cpu.h"
+#include "stage0.h"
+
+#define CR4_PAE UINT64_C(0x20)
+#define CR4_OSFXSR UINT64_C(0x200)
+#define CR4_OSXMMEXCPT UINT64_C(0x400)
+#define MSR_MTRR_DEF_TYPE 0x2FFu
+#define MTRR_ENABLED_WRITE_BACK UINT64_C(0x806)
+#define VECTOR_COUNT 256u
+#define EXCEPTION_COUNT 32u
+#define STUB_SIZE 16u
+#define CODE64_SELECTOR 0x10u
+#define INTERRUPT_GATE 0x8E00u
+#define ENTRY_64 0x200u /* from the start of the protected-mode part */
+
+extern const uint8_t fw_vector_stubs[];
+extern const uint8_t fw_text_start[];
+extern const uint8_t fw_text_end[];
+_Noreturn void fw_refuse(uint32_t code);
+_Noreturn void fw_jump(uint64_t entry, uint64_t boot_params, uint64_t cr3);
+_Noreturn void fw_main(void);
+
+static inline void out8(uint16_t port, uint8_t value)
+{
+    __asm__ volatile("outb %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static inline void out16(uint16_t port, uint16_t value)
+{
+    __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
+}
+
+static void mark(uint16_t value)
+{
+    out16(STAGE0_PORT_MARK, value);
+}
+
+static void require(enum stage0_reason reason)
+{
+    if (reason != STAGE0_R_OK) {
+        fw_refuse(reason);
+    }
+}
+
+/* Confidential memory that we do not handle must not be taken for the plain kind. */
+static enum stage0_reason check_tee(void)
+{
+    if (s0_cpuid(0x80000000u, 0).eax >= S0_CPUID_SEV &&
+        (s0_cpuid(S0_CPUID_SEV, 0).eax & S0_CPUID_SEV_EAX_SEV) != 0) {
+        return STAGE0_R_TEE_SEV;
+    }
+    if (s0_cpuid(0, 0).eax >= S0_CPUID_TDX) {
+        struct s0_cpuid_regs r = s0_cpuid(S0_CPUID_TDX, 0);
+        if (r.ebx == 0x65746E49u && r.edx == 0x5844546Cu && r.ecx == 0x20202020u) {
+            return STAGE0_R_TEE_TDX;
+        }
+    }
+    return STAGE0_R_OK;
+}
+
+/* Every vector ends in a refusal: stage0 runs with interrupts off and causes no exception. */
+static void load_idt(void)
+{
+    volatile uint64_t *idt = (volatile uint64_t *)(uintptr_t)STAGE0_IDT_GPA;
+    for (size_t v = 0; v < VECTOR_COUNT; v++) {
+        size_t stub = v < EXCEPTION_COUNT ? v : EXCEPTION_COUNT;
+        uint64_t target = (uint64_t)(uintptr_t)fw_vector_stubs + stub * STUB_SIZE;
+        idt[2 * v] = (target & 0xFFFFu) | (uint64_t)CODE64_SELECTOR << 16 |
+                     (uint64_t)INTERRUPT_GATE << 32 | (target & 0xFFFF0000u) << 32;
+        idt[2 * v + 1] = target >> 32;
+    }
+    struct {
+        uint8_t limit[2];
+        uint8_t base[8];
+    } pointer = {{0xFF, 0x0F}, {0}};
+    _Static_assert(VECTOR_COUNT * 16 - 1 == 0x0FFF, "limit of the IDT");
+    struct cl_writer w = cl_writer_init(pointer.base, sizeof(pointer.base));
+    cl_writer_le64(&w, STAGE0_IDT_GPA);
+    __asm__ volatile("lidt %0" : : "m"(pointer));
+}
+
+static void tighten_paging(void)
+{
+    uint64_t text = (uint64_t)(uintptr_t)fw_text_start;
+    uint64_t size = (uint64_t)(uintptr_t)fw_text_end - text;
+    s0_paging_build_own(0, (struct s0_rom_text){text, size});
+    __asm__ volatile("mov %0, %%cr3" : : "r"((uint64_t)STAGE0_PML4_GPA) : "memory");
+}
+
+/* No BIOS has run, so the memory type of everything would be "uncached". */
+static void enable_caching(void)
+{
+    if ((s0_cpuid(1, 0).edx & S0_CPUID_1_EDX_MTRR) != 0) {
+        __asm__ volatile("wrmsr"
+                         :
+                         : "c"(MSR_MTRR_DEF_TYPE), "a"((uint32_t)MTRR_ENABLED_WRITE_BACK), "d"(0)
+                         : "memory");
+    }
+}
+
+static void enable_vector_unit(void)
+{
+    __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT) : "memory");
+}
+
+void fw_main(void)
+{
+    mark(STAGE0_MARK_ENTERED);
+    load_idt();
+    require(check_tee());
+    tighten_paging();
+    enable_caching();
+    enable_vector_unit();
+    struct s0_machine m = {
+        .memory = 0,
+        .state = (struct s0_state *)(uintptr_t)STAGE0_STATE_GPA,
+        .sha256 = s0_sha256_select(),
+        .random = s0_random_detect(),
+    };
+    require(s0_load(&m));
+    mark(STAGE0_MARK_COPIED);
+    require(s0_verify(&m));
+    mark(STAGE0_MARK_VERIFIED);
+    out8(STAGE0_PORT_PAYLOAD, STAGE0_PAYLOAD_DONE);
+    require(s0_prepare(&m));
+    mark(STAGE0_MARK_JUMP);
+    fw_jump(STAGE0_KERNEL_GPA + ENTRY_64, STAGE0_ZERO_PAGE_GPA, STAGE0_LINUX_PT_GPA);
+}
