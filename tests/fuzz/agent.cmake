@@ -1,2 +1,5 @@
 cl_fuzz_target(fuzz_ttrpc LIBS cl_rpc)
 cl_fuzz_target(fuzz_agent_client LIBS cl_rpc)
+cl_fuzz_target(fuzz_tar_unpack LIBS cl_agent_core)
+cl_fuzz_target(fuzz_layer_stream LIBS cl_agent_core)
+cl_fuzz_target(fuzz_blob_reply LIBS cl_agent_core)

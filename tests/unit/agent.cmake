@@ -1,3 +1,6 @@
 cl_unit_test(test_ttrpc LIBS cl_rpc)
 cl_unit_test(test_agent_rpc LIBS cl_rpc)
 cl_unit_test(test_agent_unpack LIBS cl_agent_core)
+cl_unit_test(test_agent_image LIBS cl_agent_core)
+cl_unit_test(test_agent_spec LIBS cl_agent_core)
+target_compile_definitions(test_agent_spec PRIVATE AGENT_VECTORS="${CMAKE_SOURCE_DIR}/tests/vectors/agent")

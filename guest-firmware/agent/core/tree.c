@@ -108,7 +108,8 @@ static enum cl_status enter(int at, const char *name, bool create, int *ret_fd, 
 static enum cl_status walk(int root_fd, const char *text, size_t len, bool create, int *ret_fd,
                            struct cl_err *err)
 {
-    CL_CLEANUP(cl_close_fdp) int fd = fcntl(root_fd, F_DUPFD_CLOEXEC, 0);
+    CL_CLEANUP(cl_close_fdp)
+    int fd = openat(root_fd, ".", DIR_FLAGS); /* a duplicate would share the position */
     if (fd < 0) {
         return cl_err_sys(err, errno, "open root");
     }

@@ -105,7 +105,7 @@ static bool is_dot(const char *name)
 
 static enum cl_status copy_tree(int from, int to, dev_t dev, unsigned depth, struct cl_err *err)
 {
-    int fd = fcntl(from, F_DUPFD_CLOEXEC, 0);
+    int fd = openat(from, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC); /* a position of its own */
     DIR *dir = fd >= 0 && depth < MAX_DEPTH ? fdopendir(fd) : NULL;
     if (dir == NULL) {
         int e = errno;
