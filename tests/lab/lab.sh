@@ -102,7 +102,8 @@ lab_prepare() {
 }
 
 # Starts QEMU in the background, detached from our descriptors, with the session's directory as its working directory: all the
-# names it is given are short and relative. timeout(1) is the last watchdog: no VM outlives its session's lifetime.
+# names it is given are short and relative. timeout(1) is the last watchdog: no VM outlives its session's lifetime. Its process id, which
+# is known before QEMU has done anything, stands for the VM: what it is sent goes on to QEMU, and SIGKILL follows.
 lab_start_vm() { # DIR CPUS MEMORY LIFETIME
     local dir="$1" i ports=() tsc_khz
     tsc_khz="$("$lab_client" --tsc-khz)"
@@ -110,12 +111,12 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
         ports+=(-chardev "socket,id=port$i,path=port$i.sock,server=on,wait=off"
             -device "virtserialport,chardev=port$i,name=lab.$i,nr=$((i + 1))")
     done
+    rm -f "$dir"/port*.sock "$dir/console.log" "$dir/vm.pid"
     (
         cd "$dir" || exit
-        rm -f port*.sock qemu.pid console.log
         exec setsid timeout --kill-after=5 "$4" qemu-system-x86_64 \
             -machine q35 -accel tcg,thread=multi -cpu max,+svm -smp "$2" -m "$3" \
-            -nodefaults -no-user-config -display none -no-reboot -pidfile qemu.pid -serial file:console.log \
+            -nodefaults -no-user-config -display none -no-reboot -serial file:console.log \
             -kernel "$lab_kernel_dir/vmlinuz" -initrd "$lab_image_dir/initrd.img" \
             -append "console=ttyS0 panic=-1 quiet tsc_early_khz=$tsc_khz" \
             -virtfs local,path=/,mount_tag=hostroot,security_model=none,readonly=on,multidevs=remap \
@@ -123,10 +124,10 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
             -device virtio-serial-pci,max_ports=$((LAB_PORTS + 1)) "${ports[@]}" \
             </dev/null >qemu.log 2>&1 7>&- 8>&- 9>&-
     ) &
-    local starter=$!
-    for ((i = 0; i < 100; i++)); do
+    printf '%s\n' "$!" >"$dir/vm.pid"
+    for ((i = 0; i < 200; i++)); do
         [ ! -S "$dir/port$((LAB_PORTS - 1)).sock" ] || return 0
-        kill -0 "$starter" 2>/dev/null || break
+        kill -0 "$(cat "$dir/vm.pid")" 2>/dev/null || break
         sleep 0.1
     done
     cl_say "lab: QEMU did not start:"
@@ -134,10 +135,10 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
     return 1
 }
 
-# Prints the id of the session's QEMU while it lives.
+# Prints the id of the session's VM while it lives.
 lab_vm_pid() { # DIR
     local pid
-    pid="$(cat "$1/qemu.pid" 2>/dev/null)" || return 1
+    pid="$(cat "$1/vm.pid" 2>/dev/null)" || return 1
     [ "$(readlink "/proc/$pid/cwd" 2>/dev/null)" = "$(cd "$1" && pwd -P)" ] || return 1
     printf '%s\n' "$pid"
 }
@@ -146,11 +147,12 @@ lab_stop_vm() { # DIR
     local pid i
     pid="$(lab_vm_pid "$1")" || return 0
     kill -TERM "$pid" 2>/dev/null || true
-    for ((i = 0; i < 50; i++)); do
+    for ((i = 0; i < 100; i++)); do
         lab_vm_pid "$1" >/dev/null || return 0
         sleep 0.1
     done
-    kill -KILL "$pid" 2>/dev/null || true
+    cl_say "lab: process $pid does not end"
+    return 1
 }
 
 lab_console_tail() { # DIR
