@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * snp_world.h - a world of its own for tests: root, intermediate, endorsement key and reports, made
+ * here in whatever good or bad shape a test asks for. Nothing of it is trusted by the library.
+ */
+#ifndef CL_TEST_SNP_WORLD_H
+#define CL_TEST_SNP_WORLD_H
+
+#include "base/buf.h"
+#include "cloister/snp_verify.h"
+
+#include <openssl/evp.h>
+
+#define WORLD_TIME INT64_C(1767225600) /* all default certificates are valid around it */
+#define WORLD_MAX_EXT 16
+
+enum world_key { WORLD_ARK, WORLD_ASK, WORLD_EK, WORLD_OTHER_RSA, WORLD_P256, WORLD_KEY_COUNT };
+
+struct world_ext {
+    const char *oid; /* tail under AMD's arc, or a whole OID that begins with '=' */
+    uint8_t value[80];
+    size_t len;
+    bool critical;
+};
+
+enum world_signing { WORLD_PSS_384, WORLD_PSS_256, WORLD_PSS_SALT_32, WORLD_PKCS1 };
+
+struct world_cert {
+    const char *cn, *issuer_cn;
+    enum world_key key, issuer_key;
+    enum world_signing signing;
+    int64_t from, until;
+    const char *basic_constraints, *key_usage; /* NULL: none */
+    size_t ext_count;
+    struct world_ext ext[WORLD_MAX_EXT];
+};
+
+/* Makes the keys; once, before any test runs. */
+void world_init(void);
+
+struct world_cert world_ark(void), world_ask(void), world_vcek(void);
+/* The index of the extension with that tail; asserts that there is one. */
+size_t world_ext_at(const struct world_cert *c, const char *oid);
+void world_drop_ext(struct world_cert *c, const char *oid);
+void world_add_ext(struct world_cert *c, const char *oid, const void *value, size_t len);
+void world_cert_der(const struct world_cert *c, struct cl_buf *out);
+
+/* A good version 3 report of a Milan part; sign with world_sign() after changing it. */
+void world_report(struct cl_snp_report *r);
+void world_sign(struct cl_snp_report *r, uint8_t ret_raw[static CL_SNP_REPORT_SIZE]);
+
+/* Evidence of a signed report and three certificates (NULL: leave it out). */
+struct cl_snp_evidence *world_evidence(const struct cl_snp_report *r, const struct world_cert *ek,
+                                       const struct world_cert *ask, const struct world_cert *ark);
+
+/* SPKI digest of the root's key. */
+void world_root(uint8_t ret[static CL_SNP_ROOT_SIZE]);
+
+#endif
