@@ -1,0 +1,7 @@
+foreach(target fuzz_snp_report fuzz_snp_certs fuzz_snp_evidence_json fuzz_snp_rom)
+    cl_fuzz_target(${target} LIBS cl_attestation)
+endforeach()
+target_include_directories(fuzz_snp_rom PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
+if(TARGET cl_sim_psp)
+    cl_fuzz_target(fuzz_psp_launch LIBS cl_sim_psp)
+endif()
