@@ -15,7 +15,7 @@
 #include <sys/prctl.h>
 #include <unistd.h>
 
-#define PROG "broker"
+#define PROG "cloister broker"
 #define MAX_SANS 32
 
 static const char usage[] =
@@ -153,7 +153,7 @@ static int run_init(struct args *a)
     struct cl_err err = {0};
     enum cl_status st = cl_state_init(a->state, a->san_count > 0 ? a->sans : defaults, &err);
     if (st == CL_OK) {
-        printf("state '%s' is ready: clients pin tls.pem; move admin.key to the admin's machine; "
+        printf("state '%s' is ready: clients pin tls.crt; move admin.key to the admin's machine; "
                "keep a copy of master.key elsewhere\n",
                a->state);
     }

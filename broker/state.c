@@ -73,7 +73,7 @@ static enum cl_status fill_database(const char *dir, const char *db_path,
     CL_TRY(cl_state_path(path, dir, "admin.key", err));
     CL_TRY(cl_write_file(path, admin_pem.data, admin_pem.len, 0600, err));
     CL_TRY(cl_identity_cert_pem(store, &cert, err));
-    CL_TRY(cl_state_path(path, dir, "tls.pem", err));
+    CL_TRY(cl_state_path(path, dir, "tls.crt", err));
     CL_TRY(cl_write_file(path, cert.data, cert.len, 0644, err));
     /* last: a database with a master id is a finished one */
     return cl_store_meta_put(store, CL_META_MASTER_ID, vault->id, sizeof(vault->id), err);

@@ -3,7 +3,7 @@
  * moved by `backup` and `restore`, re-sealed by `rotate-key`.
  *   master.key   32 random bytes, 0600: everything else is sealed under it. Keep a copy elsewhere.
  *   broker.db    the database; the keys of TLS and tokens are in it, sealed
- *   tls.pem      the TLS certificate, for clients to pin (a copy of what the database holds)
+ *   tls.crt      the TLS certificate, for clients to pin (a copy of what the database holds)
  *   admin.key    Ed25519 private key of the first admin, 0600; move it to the admin's machine
  *   lock         held by the running broker
  */

@@ -94,7 +94,7 @@ static enum cl_status place_database(const char *dir, const struct cl_secret *im
     CL_TRY(cl_write_file(path, image->data, image->len, 0600, err));
     CL_TRY(cl_store_open(path, /* create= */ false, &store, err));
     CL_TRY(cl_identity_cert_pem(store, &cert, err));
-    CL_TRY(cl_state_path(path, dir, "tls.pem", err));
+    CL_TRY(cl_state_path(path, dir, "tls.crt", err));
     return cl_write_file(path, cert.data, cert.len, 0644, err);
 }
 

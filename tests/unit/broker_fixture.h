@@ -117,8 +117,8 @@ static inline void fx_start(struct fx *f, const struct cl_broker_config *limits)
     ck_assert_int_eq(mkdir(f->dir, 0700), 0);
     fx_copy(fx_base.state, f->dir, "broker.db", 0600);
     fx_copy(fx_base.state, f->dir, "master.key", 0600);
-    fx_copy(fx_base.state, f->dir, "tls.pem", 0644);
-    (void)snprintf(path, sizeof(path), "%s/tls.pem", fx_base.state);
+    fx_copy(fx_base.state, f->dir, "tls.crt", 0644);
+    (void)snprintf(path, sizeof(path), "%s/tls.crt", fx_base.state);
     fx_ok(cl_buf_read_file(&f->cert_pem, path, 65536, &err), &err);
     (void)snprintf(path, sizeof(path), "%s/admin.key", fx_base.state);
     FILE *in = fopen(path, "r");

@@ -662,7 +662,7 @@ START_TEST(test_client_refuses_a_server_with_another_certificate)
     other = f;
     (void)snprintf(path, sizeof(path), "%s/other", fx_base.dir);
     fx_ok(cl_state_init(path, sans, &err), &err);
-    (void)snprintf(path, sizeof(path), "%s/other/tls.pem", fx_base.dir);
+    (void)snprintf(path, sizeof(path), "%s/other/tls.crt", fx_base.dir);
     other.cert_pem = (struct cl_buf){0};
     fx_ok(cl_buf_read_file(&other.cert_pem, path, 65536, &err), &err);
     struct cl_kbs *k = fx_client(&other, &g);
