@@ -64,6 +64,7 @@ tdvf_descriptor_end:
     .short . - \start + 18
     .endm
 
+    .skip -(guid_table_end - guid_table) & 15 /* the section begins and ends on 16 bytes */
 guid_table:
 entry_hashes:
     .long STAGE0_HASH_TABLE_GPA, STAGE0_HASH_TABLE_SIZE
@@ -83,6 +84,7 @@ entry_ap:
     guid 0x00f771de, 0x1a7e, 0x4fcb, 0x89, 0x0e, 0x68, 0xc7, 0x7e, 0x2f, 0xb4, 0x4e
     .short . - guid_table + 18 /* the footer counts itself */
     guid 0x96b582de, 0x1fb2, 0x45f7, 0xba, 0xea, 0xa3, 0x66, 0xc5, 0x5a, 0x08, 0x2d
+guid_table_end:
 /* Nothing may follow: the linker script puts this end at -0x20. */
 
     .section .note.GNU-stack, "", @progbits
