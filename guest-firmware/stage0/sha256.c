@@ -27,31 +27,35 @@ const uint32_t s0_sha256_k[64] __attribute__((aligned(16))) = {
 #define SMALL_SIGMA0(x) (ROTR(x, 7) ^ ROTR(x, 18) ^ ((x) >> 3))
 #define SMALL_SIGMA1(x) (ROTR(x, 17) ^ ROTR(x, 19) ^ ((x) >> 10))
 #define CHOOSE(e, f, g) ((g) ^ ((e) & ((f) ^ (g))))
-#define MAJORITY(a, b, c) (((a) & (b)) | ((c) & ((a) | (b))))
 
-/* One round; the caller rotates the names of the variables instead of their values. */
-#define ROUND(a, b, c, d, e, f, g, h, k, wt)                                                       \
+/* One round; the caller rotates the names of the variables instead of their values. The majority of
+ * a, b, c is b ^ ((a ^ b) & (b ^ c)), and this round's a ^ b is the next one's b ^ c.
+ */
+#define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
-        uint32_t t1 = (h) + BIG_SIGMA1(e) + CHOOSE(e, f, g) + (k) + (wt);                          \
+        uint32_t ab = (a) ^ (b);                                                                   \
+        uint32_t t1 = (h) + BIG_SIGMA1(e) + CHOOSE(e, f, g) + k[i] + WORD(i);                      \
         (d) += t1;                                                                                 \
-        (h) = t1 + BIG_SIGMA0(a) + MAJORITY(a, b, c);                                              \
+        (h) = t1 + BIG_SIGMA0(a) + ((b) ^ (ab & bc));                                              \
+        bc = ab;                                                                                   \
     } while (0)
 
 #define EIGHT_ROUNDS(i)                                                                            \
     do {                                                                                           \
-        ROUND(a, b, c, d, e, f, g, h, k[(i) + 0], w[((i) + 0) & 15]);                              \
-        ROUND(h, a, b, c, d, e, f, g, k[(i) + 1], w[((i) + 1) & 15]);                              \
-        ROUND(g, h, a, b, c, d, e, f, k[(i) + 2], w[((i) + 2) & 15]);                              \
-        ROUND(f, g, h, a, b, c, d, e, k[(i) + 3], w[((i) + 3) & 15]);                              \
-        ROUND(e, f, g, h, a, b, c, d, k[(i) + 4], w[((i) + 4) & 15]);                              \
-        ROUND(d, e, f, g, h, a, b, c, k[(i) + 5], w[((i) + 5) & 15]);                              \
-        ROUND(c, d, e, f, g, h, a, b, k[(i) + 6], w[((i) + 6) & 15]);                              \
-        ROUND(b, c, d, e, f, g, h, a, k[(i) + 7], w[((i) + 7) & 15]);                              \
+        ROUND(a, b, c, d, e, f, g, h, (i) + 0);                                                    \
+        ROUND(h, a, b, c, d, e, f, g, (i) + 1);                                                    \
+        ROUND(g, h, a, b, c, d, e, f, (i) + 2);                                                    \
+        ROUND(f, g, h, a, b, c, d, e, (i) + 3);                                                    \
+        ROUND(e, f, g, h, a, b, c, d, (i) + 4);                                                    \
+        ROUND(d, e, f, g, h, a, b, c, (i) + 5);                                                    \
+        ROUND(c, d, e, f, g, h, a, b, (i) + 6);                                                    \
+        ROUND(b, c, d, e, f, g, h, a, (i) + 7);                                                    \
     } while (0)
 
-#define EXPAND(i)                                                                                  \
-    (w[(i)&15] +=                                                                                  \
-     SMALL_SIGMA1(w[((i) + 14) & 15]) + w[((i) + 9) & 15] + SMALL_SIGMA0(w[((i) + 1) & 15]))
+/* The word of round i: from the block in the first sixteen rounds, from the last sixteen later. */
+#define LOADED(i) (w[i] = load_be32(data + 4 * (i)))
+#define EXPANDED(i)                                                                                \
+    (w[i] += SMALL_SIGMA1(w[((i) + 14) & 15]) + w[((i) + 9) & 15] + SMALL_SIGMA0(w[((i) + 1) & 15]))
 
 static inline __attribute__((always_inline)) uint32_t load_be32(const uint8_t *p)
 {
@@ -60,30 +64,24 @@ static inline __attribute__((always_inline)) uint32_t load_be32(const uint8_t *p
     return __builtin_bswap32(x);
 }
 
-static inline __attribute__((always_inline)) void expand_sixteen(uint32_t w[static 16])
-{
-    for (unsigned i = 0; i < 16; i++) {
-        EXPAND(i);
-    }
-}
-
 static inline __attribute__((always_inline)) void compress(uint32_t state[static 8],
                                                            const uint8_t *data)
 {
     uint32_t w[16];
-    for (size_t i = 0; i < 16; i++) {
-        w[i] = load_be32(data + 4 * i);
-    }
     uint32_t a = state[0], b = state[1], c = state[2], d = state[3];
     uint32_t e = state[4], f = state[5], g = state[6], h = state[7];
+    uint32_t bc = b ^ c;
     const uint32_t *k = s0_sha256_k;
+#define WORD(i) LOADED(i)
     EIGHT_ROUNDS(0);
     EIGHT_ROUNDS(8);
+#undef WORD
+#define WORD(i) EXPANDED(i)
     for (k += 16; k < s0_sha256_k + 64; k += 16) {
-        expand_sixteen(w);
         EIGHT_ROUNDS(0);
         EIGHT_ROUNDS(8);
     }
+#undef WORD
     state[0] += a;
     state[1] += b;
     state[2] += c;

@@ -31,21 +31,35 @@ static inline __m128i expand(__m128i w0, __m128i w1, __m128i w2, __m128i w3)
     return _mm_sha256msg2_epu32(t, w3);
 }
 
+static inline struct ni_state sixteen_rounds(struct ni_state s, __m128i w0, __m128i w1, __m128i w2,
+                                             __m128i w3, size_t group)
+{
+    s = four_rounds(s, w0, group);
+    s = four_rounds(s, w1, group + 1);
+    s = four_rounds(s, w2, group + 2);
+    return four_rounds(s, w3, group + 3);
+}
+
+static inline __m128i load(const uint8_t *data, __m128i swap)
+{
+    return _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(const void *)data), swap);
+}
+
 static inline struct ni_state compress(struct ni_state s, const uint8_t *data)
 {
     const __m128i swap = _mm_set_epi64x(0x0c0d0e0f08090a0b, 0x0405060700010203);
-    __m128i w[4];
     struct ni_state start = s;
-    for (size_t i = 0; i < 4; i++) {
-        __m128i raw = _mm_loadu_si128((const __m128i *)(const void *)(data + 16 * i));
-        w[i] = _mm_shuffle_epi8(raw, swap);
-        s = four_rounds(s, w[i], i);
-    }
+    __m128i w0 = load(data, swap);
+    __m128i w1 = load(data + 16, swap);
+    __m128i w2 = load(data + 32, swap);
+    __m128i w3 = load(data + 48, swap);
+    s = sixteen_rounds(s, w0, w1, w2, w3, 0);
     for (size_t group = 4; group < 16; group += 4) {
-        for (size_t i = 0; i < 4; i++) {
-            w[i] = expand(w[i], w[(i + 1) % 4], w[(i + 2) % 4], w[(i + 3) % 4]);
-            s = four_rounds(s, w[i], group + i);
-        }
+        w0 = expand(w0, w1, w2, w3);
+        w1 = expand(w1, w2, w3, w0);
+        w2 = expand(w2, w3, w0, w1);
+        w3 = expand(w3, w0, w1, w2);
+        s = sixteen_rounds(s, w0, w1, w2, w3, group);
     }
     s.abef = _mm_add_epi32(s.abef, start.abef);
     s.cdgh = _mm_add_epi32(s.cdgh, start.cdgh);

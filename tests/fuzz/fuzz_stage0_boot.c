@@ -68,7 +68,10 @@ static void fill_window(struct s0t *t, struct cl_reader *r, const struct s0_payl
     take(r, t->memory + p->cmdline.gpa, p->cmdline.size);
     take(r, t->memory + STAGE0_HASH_TABLE_GPA, STAGE0_HASH_TABLE_SIZE);
     size_t n = cl_reader_left(r) < p->kernel.size ? cl_reader_left(r) : p->kernel.size;
-    memcpy(t->memory + p->kernel.gpa, cl_reader_bytes(r, n, "kernel"), n);
+    const uint8_t *kernel = cl_reader_bytes(r, n, "kernel");
+    if (kernel != NULL) {
+        memcpy(t->memory + p->kernel.gpa, kernel, n);
+    }
 }
 
 static void put_digest(struct s0t *t, const struct s0_blob *blob, size_t table_offset)
