@@ -18,11 +18,13 @@
 #include "cloister/snp_evidence.h"
 #include "link.h"
 #include "report.h"
+#include "state.h"
 
 #include <openssl/pem.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -37,6 +39,38 @@ struct base_state {
     char other_pki[96];
 };
 static struct base_state fx_base;
+
+static inline void fx_base_make(void)
+{
+    static const char *const sans[] = {"127.0.0.1", "localhost", NULL};
+    struct cl_err err = {0};
+    struct psp_pki pki = {0};
+    (void)snprintf(fx_base.dir, sizeof(fx_base.dir), "/tmp/cl-test-broker-XXXXXX");
+    if (mkdtemp(fx_base.dir) == NULL) {
+        abort();
+    }
+    (void)snprintf(fx_base.state, sizeof(fx_base.state), "%s/state", fx_base.dir);
+    (void)snprintf(fx_base.pki, sizeof(fx_base.pki), "%s/pki", fx_base.dir);
+    (void)snprintf(fx_base.other_pki, sizeof(fx_base.other_pki), "%s/pki2", fx_base.dir);
+    if (cl_state_init(fx_base.state, sans, &err) != CL_OK ||
+        psp_pki_open(&pki, fx_base.pki, &err) != CL_OK) {
+        (void)fprintf(stderr, "%s\n", err.msg);
+        abort();
+    }
+    psp_pki_done(&pki);
+    if (psp_pki_open(&pki, fx_base.other_pki, &err) != CL_OK) {
+        abort();
+    }
+    psp_pki_done(&pki);
+}
+
+/* Removes it all; passes the exit status on. */
+static inline int fx_base_done(int status)
+{
+    char command[128];
+    (void)snprintf(command, sizeof(command), "rm -rf '%s'", fx_base.dir);
+    return system(command) == 0 ? status : 1;
+}
 
 struct fx {
     char dir[128];

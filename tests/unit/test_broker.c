@@ -694,35 +694,9 @@ START_TEST(test_client_says_unreachable)
 }
 END_TEST
 
-/* ---- what must be there before the tests fork ---- */
-
-static void make_base(void)
-{
-    static const char *const sans[] = {"127.0.0.1", "localhost", NULL};
-    struct cl_err err = {0};
-    struct psp_pki pki = {0};
-    (void)snprintf(fx_base.dir, sizeof(fx_base.dir), "/tmp/cl-test-broker-XXXXXX");
-    if (mkdtemp(fx_base.dir) == NULL) {
-        abort();
-    }
-    (void)snprintf(fx_base.state, sizeof(fx_base.state), "%s/state", fx_base.dir);
-    (void)snprintf(fx_base.pki, sizeof(fx_base.pki), "%s/pki", fx_base.dir);
-    (void)snprintf(fx_base.other_pki, sizeof(fx_base.other_pki), "%s/pki2", fx_base.dir);
-    if (cl_state_init(fx_base.state, sans, &err) != CL_OK ||
-        psp_pki_open(&pki, fx_base.pki, &err) != CL_OK) {
-        (void)fprintf(stderr, "%s\n", err.msg);
-        abort();
-    }
-    psp_pki_done(&pki);
-    if (psp_pki_open(&pki, fx_base.other_pki, &err) != CL_OK) {
-        abort();
-    }
-    psp_pki_done(&pki);
-}
-
 int main(void)
 {
-    make_base();
+    fx_base_make();
     Suite *s = suite_create("broker");
     TCase *t = tcase_create("broker");
     tcase_set_timeout(t, 60);
@@ -742,8 +716,5 @@ int main(void)
     tcase_add_test(t, test_client_refuses_a_server_with_another_certificate);
     tcase_add_test(t, test_client_says_unreachable);
     suite_add_tcase(s, t);
-    int rc = run_suite(s);
-    char command[128];
-    (void)snprintf(command, sizeof(command), "rm -rf '%s'", fx_base.dir);
-    return system(command) == 0 ? rc : 1;
+    return fx_base_done(run_suite(s));
 }
