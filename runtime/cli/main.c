@@ -2,20 +2,40 @@
  * main.c - `cloister`: joins the subcommands of the components into one program.
  * Trust, threads, memory: see the subcommands.
  */
+#include "cli.h"
+
+#include "cloister/attestation_cmd.h"
 #include "image/image.h"
 
 #include "base/cmd.h"
 #include "base/log.h"
 
+#include <fcntl.h>
 #include <signal.h>
+#include <unistd.h>
 
 static const struct cl_cmd commands[] = {
+    {"run", cl_cmd_run, "run a container in a measured virtual machine"},
     {"image", cl_cmd_image, "encrypt and inspect images"},
+    {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
+    {"verify", cl_cmd_verify, "verify evidence and say why"},
     {0},
 };
 
+/* A descriptor that we open must never land where stdout is expected. */
+static void fill_standard_descriptors(void)
+{
+    for (int fd = open("/dev/null", O_RDWR); fd >= 0; fd = open("/dev/null", O_RDWR)) {
+        if (fd > STDERR_FILENO) {
+            (void)close(fd);
+            return;
+        }
+    }
+}
+
 int main(int argc, char **argv)
 {
+    fill_standard_descriptors();
     cl_log_init("cloister", false);
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2) */
     return cl_cmd_dispatch(commands, "cloister", "cloister run --tee sim oci:app:v1", argc, argv);

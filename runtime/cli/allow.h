@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * allow.h - what the relay may dial: only what the operator named *and* initdata names, and of the
+ * addresses a name has, none of this node unless the operator wrote that very address.
+ * Trust: the guest asks, and is hostile; so is DNS. Threads, memory: none.
+ */
+#ifndef CLI_ALLOW_H
+#define CLI_ALLOW_H
+
+#include "base/err.h"
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#define CLI_MAX_ALLOW 16u
+
+struct cli_endpoint {
+    char host[256]; /* a name or an address, without brackets */
+    uint16_t port;
+};
+
+/* "host:port" or "[v6]:port". */
+CL_NODISCARD enum cl_status cli_endpoint_parse(const char *text, const char *field,
+                                               struct cli_endpoint *ret, struct cl_err *err);
+
+struct cli_allow {
+    struct cli_endpoint named[CLI_MAX_ALLOW]; /* by the operator: --kbs, --relay-allow */
+    size_t count;
+    bool has_initdata;
+    struct cli_endpoint initdata; /* initdata's broker */
+};
+
+/* "CLRELAY1 <host> <port>" without its line end. CL_ERR_MALFORMED. */
+CL_NODISCARD enum cl_status cli_relay_request_parse(const char *line, struct cli_endpoint *ret,
+                                                    struct cl_err *err);
+/* CL_ERR_REJECTED, with words that may be told to the guest. */
+CL_NODISCARD enum cl_status cli_allow_endpoint(const struct cli_allow *a,
+                                               const struct cli_endpoint *want, struct cl_err *err);
+/* The same for an address that `want` resolved to. */
+CL_NODISCARD enum cl_status cli_allow_address(const struct cli_endpoint *want,
+                                              const struct sockaddr *addr, socklen_t len,
+                                              struct cl_err *err);
+
+#endif

@@ -1,0 +1,128 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * child.c - starts and ends the programs of a run. Trust, threads, memory: child.h.
+ */
+#include "child.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define KEEP_FD 3
+
+enum cl_status cli_program_find(const char *program, char *ret, size_t size, struct cl_err *err)
+{
+    char self[4096];
+    ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
+    if (n > 0) {
+        self[n] = '\0';
+        char *slash = strrchr(self, '/');
+        if (slash != NULL) {
+            *slash = '\0';
+        }
+        if (snprintf(ret, size, "%s/%s", self, program) < (int)size && access(ret, X_OK) == 0) {
+            return CL_OK;
+        }
+    }
+    if (snprintf(ret, size, "/usr/libexec/cloister/%s", program) < (int)size &&
+        access(ret, X_OK) == 0) {
+        return CL_OK;
+    }
+    return cl_err_sys(err, ENOENT, "program '%s'", program);
+}
+
+/* In the child. Only what may be called between fork and exec. */
+CL_NORETURN static void become(const char *path, char *const *argv, int keep_fd, pid_t parent)
+{
+    sigset_t none;
+    (void)sigemptyset(&none);
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
+    for (int s = 1; s < NSIG; s++) {
+        (void)signal(s, SIG_DFL);
+    }
+    (void)setpgid(0, 0);
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
+        _exit(125);
+    }
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
+        _exit(125);
+    }
+    /* dup2 onto itself would keep close-on-exec, so go by way of another number. */
+    int other = keep_fd >= 0 ? fcntl(keep_fd, F_DUPFD_CLOEXEC, KEEP_FD + 1) : -1;
+    if (keep_fd >= 0 && (other < 0 || dup2(other, KEEP_FD) < 0)) {
+        _exit(125);
+    }
+    (void)execv(path, argv);
+    _exit(125);
+}
+
+enum cl_status cli_child_start(struct cli_child *c, const char *program, const char *const *argv,
+                               int keep_fd, struct cl_err *err)
+{
+    char path[4200];
+    char *args[CLI_CHILD_MAX_ARGS + 1];
+    size_t count = 0;
+    CL_TRY(cli_program_find(program, path, sizeof(path), err));
+    while (argv[count] != NULL && count < CLI_CHILD_MAX_ARGS) {
+        args[count] = strdup(argv[count]);
+        count++;
+    }
+    args[count] = NULL;
+    pid_t parent = getpid();
+    pid_t pid = fork();
+    if (pid == 0) {
+        become(path, args, keep_fd, parent);
+    }
+    int error = errno;
+    while (count > 0) {
+        free(args[--count]);
+    }
+    if (pid < 0) {
+        return cl_err_sys(err, error, "start '%s'", program);
+    }
+    *c = (struct cli_child){.program = program, .pid = pid};
+    return CL_OK;
+}
+
+bool cli_child_poll(struct cli_child *c)
+{
+    if (c->pid > 0 && !c->ended && waitpid(c->pid, &c->wait_status, WNOHANG) == c->pid) {
+        c->ended = true;
+    }
+    return c->pid <= 0 || c->ended;
+}
+
+void cli_child_signal(const struct cli_child *c, int signo)
+{
+    if (c->pid > 0 && !c->ended) {
+        (void)kill(c->pid, signo);
+    }
+}
+
+void cli_child_kill(struct cli_child *c)
+{
+    if (c->pid <= 0 || c->ended) {
+        return;
+    }
+    (void)kill(c->pid, SIGKILL);
+    while (waitpid(c->pid, &c->wait_status, 0) < 0 && errno == EINTR) {
+    }
+    c->ended = true;
+}
+
+void cli_child_words(const struct cli_child *c, char *ret, size_t size)
+{
+    if (WIFSIGNALED(c->wait_status)) {
+        (void)snprintf(ret, size, "was killed by signal %d", WTERMSIG(c->wait_status));
+    } else {
+        (void)snprintf(ret, size, "ended with status %d", WEXITSTATUS(c->wait_status));
+    }
+}
