@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include "cloister/attestation_cmd.h"
+#include "cloister/kbs_cmd.h"
 #include "image/image.h"
 
 #include "base/cmd.h"
@@ -16,9 +17,15 @@
 
 static const struct cl_cmd commands[] = {
     {"run", cl_cmd_run, "run a container in a measured virtual machine"},
+    {"initdata", cl_cmd_initdata, "what a guest will run and whom it will trust"},
     {"image", cl_cmd_image, "encrypt and inspect images"},
     {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
     {"verify", cl_cmd_verify, "verify evidence and say why"},
+    {"broker", cl_cmd_broker, "the embedded key broker"},
+    {"kbs", cl_cmd_kbs, "talk to a key broker: resources, policies, reference values, audit"},
+    {"guest", cl_cmd_guest, "the installed guest"},
+    {"host", cl_cmd_host, "what this host can run"},
+    {"collect", cl_cmd_collect, "a problem reproducer without secrets"},
     {0},
 };
 
