@@ -1,3 +1,6 @@
 cl_unit_test(test_addr LIBS cl_net)
 cl_unit_test(test_image LIBS cl_image Threads::Threads)
 cl_unit_test(test_keyprovider LIBS cl_image Threads::Threads)
+foreach(test allow args rundir serve)
+    cl_unit_test(test_cli_${test} LIBS cl_cli)
+endforeach()
