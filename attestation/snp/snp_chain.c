@@ -51,10 +51,12 @@ void snp_chain_pick_ek(struct snp_ctx *c)
     }
 }
 
+/* Only with keys as AMD's: verifying with a huge modulus or exponent would be a hostile host's way
+ * to keep us busy. */
 static bool signed_by(const X509 *x, const X509 *issuer)
 {
-    EVP_PKEY *key = X509_get0_pubkey(issuer);
-    bool good = key != NULL && X509_verify((X509 *)(uintptr_t)x, key) == 1;
+    bool good = cl_x509_key_is_rsa4096(issuer) &&
+                X509_verify((X509 *)(uintptr_t)x, X509_get0_pubkey(issuer)) == 1;
     ERR_clear_error();
     return good;
 }
@@ -254,6 +256,10 @@ static void check_path(struct snp_ctx *c)
 {
     if (c->root_class == CL_TEE_CLASS_NONE) {
         snp_skip(c, "snp.chain.path", "no accepted root to build a path to");
+        return;
+    }
+    if (!cl_x509_key_is_rsa4096(c->ask)) {
+        snp_skip(c, "snp.chain.path", "the intermediate's key is of another kind");
         return;
     }
     int e = path_error(c);

@@ -85,12 +85,12 @@ static enum psp_status take_pages(struct psp_launch *l, uint64_t gpa, uint32_t c
         return PSP_INVALID_ADDRESS;
     }
     for (uint64_t p = first; p < first + count; p++) {
-        if ((l->taken[p / 8] >> (p % 8) & 1u) != 0) {
+        if ((l->taken[p / 8] & (uint8_t)(1u << (p % 8))) != 0) {
             return PSP_INVALID_PAGE_STATE;
         }
     }
     for (uint64_t p = first; p < first + count; p++) {
-        l->taken[p / 8] |= (uint8_t)(1u << (p % 8));
+        l->taken[p / 8] = (uint8_t)(l->taken[p / 8] | (1u << (p % 8)));
     }
     return PSP_SUCCESS;
 }
