@@ -228,7 +228,8 @@ static enum cl_status read_host_data(const struct verify_options *o, struct veri
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_TRY(read_input(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
     CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
-    if (o->host_data != NULL && memcmp(digest, in->host_data, sizeof(digest)) != 0) {
+    if (o->host_data != NULL &&
+        memcmp(digest, in->host_data, sizeof(digest)) != 0) { /* public values */
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "initdata '%s': digest: expected the value of --host-data, got another",
                           o->initdata);
