@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tee.h - the one interface between the VMM and a TEE, and the launch order that all share.
+ * Trust: the VMM and the back-end are one program of the (untrusted) host; what makes a launch
+ *        trustworthy is that the TEE measures it. The ROM is hostile input (rom.h).
+ * Threads: launch runs on one thread before any vCPU does; handle_exit on the vCPU's own thread.
+ */
+#ifndef TEE_TEE_H
+#define TEE_TEE_H
+
+#include "tee/hashes.h"
+#include "tee/kvm_ops.h"
+#include "tee/rom.h"
+
+#define TEE_DIGEST_SIZE 48u
+#define TEE_HOST_DATA_SIZE 32u
+#define TEE_SIM_SNP_CPU_SIG 0x00a00f11u /* EPYC-Milan; interfaces.md I-1.5 */
+#define TEE_SNP_POLICY 0x30000u
+#define TEE_SNP_FEATURES 1u
+#define TEE_MAX_CPUS 16u
+
+struct kvm_run;
+
+/* The values are AMD's page types; a back-end for another TEE translates. */
+enum tee_page_type {
+    TEE_PAGE_NORMAL = 1,
+    TEE_PAGE_VMSA = 2,
+    TEE_PAGE_ZERO = 3,
+    TEE_PAGE_UNMEASURED = 4,
+    TEE_PAGE_SECRETS = 5,
+    TEE_PAGE_CPUID = 6,
+};
+
+struct tee_config {
+    const struct vmm_kvm *kvm; /* borrowed, outlives the TEE; vm_fd is set after create_vm */
+    int psp_fd;                /* sim: connected launch socket, -1: nobody measures */
+    uint8_t host_data[TEE_HOST_DATA_SIZE];
+    unsigned cpu_count;
+};
+
+struct tee_memory {
+    uint32_t slot;
+    uint64_t gpa;
+    uint64_t size;
+    void *hva; /* borrowed until the slot is removed */
+    bool read_only;
+};
+
+struct tee; /* opaque, one per VM, of the back-end */
+
+struct tee_ops {
+    const char *name; /* "sim-snp" */
+    CL_NODISCARD enum cl_status (*open)(const struct tee_config *cfg, struct tee **ret_tee,
+                                        struct cl_err *err);
+    /* KVM_CREATE_VM with the type this TEE needs. */
+    CL_NODISCARD enum cl_status (*create_vm)(struct tee *t, int *ret_vm_fd, struct cl_err *err);
+    CL_NODISCARD enum cl_status (*add_memory)(struct tee *t, const struct tee_memory *m,
+                                              struct cl_err *err);
+    CL_NODISCARD enum cl_status (*remove_memory)(struct tee *t, uint32_t slot, struct cl_err *err);
+    /* Starts the measured launch; pages follow in the order in which they are measured. */
+    CL_NODISCARD enum cl_status (*launch_start)(struct tee *t, struct cl_err *err);
+    /* size bytes at gpa, whose contents stand at hva (ignored for ZERO, SECRETS and CPUID). */
+    CL_NODISCARD enum cl_status (*place_page)(struct tee *t, enum tee_page_type type, uint64_t gpa,
+                                              const void *hva, size_t size, struct cl_err *err);
+    /* The vCPUs exist and have their initial state; measures it. ap_entry is the firmware's. */
+    CL_NODISCARD enum cl_status (*start_vcpus)(struct tee *t, const int *vcpu_fd, unsigned count,
+                                               uint32_t ap_entry, struct cl_err *err);
+    /* *ret_measured is false when nobody measured (sim without its processor). */
+    CL_NODISCARD enum cl_status (*finish)(struct tee *t, uint8_t ret_digest[static TEE_DIGEST_SIZE],
+                                          bool *ret_measured, struct cl_err *err);
+    /* An exit that only this TEE knows. false: not one of mine. */
+    bool (*handle_exit)(struct tee *t, unsigned cpu, struct kvm_run *run);
+    void (*free)(struct tee *t); /* NULL is fine */
+};
+
+extern const struct tee_ops tee_sim_ops;
+
+/* What is measured, in the order of I-1.5. */
+struct tee_launch {
+    const struct tee_rom *rom;
+    const uint8_t *rom_data;
+    size_t rom_size; /* its last byte stands at 4 GiB - 1 */
+    /* The guest's RAM at [gpa, gpa + size), or NULL. */
+    void *(*ram)(void *ctx, uint64_t gpa, uint64_t size);
+    void *ram_ctx;
+    struct tee_kernel_hashes hashes;
+    const int *vcpu_fd;
+    unsigned cpu_count;
+};
+
+/* Writes the hash page into RAM and walks the whole launch. The digest is valid when
+ * *ret_measured. CL_ERR_MALFORMED when the ROM's sections do not fit the guest's RAM or lack the
+ * hash page, CL_ERR_REJECTED when the TEE refuses. */
+CL_NODISCARD enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t,
+                                       const struct tee_launch *l,
+                                       uint8_t ret_digest[static TEE_DIGEST_SIZE],
+                                       bool *ret_measured, struct cl_err *err);
+
+#endif

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * main.c - cloister-vmm: options, files, jail, VM, and back again.
+ * Trust: the command line is the user's; the guest is an attacker (see vmm.h).
+ * Threads: the jail is entered before any other thread exists.
+ */
+#include "base/io.h"
+#include "base/log.h"
+#include "jail.h"
+#include "options.h"
+#include "syscalls.h"
+
+#include <malloc.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+static void block_signals(void)
+{
+    sigset_t set;
+    (void)sigemptyset(&set);
+    (void)sigaddset(&set, SIGTERM);
+    (void)sigaddset(&set, SIGINT);
+    (void)sigaddset(&set, SIGHUP);
+    (void)sigaddset(&set, SIGCHLD);
+    (void)sigprocmask(SIG_BLOCK, &set, NULL);
+    (void)signal(SIGPIPE, SIG_IGN);
+}
+
+/* Starts the threads, gives up what is left, serves. */
+static enum cl_status run_threads(struct vmm *v, struct cl_err *err)
+{
+    CL_TRY(vmm_disks_start(v, err));
+    CL_TRY(vmm_vcpus_start(v, err));
+    if (v->cfg->jailed) {
+        CL_TRY(vmm_seccomp_enter(VMM_SECCOMP_MAIN, err));
+    }
+    return vmm_loop_run(v, err);
+}
+
+/* The VM's whole life; returns the exit status. */
+static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_t start_us)
+{
+    static struct vmm v; /* one per process, too large for the stack */
+    struct cl_err err = {0};
+    if (vmm_init(&v, cfg, files, &err) == CL_OK) {
+        char line[96];
+        int n = snprintf(line, sizeof(line),
+                         "{\"event\":\"mark\",\"name\":\"vmm.start\",\"us\":%llu}\n",
+                         (unsigned long long)start_us);
+        if (v.status.fd >= 0 && n > 0 &&
+            cl_write_all(v.status.fd, line, (size_t)n, "status", NULL) != CL_OK) {
+            cl_log(CL_LOG_WARN, "vmm", "nobody reads the status events");
+        }
+        if (run_threads(&v, &err) != CL_OK) {
+            vmm_status_fail(&v.status, &err);
+        }
+        vmm_vcpus_stop(&v);
+        vmm_disks_stop(&v);
+        vmm_serial_flush(&v.serial);
+    } else {
+        vmm_status_fail(&v.status, &err);
+    }
+    if (v.status.end == VMM_END_ERROR || v.status.end == VMM_END_REFUSED) {
+        (void)cl_err_set(&err, CL_ERR_SYS, "%s%s",
+                         v.status.end == VMM_END_REFUSED ? "the firmware refused to boot: " : "",
+                         v.status.reason);
+        cl_report(&err, NULL);
+    }
+    int rc = vmm_status_report(&v.status);
+    vmm_done(&v);
+    return rc;
+}
+
+/* A failure before there is a VM: still the last event on --status-fd. */
+static int fail_early(int status_fd, const struct cl_err *err, int exit_status)
+{
+    struct vmm_status s;
+    cl_report(err, NULL);
+    if (vmm_status_init(&s, status_fd, NULL) == CL_OK) {
+        vmm_status_fail(&s, err);
+        (void)vmm_status_report(&s);
+        vmm_status_done(&s);
+    }
+    return exit_status;
+}
+
+/* Parent: waits in a small jail of its own. Child: becomes the VMM. */
+static int run_jailed(const struct vmm_options *o, struct vmm_files *files, uint64_t start_us)
+{
+    struct cl_err err = {0};
+    pid_t child = -1;
+    if (vmm_jail_fork(&child, &err) != CL_OK) {
+        return fail_early(o->status_fd, &err, VMM_EXIT_JAIL);
+    }
+    if (child == 0) {
+        if (vmm_jail_enter(o->vsock_dir, &err) != CL_OK) {
+            return fail_early(o->status_fd, &err, VMM_EXIT_JAIL);
+        }
+        return run_vm(&o->cfg, files, start_us);
+    }
+    int status_fd = files->status_fd;
+    int rc = 0;
+    files->status_fd = -1; /* kept open: the child may die without a last word */
+    vmm_files_done(files);
+    if (vmm_jail_keep(child, &rc, &err) != CL_OK) {
+        rc = fail_early(status_fd, &err, cl_status_exit_code(err.status));
+    }
+    vmm_files_unlink(o);
+    return rc;
+}
+
+int main(int argc, char **argv)
+{
+    uint64_t start_us = cl_monotonic_us();
+    struct vmm_options o;
+    struct vmm_files files;
+    struct cl_err err = {0};
+    int rc = vmm_options_parse(argc, argv, &o);
+    if (rc >= 0) {
+        return rc;
+    }
+    if (o.log_level != NULL) {
+        (void)setenv("CLOISTER_LOG", o.log_level, 1);
+    }
+    cl_log_init("cloister", false);
+    block_signals();
+    (void)mallopt(M_ARENA_MAX, 1); /* little is allocated, and by one thread */
+    vmm_files_init(&files);
+    if (vmm_files_open(&files, &o, &err) != CL_OK) {
+        rc = fail_early(o.status_fd, &err, cl_status_exit_code(err.status));
+        vmm_files_done(&files);
+        return rc;
+    }
+    if (o.cfg.jailed) {
+        return run_jailed(&o, &files, start_us);
+    }
+    (void)fputs("cloister-vmm: WARNING: --insecure-no-jail: an escaped guest is not confined\n",
+                stderr);
+    if (fchdir(files.vsock_dir_fd) != 0) {
+        (void)cl_err_set(&err, CL_ERR_SYS, "vsock directory '%s'", o.vsock_dir);
+        return fail_early(o.status_fd, &err, 5);
+    }
+    rc = run_vm(&o.cfg, &files, start_us);
+    vmm_files_unlink(&o);
+    vmm_files_done(&files);
+    return rc;
+}

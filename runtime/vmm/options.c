@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.c - parses the command line. Trust, threads: see options.h.
+ */
+#include "options.h"
+
+#include "base/cmd.h"
+#include "base/encode.h"
+#include "base/io.h"
+
+#include <fcntl.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define PROG "vmm"
+
+enum option_id {
+    OPT_TEE = 1000,
+    OPT_FIRMWARE,
+    OPT_KERNEL,
+    OPT_INITRD,
+    OPT_CMDLINE_FILE,
+    OPT_CPUS,
+    OPT_MEMORY,
+    OPT_HOST_DATA,
+    OPT_VSOCK_DIR,
+    OPT_DISK,
+    OPT_PSP_SOCKET,
+    OPT_CONSOLE,
+    OPT_STATUS_FD,
+    OPT_CONTROL,
+    OPT_NO_JAIL,
+    OPT_LOG,
+    OPT_HELP,
+    OPT_VERSION,
+};
+
+static const struct option long_options[] = {
+    {"tee", required_argument, NULL, OPT_TEE},
+    {"firmware", required_argument, NULL, OPT_FIRMWARE},
+    {"kernel", required_argument, NULL, OPT_KERNEL},
+    {"initrd", required_argument, NULL, OPT_INITRD},
+    {"cmdline-file", required_argument, NULL, OPT_CMDLINE_FILE},
+    {"cpus", required_argument, NULL, OPT_CPUS},
+    {"memory", required_argument, NULL, OPT_MEMORY},
+    {"host-data", required_argument, NULL, OPT_HOST_DATA},
+    {"vsock-dir", required_argument, NULL, OPT_VSOCK_DIR},
+    {"disk", required_argument, NULL, OPT_DISK},
+    {"psp-socket", required_argument, NULL, OPT_PSP_SOCKET},
+    {"console", required_argument, NULL, OPT_CONSOLE},
+    {"status-fd", required_argument, NULL, OPT_STATUS_FD},
+    {"control", required_argument, NULL, OPT_CONTROL},
+    {"insecure-no-jail", no_argument, NULL, OPT_NO_JAIL},
+    {"log", required_argument, NULL, OPT_LOG},
+    {"help", no_argument, NULL, OPT_HELP},
+    {"version", no_argument, NULL, OPT_VERSION},
+    {0},
+};
+
+static const char help_text[] =
+    "usage: cloister-vmm --tee sim-snp --firmware F --kernel K [--initrd I] --cmdline-file C\n"
+    "                    --cpus N --memory SIZE --host-data HEX64 --vsock-dir DIR [options]\n"
+    "\n"
+    "Runs one virtual machine in a jail of its own. Normally started by 'cloister run'.\n"
+    "\n"
+    "  --tee CLASS           sim-snp: a simulated security processor, protects nothing\n"
+    "  --firmware FILE       the measured firmware, exactly 64 KiB\n"
+    "  --kernel, --initrd    what the firmware verifies and boots\n"
+    "  --cmdline-file FILE   the kernel's command line, without a line end\n"
+    "  --cpus N, --memory S  1 to 16 CPUs; 128M to 512G in steps of 2M\n"
+    "  --host-data HEX       SHA-256 of the initdata document\n"
+    "  --vsock-dir DIR       guest_P.sock in it serves the guest's port P; host.sock is made here\n"
+    "  --disk ro:F | rw:F    a block device; slots are filled from 1 on\n"
+    "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
+    "  --console FILE|-      debug console, visible to the host\n"
+    "  --status-fd N         events, one JSON object a line\n"
+    "  --control PATH        socket for requests while the VM runs\n"
+    "  --insecure-no-jail    run without the jail (debugging only)\n"
+    "  --log LEVEL           error, warn, info, debug, or area=level\n"
+    "\n"
+    "Exit status: 0 power-off, 10 reset, 11 guest panic, 12 refused by the firmware, 13 triple\n"
+    "fault, 14 stopped, 2 usage, 4 malformed input, 5 system, 125 the jail.\n"
+    "\n"
+    "Example:\n"
+    "  cloister-vmm --tee sim-snp --firmware stage0.bin --kernel vmlinuz --initrd initrd.img \\\n"
+    "      --cmdline-file guest.cmdline --cpus 1 --memory 512M --host-data $(sha256sum < i.toml |\n"
+    "      cut -c1-64) --vsock-dir run --status-fd 3 3>status.json\n";
+
+static int bad(const struct cl_err *err)
+{
+    return cl_usage_error(PROG, "%s", err->msg);
+}
+
+static int parse_disk(const char *arg, struct vmm_options *o)
+{
+    bool ro = strncmp(arg, "ro:", 3) == 0;
+    if ((!ro && strncmp(arg, "rw:", 3) != 0) || arg[3] == '\0') {
+        return cl_usage_error(PROG, "--disk: expected ro:FILE or rw:FILE, got '%s'", arg);
+    }
+    if (o->disk_count == VMM_DISKS) {
+        return cl_usage_error(PROG, "--disk: expected at most %d disks", VMM_DISKS);
+    }
+    o->disk[o->disk_count++] = (struct vmm_disk_option){.read_only = ro, .path = arg + 3};
+    return -1;
+}
+
+/* Options whose value is checked here. */
+static int parse_value(int id, const char *arg, struct vmm_options *o)
+{
+    struct cl_err err = {0};
+    uint64_t n = 0;
+    switch (id) {
+    case OPT_TEE:
+        if (strcmp(arg, tee_sim_ops.name) != 0) {
+            return cl_usage_error(PROG, "--tee: expected sim-snp, got '%s'", arg);
+        }
+        o->cfg.tee = &tee_sim_ops;
+        return -1;
+    case OPT_CPUS:
+        if (cl_uint_parse(arg, "--cpus", 1, STAGE0_CPU_MAX, &n, &err) != CL_OK) {
+            return bad(&err);
+        }
+        o->cfg.cpu_count = (unsigned)n;
+        return -1;
+    case OPT_MEMORY:
+        if (cl_size_parse(arg, "--memory", &o->cfg.ram_size, &err) != CL_OK) {
+            return bad(&err);
+        }
+        if (o->cfg.ram_size < VMM_MEM_MIN || o->cfg.ram_size > VMM_MEM_MAX ||
+            o->cfg.ram_size % VMM_MEM_ALIGN != 0) {
+            return cl_usage_error(PROG, "--memory: expected a multiple of 2M in 128M..512G, got %s",
+                                  arg);
+        }
+        return -1;
+    case OPT_HOST_DATA:
+        if (cl_unhex(o->cfg.host_data, TEE_HOST_DATA_SIZE, arg, "--host-data", &err) != CL_OK) {
+            return bad(&err);
+        }
+        return -1;
+    case OPT_STATUS_FD:
+        if (cl_uint_parse(arg, "--status-fd", 1, 1023, &n, &err) != CL_OK) {
+            return bad(&err);
+        }
+        o->status_fd = (int)n;
+        return fcntl(o->status_fd, F_GETFD) >= 0
+                   ? -1
+                   : cl_usage_error(PROG, "--status-fd: %s is not open", arg);
+    default:
+        return parse_disk(arg, o);
+    }
+}
+
+/* Options that are just a name. NULL: not one of them. */
+static const char **string_option(int id, struct vmm_options *o)
+{
+    switch (id) {
+    case OPT_FIRMWARE:
+        return &o->firmware;
+    case OPT_KERNEL:
+        return &o->kernel;
+    case OPT_INITRD:
+        return &o->initrd;
+    case OPT_CMDLINE_FILE:
+        return &o->cmdline_file;
+    case OPT_VSOCK_DIR:
+        return &o->vsock_dir;
+    case OPT_PSP_SOCKET:
+        return &o->psp_socket;
+    case OPT_CONSOLE:
+        return &o->console;
+    case OPT_CONTROL:
+        return &o->control;
+    case OPT_LOG:
+        return &o->log_level;
+    default:
+        return NULL;
+    }
+}
+
+static int check_required(const struct vmm_options *o, bool have_host_data)
+{
+    const struct {
+        bool given;
+        const char *name;
+    } required[] = {
+        {o->cfg.tee != NULL, "--tee"},    {o->firmware != NULL, "--firmware"},
+        {o->kernel != NULL, "--kernel"},  {o->cmdline_file != NULL, "--cmdline-file"},
+        {o->cfg.cpu_count > 0, "--cpus"}, {o->cfg.ram_size > 0, "--memory"},
+        {have_host_data, "--host-data"},  {o->vsock_dir != NULL, "--vsock-dir"},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(required); i++) {
+        if (!required[i].given) {
+            return cl_usage_error(PROG, "%s is missing", required[i].name);
+        }
+    }
+    return -1;
+}
+
+int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
+{
+    struct vmm_options o = {.status_fd = -1};
+    bool have_host_data = false;
+    opterr = 0;
+    for (;;) {
+        int id = getopt_long(argc, argv, ":", long_options, NULL);
+        if (id < 0) {
+            break;
+        }
+        const char **name = string_option(id, &o);
+        if (name != NULL) {
+            *name = optarg;
+        } else if (id == OPT_NO_JAIL) {
+            o.insecure_no_jail = true;
+        } else if (id == OPT_HELP || id == OPT_VERSION) {
+            (void)fputs(id == OPT_HELP ? help_text : "cloister-vmm " CL_VERSION "\n", stdout);
+            return 0;
+        } else if (id == ':' || id == '?') {
+            return cl_usage_error(PROG, "'%s': %s", argv[optind - 1],
+                                  id == ':' ? "expected a value" : "no such option");
+        } else {
+            int rc = parse_value(id, optarg, &o);
+            if (rc >= 0) {
+                return rc;
+            }
+            have_host_data = have_host_data || id == OPT_HOST_DATA;
+        }
+    }
+    if (optind < argc) {
+        return cl_usage_error(PROG, "'%s': expected no argument", argv[optind]);
+    }
+    o.cfg.jailed = !o.insecure_no_jail;
+    *ret_o = o;
+    return check_required(ret_o, have_host_data);
+}

@@ -1,0 +1,226 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vm.c - puts a VM together: KVM objects, memory slots, devices, payload, launch.
+ * Trust: the firmware file is parsed as hostile (tee/rom.h); the rest is ours or the user's.
+ * Threads: one, before any other exists. Memory: guest RAM is mapped, not touched.
+ */
+#include "base/io.h"
+#include "base/log.h"
+#include "vmm.h"
+
+#include <errno.h>
+#include <linux/kvm.h>
+#include <string.h>
+#include <unistd.h>
+
+/* What we cannot do without, with the name that a message gives. */
+static const struct {
+    unsigned long capability;
+    const char *name;
+} needed[] = {
+    {KVM_CAP_USER_MEMORY, "user memory"},
+    {KVM_CAP_READONLY_MEM, "read-only memory"},
+    {KVM_CAP_SPLIT_IRQCHIP, "a split interrupt controller"},
+    {KVM_CAP_IRQ_ROUTING, "interrupt routing"},
+    {KVM_CAP_IRQFD, "irqfd"},
+    {KVM_CAP_IOEVENTFD, "ioeventfd"},
+    {KVM_CAP_IMMEDIATE_EXIT, "immediate exit"},
+    {KVM_CAP_SET_TSS_ADDR, "KVM_SET_TSS_ADDR"},
+    {KVM_CAP_EXT_CPUID, "CPUID tables"},
+};
+
+static enum cl_status check_kvm(const struct vmm_kvm *k, struct cl_err *err)
+{
+    int version = vmm_kvm_dev(k, KVM_GET_API_VERSION, NULL);
+    if (version != KVM_API_VERSION) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED, "KVM: API version: expected %d, got %d",
+                          KVM_API_VERSION, version);
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(needed); i++) {
+        if (vmm_kvm_dev(k, KVM_CHECK_EXTENSION, (void *)needed[i].capability) <= 0) {
+            return cl_err_set(err, CL_ERR_UNSUPPORTED, "KVM: expected %s, got a KVM without",
+                              needed[i].name);
+        }
+    }
+    return CL_OK;
+}
+
+static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
+{
+    struct tee_config cfg = {
+        .kvm = &v->kvm, .psp_fd = v->files->psp_fd, .cpu_count = v->cfg->cpu_count};
+    memcpy(cfg.host_data, v->cfg->host_data, sizeof(cfg.host_data));
+    CL_TRY(check_kvm(&v->kvm, err));
+    CL_TRY(v->cfg->tee->open(&cfg, &v->tee, err));
+    CL_TRY(v->cfg->tee->create_vm(v->tee, &v->kvm.vm_fd, err));
+    if (vmm_kvm_vm(&v->kvm, KVM_SET_TSS_ADDR, (void *)STAGE0_KVM_TSS_GPA) < 0) {
+        return cl_err_sys(err, errno, "KVM_SET_TSS_ADDR");
+    }
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {VMM_IOAPIC_PINS}};
+    if (vmm_kvm_vm(&v->kvm, KVM_ENABLE_CAP, &cap) < 0) {
+        return cl_err_sys(err, errno, "split interrupt controller");
+    }
+    return CL_OK;
+}
+
+static enum cl_status add_slot(struct vmm *v, uint32_t slot, uint64_t gpa, uint64_t size, void *hva,
+                               bool read_only, struct cl_err *err)
+{
+    struct tee_memory m = {
+        .slot = slot, .gpa = gpa, .size = size, .hva = hva, .read_only = read_only};
+    return v->cfg->tee->add_memory(v->tee, &m, err);
+}
+
+static enum cl_status add_memory(struct vmm *v, struct cl_err *err)
+{
+    CL_TRY(vmm_mem_init(&v->mem, v->cfg->ram_size, err));
+    for (uint32_t i = 0; i < CL_ARRAY_LEN(v->mem.range); i++) {
+        const struct vmm_mem_range *r = &v->mem.range[i];
+        if (r->size > 0) {
+            CL_TRY(add_slot(v, VMM_SLOT_RAM_LOW + i, r->gpa, r->size, r->hva, false, err));
+        }
+    }
+    CL_TRY(add_slot(v, VMM_SLOT_ROM, STAGE0_ROM_GPA, STAGE0_ROM_SIZE, v->files->rom, true, err));
+    struct vmm_payload_source src = {
+        .kernel_fd = v->files->kernel_fd,
+        .initrd_fd = v->files->initrd_fd,
+        .cmdline = v->files->cmdline,
+        .cpu_count = v->cfg->cpu_count,
+        .ram_size = v->cfg->ram_size,
+    };
+    CL_TRY(vmm_payload_init(&v->payload, &src, err));
+    return add_slot(v, VMM_SLOT_PAYLOAD, STAGE0_WINDOW_GPA, v->payload.size, v->payload.map, true,
+                    err);
+}
+
+/* A guest that floods the console only slows itself down. */
+static void console_put(void *ctx, const uint8_t *text, size_t len)
+{
+    const struct vmm *v = ctx;
+    if (cl_write_all(v->files->console_fd, text, len, "console", NULL) != CL_OK) {
+        return; /* the console's reader is gone; the guest goes on */
+    }
+}
+
+static enum cl_status add_disks(struct vmm *v, struct cl_err *err)
+{
+    for (unsigned i = 0; i < VMM_DISKS; i++) {
+        if (v->files->disk_fd[i] >= 0) {
+            enum cl_status st = vmm_blk_attach(&v->disk[i], v->files->disk_fd[i], true, err);
+            if (st != CL_OK) {
+                return cl_err_wrap(err, st, "disk %u", i + 1);
+            }
+            v->files->disk_fd[i] = -1; /* taken */
+        }
+    }
+    return CL_OK;
+}
+
+static void *ram_view(void *ctx, uint64_t gpa, uint64_t size)
+{
+    return vmm_mem_view(ctx, gpa, size);
+}
+
+static enum cl_status launch(struct vmm *v, struct cl_err *err)
+{
+    int fds[TEE_MAX_CPUS];
+    for (unsigned i = 0; i < v->cfg->cpu_count; i++) {
+        fds[i] = v->vcpu[i].fd;
+    }
+    struct tee_launch l = {
+        .rom = &v->rom,
+        .rom_data = v->files->rom,
+        .rom_size = STAGE0_ROM_SIZE,
+        .ram = ram_view,
+        .ram_ctx = &v->mem,
+        .hashes = v->payload.hashes,
+        .vcpu_fd = fds,
+        .cpu_count = v->cfg->cpu_count,
+    };
+    uint8_t digest[TEE_DIGEST_SIZE];
+    bool measured = false;
+    CL_TRY(tee_launch(v->cfg->tee, v->tee, &l, digest, &measured, err));
+    if (measured) {
+        vmm_status_launched(&v->status, digest);
+    } else {
+        cl_log(CL_LOG_INFO, "vmm", "no security processor: this guest cannot attest");
+    }
+    return CL_OK;
+}
+
+static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_files *files)
+{
+    memset(v, 0, sizeof(*v));
+    v->cfg = cfg;
+    v->files = files;
+    v->kvm = (struct vmm_kvm){.ops = &vmm_kvm_real, .dev_fd = files->kvm_fd, .vm_fd = -1};
+    (void)pthread_mutex_init(&v->bus_lock, NULL);
+    v->status.wake_fd = -1;
+    v->serial_irq_fd = -1;
+    v->epoll_fd = -1;
+    v->disks.epoll_fd = -1;
+    v->disks.stop_fd = -1;
+    for (size_t i = 0; i < CL_ARRAY_LEN(v->irq_fd); i++) {
+        v->irq_fd[i] = -1;
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(v->queue_fd); i++) {
+        v->queue_fd[i] = -1;
+    }
+    for (size_t i = 0; i < TEE_MAX_CPUS; i++) {
+        v->vcpu[i].fd = -1;
+    }
+}
+
+enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg, struct vmm_files *files,
+                        struct cl_err *err)
+{
+    init_fields(v, cfg, files);
+    CL_TRY(vmm_status_init(&v->status, files->status_fd, err));
+    enum cl_status st = tee_rom_parse(files->rom, STAGE0_ROM_SIZE, &v->rom, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "firmware");
+    }
+    CL_TRY(create_vm(v, err));
+    CL_TRY(add_memory(v, err));
+    vmm_ioapic_init(&v->ioapic);
+    v->serial.put = console_put;
+    v->serial.put_ctx = v;
+    vmm_vsock_init(&v->vsock, &(struct vmm_vsock_host){0}, &v->mem); /* loop.c connects it */
+    for (unsigned i = 0; i < VMM_DISKS; i++) {
+        vmm_blk_init(&v->disk[i], i + 1, &v->mem);
+    }
+    CL_TRY(vmm_irq_init(v, err));
+    CL_TRY(add_disks(v, err));
+    CL_TRY(vmm_vcpus_create(v, err));
+    return launch(v, err);
+}
+
+static void close_all(int *fd, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        cl_close_fdp(&fd[i]);
+    }
+}
+
+void vmm_done(struct vmm *v)
+{
+    vmm_vcpus_done(v);
+    if (v->disk[0].slot != 0) { /* the devices exist */
+        vmm_vsock_done(&v->vsock);
+        for (unsigned i = 0; i < VMM_DISKS; i++) {
+            vmm_blk_done(&v->disk[i]);
+        }
+    }
+    close_all(v->irq_fd, CL_ARRAY_LEN(v->irq_fd));
+    close_all(v->queue_fd, CL_ARRAY_LEN(v->queue_fd));
+    cl_close_fdp(&v->serial_irq_fd);
+    cl_close_fdp(&v->epoll_fd);
+    if (v->tee != NULL) {
+        v->cfg->tee->free(v->tee);
+        v->tee = NULL;
+    }
+    cl_close_fdp(&v->kvm.vm_fd);
+    vmm_payload_done(&v->payload);
+    vmm_mem_done(&v->mem);
+    vmm_status_done(&v->status);
+    (void)pthread_mutex_destroy(&v->bus_lock);
+}

@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vmm.h - one VM: memory, vCPUs, devices, threads. The parts that need KVM meet here; the devices
+ * themselves know nothing of it.
+ * Trust: the guest is an attacker; the command line is the user's.
+ * Threads: main (events, vsock, control), disks, and one for each vCPU. `bus_lock` serialises the
+ *          I/O APIC, the serial port and the payload; each virtio device has a lock of its own.
+ */
+#ifndef VMM_VMM_H
+#define VMM_VMM_H
+
+#include "blk.h"
+#include "ioapic.h"
+#include "mem.h"
+#include "payload.h"
+#include "serial.h"
+#include "stage0_abi.h"
+#include "status.h"
+#include "tee/tee.h"
+#include "vsock.h"
+
+#define VMM_SLOT_RAM_LOW 0u
+#define VMM_SLOT_RAM_HIGH 1u
+#define VMM_SLOT_ROM 2u
+#define VMM_SLOT_PAYLOAD 3u
+
+#define VMM_DISKS STAGE0_VIRTIO_BLOCK_COUNT
+#define VMM_QUEUE_EVENTS (3u + VMM_DISKS) /* vsock has three queues, a disk one */
+
+/* Everything that was opened before the jail closed. Descriptors are owned; -1: absent. */
+struct vmm_files {
+    int kvm_fd;
+    int kernel_fd;
+    int initrd_fd;
+    int psp_fd;
+    int console_fd;
+    int status_fd;
+    int control_fd;   /* listening */
+    int vsock_fd;     /* listening: DIR/host.sock */
+    int vsock_dir_fd; /* DIR */
+    int disk_fd[VMM_DISKS];
+    uint8_t *rom; /* STAGE0_ROM_SIZE bytes, page aligned */
+    char cmdline[STAGE0_CMDLINE_SIZE_MAX];
+};
+
+struct vmm_config {
+    unsigned cpu_count;
+    uint64_t ram_size;
+    uint8_t host_data[TEE_HOST_DATA_SIZE];
+    const struct tee_ops *tee;
+    bool jailed;
+};
+
+struct vmm;
+
+struct vmm_vcpu {
+    struct vmm *vmm;
+    unsigned index;
+    int fd;
+    struct kvm_run *run;
+    size_t run_size;
+    pthread_t thread;
+    bool started;
+};
+
+struct vmm_disk_thread {
+    pthread_t thread;
+    bool started;
+    int epoll_fd;
+    int stop_fd; /* eventfd */
+};
+
+struct vmm {
+    const struct vmm_config *cfg; /* borrowed */
+    struct vmm_files *files;      /* borrowed */
+    struct vmm_status status;
+    struct vmm_kvm kvm;
+    struct tee *tee;
+    struct tee_rom rom;
+    struct vmm_mem mem;
+    struct vmm_payload payload;
+    pthread_mutex_t bus_lock;
+    struct vmm_ioapic ioapic;
+    struct vmm_msi routes[VMM_IOAPIC_PINS]; /* as the kernel has them; address 0: none */
+    struct vmm_serial serial;
+    int serial_irq_fd;
+    unsigned last_mark;
+    struct vmm_vsock vsock;
+    struct vmm_blk disk[VMM_DISKS];
+    int irq_fd[1 + VMM_DISKS];      /* eventfds: vsock, disks */
+    int queue_fd[VMM_QUEUE_EVENTS]; /* eventfds: vsock's queues, disks */
+    int epoll_fd;
+    struct vmm_disk_thread disks;
+    struct vmm_vcpu vcpu[TEE_MAX_CPUS];
+};
+
+/* kvm.c */
+extern const struct vmm_kvm_ops vmm_kvm_real;
+
+/* vm.c: everything up to the point where vCPUs could run. A half-built VM may be given to _done. */
+CL_NODISCARD enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg,
+                                     struct vmm_files *files, struct cl_err *err);
+void vmm_done(struct vmm *v);
+
+/* vcpu.c */
+CL_NODISCARD enum cl_status vmm_vcpus_create(struct vmm *v, struct cl_err *err);
+CL_NODISCARD enum cl_status vmm_vcpus_start(struct vmm *v, struct cl_err *err);
+void vmm_vcpus_stop(struct vmm *v); /* waits for the threads */
+void vmm_vcpus_done(struct vmm *v);
+
+/* bus.c: what an access that leaves the guest means. Called on vCPU threads. */
+void vmm_bus_pio(struct vmm *v, bool write, uint16_t port, unsigned size, uint8_t *data);
+void vmm_bus_mmio(struct vmm *v, bool write, uint64_t gpa, unsigned size, uint8_t data[static 8]);
+
+/* irq.c: interrupt lines, notifications, routes. */
+CL_NODISCARD enum cl_status vmm_irq_init(struct vmm *v, struct cl_err *err);
+void vmm_irq_update_routes(struct vmm *v); /* bus_lock is held */
+void vmm_event_set(int fd);                /* eventfd += 1 */
+void vmm_event_clear(int fd);
+
+/* disks.c */
+CL_NODISCARD enum cl_status vmm_disks_start(struct vmm *v, struct cl_err *err);
+void vmm_disks_stop(struct vmm *v);
+
+/* loop.c: the main thread; returns when the VM has ended. */
+CL_NODISCARD enum cl_status vmm_loop_run(struct vmm *v, struct cl_err *err);
+
+/* control.c: one request line of the control socket, with the descriptor that came along (taken).
+ * Writes an answer line. */
+void vmm_control_handle(struct vmm *v, const char *line, size_t len, int fd, char *ret_answer,
+                        size_t answer_size);
+
+#endif
