@@ -41,7 +41,6 @@ struct control {
 
 struct loop {
     struct vmm *v;
-    int signal_fd;
     bool vsock_pending;
     struct control control;
 };
@@ -159,7 +158,7 @@ static void control_event(struct loop *l)
 static void signal_event(struct loop *l)
 {
     struct signalfd_siginfo info;
-    if (read(l->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
+    if (read(l->v->signal_fd, &info, sizeof(info)) == (ssize_t)sizeof(info)) {
         vmm_status_end(&l->v->status, VMM_END_STOPPED, 0, "stopped by a signal");
     }
 }
@@ -212,11 +211,10 @@ static void dispatch(struct loop *l, const struct epoll_event *ev)
     }
 }
 
-static enum cl_status watch_all(struct loop *l, struct cl_err *err)
+static enum cl_status watch_all(struct vmm *v, struct cl_err *err)
 {
-    struct vmm *v = l->v;
     bool ok = watch(v, v->status.wake_fd, EPOLLIN, pack(SRC_END, 0, 0)) &&
-              watch(v, l->signal_fd, EPOLLIN, pack(SRC_SIGNAL, 0, 0)) &&
+              watch(v, v->signal_fd, EPOLLIN, pack(SRC_SIGNAL, 0, 0)) &&
               watch(v, v->files->vsock_fd, EPOLLIN, pack(SRC_VSOCK_LISTEN, 0, 0));
     for (uint16_t q = 0; q < 3 && ok; q++) {
         ok = watch(v, v->queue_fd[q], EPOLLIN, pack(SRC_VSOCK_QUEUE, q, 0));
@@ -236,24 +234,23 @@ static enum cl_status watch_all(struct loop *l, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status loop_init(struct loop *l, struct cl_err *err)
+enum cl_status vmm_loop_init(struct vmm *v, struct cl_err *err)
 {
-    struct vmm *v = l->v;
     sigset_t set;
     (void)sigemptyset(&set);
     (void)sigaddset(&set, SIGTERM);
     (void)sigaddset(&set, SIGINT);
     (void)sigaddset(&set, SIGHUP);
-    l->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK); /* blocked by main() */
+    v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK); /* blocked by main() */
     v->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
-    if (l->signal_fd < 0 || v->epoll_fd < 0) {
+    if (v->signal_fd < 0 || v->epoll_fd < 0) {
         return cl_err_sys(err, errno, "event loop");
     }
     v->vsock.host = (struct vmm_vsock_host){.connect = connect_port, .watch = watch_conn, .ctx = v};
-    return watch_all(l, err);
+    return watch_all(v, err);
 }
 
-static enum cl_status loop_events(struct loop *l, struct cl_err *err)
+static enum cl_status handle_events(struct loop *l, struct cl_err *err)
 {
     struct vmm *v = l->v;
     while (!vmm_status_ended(&v->status)) {
@@ -274,12 +271,8 @@ static enum cl_status loop_events(struct loop *l, struct cl_err *err)
 
 enum cl_status vmm_loop_run(struct vmm *v, struct cl_err *err)
 {
-    struct loop l = {.v = v, .signal_fd = -1, .control = {.fd = -1, .passed_fd = -1}};
-    enum cl_status st = loop_init(&l, err);
-    if (st == CL_OK) {
-        st = loop_events(&l, err);
-    }
+    struct loop l = {.v = v, .control = {.fd = -1, .passed_fd = -1}};
+    enum cl_status st = handle_events(&l, err);
     control_close(&l.control);
-    cl_close_fdp(&l.signal_fd);
     return st;
 }

@@ -30,6 +30,7 @@ static void block_signals(void)
 /* Starts the threads, gives up what is left, serves. */
 static enum cl_status run_threads(struct vmm *v, struct cl_err *err)
 {
+    CL_TRY(vmm_loop_init(v, err));
     CL_TRY(vmm_disks_start(v, err));
     CL_TRY(vmm_vcpus_start(v, err));
     if (v->cfg->jailed) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * syscalls.c - allow-lists by thread. A vCPU thread runs guests and writes wake-ups; the disk thread
- * moves bytes of open files; the main thread also talks to sockets that exist. None opens a file,
- * starts a program or makes memory executable.
- * Trust: this is what stands between an exploited VMM and the host's kernel.
+ * syscalls.c - allow-lists by thread. A vCPU thread runs guests and writes wake-ups; the disk
+ * thread moves bytes of open files; the main thread also talks to sockets that exist. None opens a
+ * file, starts a program or makes memory executable. Trust: this is what stands between an
+ * exploited VMM and the host's kernel.
  */
 #include "syscalls.h"
 
@@ -55,8 +55,8 @@ static const int main_calls[] = {SCMP_SYS(epoll_wait),
                                  SCMP_SYS(getpid),
                                  SCMP_SYS(gettid),
                                  END};
-static const int keeper_calls[] = {SCMP_SYS(wait4), SCMP_SYS(rt_sigtimedwait), SCMP_SYS(kill),
-                                   SCMP_SYS(unlink), END};
+static const int keeper_calls[] = {SCMP_SYS(wait4),  SCMP_SYS(rt_sigtimedwait), SCMP_SYS(kill),
+                                   SCMP_SYS(unlink), SCMP_SYS(eventfd2),        END};
 
 /* Requests of the KVM descriptors that a running VM needs. */
 static const unsigned long vcpu_ioctls[] = {KVM_RUN, KVM_SET_GSI_ROUTING,

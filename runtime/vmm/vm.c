@@ -157,6 +157,7 @@ static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_
     v->status.wake_fd = -1;
     v->serial_irq_fd = -1;
     v->epoll_fd = -1;
+    v->signal_fd = -1;
     v->disks.epoll_fd = -1;
     v->disks.stop_fd = -1;
     for (size_t i = 0; i < CL_ARRAY_LEN(v->irq_fd); i++) {
@@ -214,6 +215,7 @@ void vmm_done(struct vmm *v)
     close_all(v->queue_fd, CL_ARRAY_LEN(v->queue_fd));
     cl_close_fdp(&v->serial_irq_fd);
     cl_close_fdp(&v->epoll_fd);
+    cl_close_fdp(&v->signal_fd);
     if (v->tee != NULL) {
         v->cfg->tee->free(v->tee);
         v->tee = NULL;

@@ -88,7 +88,8 @@ struct vmm {
     struct vmm_blk disk[VMM_DISKS];
     int irq_fd[1 + VMM_DISKS];      /* eventfds: vsock, disks */
     int queue_fd[VMM_QUEUE_EVENTS]; /* eventfds: vsock's queues, disks */
-    int epoll_fd;
+    int epoll_fd;                   /* of the main thread */
+    int signal_fd;
     struct vmm_disk_thread disks;
     struct vmm_vcpu vcpu[TEE_MAX_CPUS];
 };
@@ -121,7 +122,9 @@ void vmm_event_clear(int fd);
 CL_NODISCARD enum cl_status vmm_disks_start(struct vmm *v, struct cl_err *err);
 void vmm_disks_stop(struct vmm *v);
 
-/* loop.c: the main thread; returns when the VM has ended. */
+/* loop.c: the main thread. _init before the system-call filter, _run returns when the VM has ended.
+ */
+CL_NODISCARD enum cl_status vmm_loop_init(struct vmm *v, struct cl_err *err);
 CL_NODISCARD enum cl_status vmm_loop_run(struct vmm *v, struct cl_err *err);
 
 /* control.c: one request line of the control socket, with the descriptor that came along (taken).
