@@ -3,6 +3,7 @@
  * Trust: every port, address, size and value is the guest's. Unknown ones are ignored and read as
  *        all ones. Threads: vCPU threads; bus_lock serialises what has state.
  */
+#include "base/io.h"
 #include "vmm.h"
 
 #include <string.h>
@@ -31,7 +32,7 @@ static void mark(struct vmm *v, uint32_t number)
     }
     (void)pthread_mutex_unlock(&v->bus_lock);
     if (good) {
-        vmm_status_mark(&v->status, names[number]);
+        vmm_status_mark(&v->status, names[number], cl_monotonic_us());
     }
 }
 

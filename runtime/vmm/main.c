@@ -44,15 +44,7 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
 {
     static struct vmm v; /* one per process, too large for the stack */
     struct cl_err err = {0};
-    if (vmm_init(&v, cfg, files, &err) == CL_OK) {
-        char line[96];
-        int n = snprintf(line, sizeof(line),
-                         "{\"event\":\"mark\",\"name\":\"vmm.start\",\"us\":%llu}\n",
-                         (unsigned long long)start_us);
-        if (v.status.fd >= 0 && n > 0 &&
-            cl_write_all(v.status.fd, line, (size_t)n, "status", NULL) != CL_OK) {
-            cl_log(CL_LOG_WARN, "vmm", "nobody reads the status events");
-        }
+    if (vmm_init(&v, cfg, files, start_us, &err) == CL_OK) {
         if (run_threads(&v, &err) != CL_OK) {
             vmm_status_fail(&v.status, &err);
         }

@@ -65,10 +65,10 @@ CL_PRINTF(2, 3) static void put_event(struct vmm_status *s, const char *fmt, ...
     }
 }
 
-void vmm_status_mark(struct vmm_status *s, const char *name)
+void vmm_status_mark(struct vmm_status *s, const char *name, uint64_t us)
 {
     put_event(s, "{\"event\":\"mark\",\"name\":\"%s\",\"us\":%llu}\n", name,
-              (unsigned long long)cl_monotonic_us());
+              (unsigned long long)us);
 }
 
 void vmm_status_launched(struct vmm_status *s, const uint8_t digest[static 48])

@@ -33,7 +33,7 @@ struct vmm_status {
 
 CL_NODISCARD enum cl_status vmm_status_init(struct vmm_status *s, int fd, struct cl_err *err);
 void vmm_status_done(struct vmm_status *s);
-void vmm_status_mark(struct vmm_status *s, const char *name);
+void vmm_status_mark(struct vmm_status *s, const char *name, uint64_t us); /* cl_monotonic_us() */
 void vmm_status_launched(struct vmm_status *s, const uint8_t digest[static 48]);
 /* Ends the VM: wakes the main thread. Later calls change nothing. */
 void vmm_status_end(struct vmm_status *s, enum vmm_end end, unsigned code, const char *reason);

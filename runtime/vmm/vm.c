@@ -172,10 +172,11 @@ static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_
 }
 
 enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg, struct vmm_files *files,
-                        struct cl_err *err)
+                        uint64_t start_us, struct cl_err *err)
 {
     init_fields(v, cfg, files);
     CL_TRY(vmm_status_init(&v->status, files->status_fd, err));
+    vmm_status_mark(&v->status, "vmm.start", start_us);
     enum cl_status st = tee_rom_parse(files->rom, STAGE0_ROM_SIZE, &v->rom, err);
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "firmware");

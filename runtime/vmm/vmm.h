@@ -97,9 +97,11 @@ struct vmm {
 /* kvm.c */
 extern const struct vmm_kvm_ops vmm_kvm_real;
 
-/* vm.c: everything up to the point where vCPUs could run. A half-built VM may be given to _done. */
+/* vm.c: everything up to the point where vCPUs could run. A half-built VM may be given to _done.
+ * start_us: when the process started, for the first event. */
 CL_NODISCARD enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg,
-                                     struct vmm_files *files, struct cl_err *err);
+                                     struct vmm_files *files, uint64_t start_us,
+                                     struct cl_err *err);
 void vmm_done(struct vmm *v);
 
 /* vcpu.c */
