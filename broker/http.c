@@ -61,12 +61,12 @@ static void connection_gone(void *parent, void *ptr, CRYPTO_EX_DATA *ad, int idx
     (void)argl;
     (void)argp;
     struct connection *c = ptr;
-    if (c != NULL) {
+    if (c != NULL && c->http != NULL) {
         LIST_REMOVE(c, link);
         c->http->count--;
         resume(c->http);
-        free(c);
     }
+    free(c);
 }
 
 static int ex_index(void)
@@ -275,6 +275,11 @@ void cl_http_free(struct cl_http *h)
         return;
     }
     h->listener = NULL;
+    while (!LIST_EMPTY(&h->connections)) { /* libevent frees them later, with its event base */
+        struct connection *c = LIST_FIRST(&h->connections);
+        LIST_REMOVE(c, link);
+        c->http = NULL;
+    }
     if (h->evhttp != NULL) {
         evhttp_free(h->evhttp);
     }

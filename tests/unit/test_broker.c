@@ -307,7 +307,7 @@ static void auth(struct fx *f, const char *version, struct session *s)
                    json_string_value(json_object_get(j, "nonce")));
     ck_assert_uint_eq(strlen(s->nonce), 44);
     ck_assert_uint_eq(strlen(resp.cookie), 32);
-    (void)snprintf(s->cookie_header, sizeof(s->cookie_header), "Cookie: kbs-session-id=%s\r\n",
+    (void)snprintf(s->cookie_header, sizeof(s->cookie_header), "Cookie: kbs-session-id=%.32s\r\n",
                    resp.cookie);
     ck_assert_int_eq(cl_jwk_generate(CL_JWK_P256, &s->key, NULL), CL_OK);
     json_decref(j);

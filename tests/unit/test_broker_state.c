@@ -92,6 +92,7 @@ static void program_start(const char *state, struct program *p)
     ck_assert_int_eq(pipe(fds), 0);
     (void)snprintf(fd_text, sizeof(fd_text), "%d", fds[1]);
     p->pid = fork();
+    ck_assert_int_ge(p->pid, 0); /* kill(-1) would reach everybody */
     if (p->pid == 0) {
         (void)close(fds[0]);
         (void)execl(CL_BROKER_BIN, "cloister-broker", "--state", state, "--listen", "127.0.0.1:0",
