@@ -253,7 +253,7 @@ static enum cl_status bind_listener(struct cl_http *h, struct cl_err *err)
         struct sockaddr sa;
         struct sockaddr_in in;
         struct sockaddr_in6 in6;
-    } addr;
+    } addr = {0};
     socklen_t len = sizeof(addr);
     CL_TRY(parse_listen(h->cfg.listen, host, &port, err));
     errno = 0;

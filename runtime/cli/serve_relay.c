@@ -186,7 +186,7 @@ static enum cl_status start_job(struct conn *c, const struct cli_endpoint *want,
     }
     *j = (struct relay_job){
         .conn = c, .want = *want, .fd = -1, .note = fcntl(c->server->note[1], F_DUPFD_CLOEXEC, 3)};
-    pthread_t thread;
+    pthread_t thread = 0;
     int rc = j->note < 0 ? errno : pthread_create(&thread, NULL, job_main, j);
     if (rc != 0) {
         job_free(j);

@@ -199,7 +199,7 @@ static inline void fx_bearer(const struct fx *f, EVP_PKEY *key, const char *role
     struct cl_err err = {0};
     int64_t now = (int64_t)time(NULL);
     json_t *claims = json_pack("{s:I, s:I, s:s}", "iat", (json_int_t)now, "exp",
-                               (json_int_t)(now + lifetime), "role", role);
+                               (json_int_t)now + lifetime, "role", role);
     fx_ok(cl_buf_append_str(out, "Authorization: Bearer ", &err), &err);
     fx_ok(cl_jwt_sign(CL_JWT_EDDSA, key != NULL ? key : f->admin_key, NULL, claims, out, &err),
           &err);

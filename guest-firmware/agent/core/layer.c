@@ -70,7 +70,7 @@ enum cl_status agent_layer_new(struct agent_blob *blob, const struct agent_layer
     memcpy(l->diff_id, cfg->diff_id, sizeof(l->diff_id));
     CL_TRY(cl_sha256_new(&l->diff_hash, err));
     CL_TRY(agent_inflate_new(cfg->layer->compression, &l->inflate, err));
-    if (l->encrypted) {
+    if (cfg->key != NULL) { /* exactly when it is encrypted, as checked above */
         memcpy(l->hmac, cfg->layer->pub.hmac, sizeof(l->hmac));
         memcpy(l->plain_digest, cfg->key->plain_digest, sizeof(l->plain_digest));
         CL_TRY(cl_ocicrypt_decrypt_new(&cfg->key->key, cfg->key->nonce, &l->cipher, err));
