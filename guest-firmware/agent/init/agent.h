@@ -79,11 +79,14 @@ CL_NODISCARD enum cl_status agent_host_wait_start(struct agent_host *h, int time
 struct agent_container {
     pthread_mutex_t lock;
     bool running;  /* crun has been started and not been reaped */
+    bool ended;    /* and now it has been */
+    int pending;   /* a signal that came before there was a container; 0: none */
     int console;   /* master side of the terminal; -1: none */
     uint32_t rows; /* wanted size, kept for a console that is not there yet */
     uint32_t cols;
 };
 void agent_container_init(struct agent_container *c);
+/* Before the container was started the signal is kept, and ends the run in its place. */
 CL_NODISCARD enum cl_status agent_container_signal(struct agent_container *c, uint32_t signo,
                                                    struct cl_err *err);
 CL_NODISCARD enum cl_status agent_container_resize(struct agent_container *c, uint32_t rows,

@@ -21,6 +21,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #define CRUN "/bin/crun"
@@ -28,6 +29,7 @@
 #define LOG_FILE AGENT_BUNDLE "/crun.log"
 #define CONSOLE_SOCKET AGENT_BUNDLE "/console.sock"
 #define MAX_LOG 65536u
+#define SIGNAL_TRIES 250  /* of 20 ms: crun is making the container */
 #define CONSOLE_TRIES 300 /* of 100 ms: crun sends the terminal, or ends */
 
 void agent_container_init(struct agent_container *c)
@@ -50,17 +52,39 @@ static enum cl_status read_pid(pid_t *ret, struct cl_err *err)
 }
 
 /* The pid stays the container's while crun, its parent, has not been reaped: the lock holds that
- * off. */
-enum cl_status agent_container_signal(struct agent_container *c, uint32_t signo, struct cl_err *err)
+ * off. *ret_again: crun has not made the container yet. */
+static enum cl_status signal_once(struct agent_container *c, uint32_t signo, bool *ret_again,
+                                  struct cl_err *err)
 {
     pid_t pid = 0;
-    (void)pthread_mutex_lock(&c->lock);
-    enum cl_status st =
-        c->running ? read_pid(&pid, err) : cl_err_set(err, CL_ERR_UNAVAILABLE, "no container runs");
-    if (st == CL_OK && kill(pid, (int)signo) != 0) {
-        st = cl_err_sys(err, errno, "signal %u", (unsigned)signo);
+    *ret_again = false;
+    if (c->ended) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "no container runs");
     }
-    (void)pthread_mutex_unlock(&c->lock);
+    if (!c->running) {
+        c->pending = c->pending != SIGKILL ? (int)signo : c->pending;
+        return CL_OK;
+    }
+    *ret_again = read_pid(&pid, err) != CL_OK;
+    if (!*ret_again && kill(pid, (int)signo) != 0) {
+        return cl_err_sys(err, errno, "signal %u", (unsigned)signo);
+    }
+    return *ret_again ? CL_ERR_UNAVAILABLE : CL_OK;
+}
+
+enum cl_status agent_container_signal(struct agent_container *c, uint32_t signo, struct cl_err *err)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    enum cl_status st = CL_OK;
+    bool again = true;
+    for (int i = 0; again && i < SIGNAL_TRIES; i++) {
+        if (i > 0) {
+            (void)nanosleep(&pause, NULL);
+        }
+        (void)pthread_mutex_lock(&c->lock);
+        st = signal_once(c, signo, &again, err);
+        (void)pthread_mutex_unlock(&c->lock);
+    }
     return st;
 }
 
@@ -187,15 +211,32 @@ static enum cl_status await_console(int listener, pid_t crun, int *ret_master, s
     return cl_err_set(err, CL_ERR_UNAVAILABLE, "terminal: crun did not send it");
 }
 
-static void set_running(struct agent_container *c, bool running, int console)
+static void set_console(struct agent_container *c, int master)
 {
     (void)pthread_mutex_lock(&c->lock);
-    c->running = running;
-    if (c->console >= 0 && console < 0) {
-        (void)close(c->console);
-    }
-    c->console = console;
+    c->console = master;
     apply_size(c);
+    (void)pthread_mutex_unlock(&c->lock);
+}
+
+/* Either a signal has come already and ends the run (then its number), or from now on signals go to
+ * the container. */
+static int begin(struct agent_container *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    int pending = c->pending;
+    c->running = pending == 0;
+    c->ended = pending != 0;
+    (void)pthread_mutex_unlock(&c->lock);
+    return pending;
+}
+
+static void end(struct agent_container *c)
+{
+    (void)pthread_mutex_lock(&c->lock);
+    c->running = false;
+    c->ended = true;
+    cl_close_fdp(&c->console);
     (void)pthread_mutex_unlock(&c->lock);
 }
 
@@ -212,7 +253,7 @@ static int reap_until(struct agent_container *c, pid_t crun)
             return 255;
         }
         if (info.si_pid == crun) {
-            set_running(c, false, -1); /* before its pid can be used again */
+            end(c); /* before its pid can be used again */
         }
         if (waitpid(info.si_pid, &status, 0) != crun) {
             continue;
@@ -283,7 +324,7 @@ static enum cl_status attach(struct agent_container *c, struct agent_stdio *io, 
             return st;
         }
     }
-    set_running(c, true, master);
+    set_console(c, master);
     return agent_stdio_pump(io, err);
 }
 
@@ -318,10 +359,16 @@ enum cl_status agent_container_run(struct agent_container *c, const struct cl_in
     struct agent_stdio io;
     agent_stdio_init(&io);
     CL_TRY(write_bundle(c, i, config, err));
+    int pending = begin(c);
+    if (pending != 0) {
+        *ret_status = 128 + pending;
+        return CL_OK;
+    }
     enum cl_status st = agent_stdio_open(&io, i, id, err);
     if (st == CL_OK) {
         st = run(c, &io, id, started, ctx, ret_status, err);
     }
+    end(c);
     agent_stdio_finish(&io);
     return st;
 }
