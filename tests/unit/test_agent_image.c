@@ -245,20 +245,36 @@ START_TEST(test_wrong_hmac_with_everything_else_right)
 }
 END_TEST
 
+/* Builds the layers anew with layer 0's plain digest as it now stands in *l. */
+static void encrypt_again(struct made_layer *l)
+{
+    host_done(&w.host);
+    cl_buf_done(&l->stored);
+    cl_buf_done(&l->packet);
+    cl_buf_done(&l->pubopts);
+    compress_layer(&l->tar, l->how, &l->stored);
+    encrypt_layer(l, &w.kek);
+    make_image(&w.host, w.layer, 2, w.init.manifest);
+}
+
+/* skopeo that compresses and encrypts in one go leaves the digest of the uncompressed layer there.
+ */
+START_TEST(test_plain_digest_may_be_the_diff_id)
+{
+    build(CL_OCI_GZIP, true);
+    memcpy(w.layer[0].plain_digest, w.layer[0].diff_id, sizeof(w.layer[0].plain_digest));
+    encrypt_again(&w.layer[0]);
+    fetch_good();
+}
+END_TEST
+
 START_TEST(test_wrong_plain_digest)
 {
     static const enum cl_oci_compression how[] = {CL_OCI_PLAIN, CL_OCI_GZIP};
     for (size_t i = 0; i < 2; i++) {
         build(how[i], true);
-        host_done(&w.host);
-        struct made_layer *l = &w.layer[0];
-        cl_buf_done(&l->stored);
-        cl_buf_done(&l->packet);
-        cl_buf_done(&l->pubopts);
-        compress_layer(&l->tar, l->how, &l->stored);
-        l->plain_digest[0] ^= 1; /* inside the wrapped options */
-        encrypt_layer(l, &w.kek);
-        make_image(&w.host, w.layer, 2, w.init.manifest);
+        w.layer[0].plain_digest[0] ^= 1; /* inside the wrapped options */
+        encrypt_again(&w.layer[0]);
         ck_assert_int_eq(fetch(), CL_ERR_REJECTED);
         ck_assert_str_eq(w.step, "image.layer");
         ck_assert_ptr_nonnull(strstr(w.err.msg, "layer 0: layer: plain digest: expected sha256:"));
@@ -461,6 +477,7 @@ int main(void)
     tcase_add_test(t, test_layers_in_the_wrong_order);
     tcase_add_test(t, test_diff_ids_in_the_wrong_order);
     tcase_add_test(t, test_wrong_hmac_with_everything_else_right);
+    tcase_add_test(t, test_plain_digest_may_be_the_diff_id);
     tcase_add_test(t, test_wrong_plain_digest);
     tcase_add_test(t, test_unencrypted_where_encryption_is_required);
     tcase_add_test(t, test_key_that_the_broker_refuses_or_that_is_another);
