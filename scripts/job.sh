@@ -26,7 +26,7 @@ job_encrypt() {
     local plain=$1 tag=$2 out=$JOB/tenant/$2-encrypted type
     jq -n --arg p "$JOB_BIN/cloister-keyprovider" '{"key-providers":{"attestation-agent":{"cmd":{"path":$p,"args":[]}}}}' >"$JOB/tenant/ocicrypt.json"
     rm -rf "$out"
-    OCICRYPT_KEYPROVIDER_CONFIG=$JOB/tenant/ocicrypt.json skopeo copy --quiet \
+    OCICRYPT_KEYPROVIDER_CONFIG=$JOB/tenant/ocicrypt.json "${JOB_SKOPEO:-skopeo}" copy --quiet \
         --encryption-key "provider:attestation-agent:keypath=$JOB/tenant/image.key::keyid=$JOB_KEY_ID::algorithm=A256GCM" \
         "oci:$plain:$tag" "oci:$out:$tag" || return
     while read -r type; do # skopeo says nothing when it leaves a layer in the clear
