@@ -195,7 +195,19 @@ enum cl_status cl_broker_trust_sim_root(struct cl_broker *b, const char *file, s
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "simulated root '%s'", file);
     }
-    return cl_store_root_put(b->state.store, digest, "--sim-root", cl_broker_now(b), err);
+    struct cl_audit line = {.time = cl_broker_now(b),
+                            .actor = "command line",
+                            .action = "set-sim-root",
+                            .object = file,
+                            .verdict = "allowed"};
+    CL_TRY(cl_store_begin(b->state.store, err));
+    st = cl_store_root_put(b->state.store, digest, "--sim-root", line.time, err);
+    st = st == CL_OK ? cl_store_audit(b->state.store, &line, err) : st;
+    if (st != CL_OK) {
+        cl_store_rollback(b->state.store);
+        return st;
+    }
+    return cl_store_commit(b->state.store, err);
 }
 
 enum cl_status cl_broker_run(struct cl_broker *b, struct cl_err *err)
