@@ -4,6 +4,7 @@
  * Threads: main only. Memory: one control connection with one line.
  */
 #include "base/io.h"
+#include "base/json.h"
 #include "base/log.h"
 #include "vmm.h"
 
@@ -243,6 +244,7 @@ enum cl_status vmm_loop_init(struct vmm *v, struct cl_err *err)
     (void)sigaddset(&set, SIGHUP);
     v->signal_fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK); /* blocked by main() */
     v->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
+    json_object_seed(0); /* reads the random device, which will not be there any more */
     if (v->signal_fd < 0 || v->epoll_fd < 0) {
         return cl_err_sys(err, errno, "event loop");
     }

@@ -19,6 +19,7 @@
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <termios.h>
 #include <unistd.h>
 
 #define CHUNK (64u << 10)
@@ -35,6 +36,7 @@ static void say(const char *action, const char *result)
     if (write(console, line, (size_t)n) != n) {
         _exit(1);
     }
+    (void)tcdrain(console); /* the kernel's own messages must not cut into it */
 }
 
 static const char *failed(const char *what)
