@@ -10,22 +10,19 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 
 /* Every segment must lie inside RAM: a sanitizer sees the first byte that does not. */
-static unsigned touch(const struct vmm_chain *c)
+static void touch(const struct vmm_chain *c)
 {
-    unsigned sum = 0;
     for (size_t i = 0; i < c->out_count + c->in_count; i++) {
-        const uint8_t *p = c->iov[i].iov_base;
-        sum += p[0];
-        sum += p[c->iov[i].iov_len - 1];
+        const volatile uint8_t *p = c->iov[i].iov_base;
+        (void)p[0];
+        (void)p[c->iov[i].iov_len - 1];
     }
-    return sum;
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static struct vmm_chain chain;
     struct rig rig;
-    volatile unsigned sink = 0;
     if (len < 2) {
         return 0;
     }
@@ -39,10 +36,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
                           .event_idx = (data[0] & 1) != 0};
     if (vmm_virtq_start(&q, &rig.mem)) {
         for (unsigned i = 0; i < MAX_POPS && vmm_virtq_pop(&q, &chain) == VMM_VIRTQ_GOT; i++) {
-            sink += touch(&chain);
+            touch(&chain);
             vmm_virtq_push(&q, chain.head, i);
-            sink += vmm_virtq_must_signal(&q);
-            sink += vmm_virtq_enable_notify(&q);
+            (void)vmm_virtq_must_signal(&q);
+            (void)vmm_virtq_enable_notify(&q);
         }
     }
     rig_done(&rig);
