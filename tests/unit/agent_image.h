@@ -20,6 +20,7 @@
 #include <zstd.h>
 
 #define MAX_BLOBS 8u
+#define MAX_SERVING 16u
 
 struct blob {
     struct cl_buf data;
@@ -33,6 +34,8 @@ struct blob {
 struct fake_host {
     struct blob blob[MAX_BLOBS];
     size_t count;
+    pthread_t serving[MAX_SERVING]; /* since the last host_join() */
+    size_t serving_count;
 };
 
 struct made_layer {
@@ -130,8 +133,18 @@ static inline struct blob *host_add(struct fake_host *h, const void *data, size_
     return b;
 }
 
+/* Waits for the threads that serve; each ends when the guest closes its connection. */
+static inline void host_join(struct fake_host *h)
+{
+    for (size_t i = 0; i < h->serving_count; i++) {
+        ck_assert_int_eq(pthread_join(h->serving[i], NULL), 0);
+    }
+    h->serving_count = 0;
+}
+
 static inline void host_done(struct fake_host *h)
 {
+    host_join(h);
     for (size_t i = 0; i < h->count; i++) {
         cl_buf_done(&h->blob[i].data);
     }
@@ -257,14 +270,14 @@ static inline void *host_serve(void *arg)
 static inline enum cl_status host_dial(void *ctx, int *ret_fd, struct cl_err *err)
 {
     int sv[2];
-    pthread_t t;
+    struct fake_host *h = ctx;
     struct serving *s = malloc(sizeof(*s));
     (void)err;
+    ck_assert_uint_lt(h->serving_count, MAX_SERVING);
     ck_assert_ptr_nonnull(s);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
-    *s = (struct serving){ctx, sv[1]};
-    ck_assert_int_eq(pthread_create(&t, NULL, host_serve, s), 0);
-    (void)pthread_detach(t);
+    *s = (struct serving){h, sv[1]};
+    ck_assert_int_eq(pthread_create(&h->serving[h->serving_count++], NULL, host_serve, s), 0);
     *ret_fd = sv[0];
     return CL_OK;
 }

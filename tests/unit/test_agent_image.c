@@ -101,7 +101,10 @@ static enum cl_status fetch(void)
     const struct agent_image_ops ops = {&w, host_dial, get_key, on_done};
     w.err = (struct cl_err){0};
     w.phases[0] = '\0';
-    return agent_image_fetch(&w.init, &ops, w.root_fd, &w.limits, &w.config, &w.step, &w.err);
+    enum cl_status st =
+        agent_image_fetch(&w.init, &ops, w.root_fd, &w.limits, &w.config, &w.step, &w.err);
+    host_join(&w.host);
+    return st;
 }
 
 static unsigned entries_in_root(void)
