@@ -9,6 +9,8 @@ JOB_ADMIN_PORT=${JOB_ADMIN_PORT:-18081}
 JOB_REGISTRY_PORT=${JOB_REGISTRY_PORT:-15000}
 JOB_KBS_URL=https://127.0.0.1:$JOB_KBS_PORT
 JOB_ADMIN_URL=https://127.0.0.1:$JOB_ADMIN_PORT
+# A skopeo that knows key providers, which Debian 12's own does not: scripts/build-skopeo prints the path of one.
+JOB_SKOPEO=${JOB_SKOPEO:-skopeo}
 JOB_KEY_ID=kbs:///default/image-kek/demo
 
 job_die() { printf 'job: %s\n' "$*" >&2; return 1; }
@@ -26,12 +28,12 @@ job_encrypt() {
     local plain=$1 tag=$2 out=$JOB/tenant/$2-encrypted type
     jq -n --arg p "$JOB_BIN/cloister-keyprovider" '{"key-providers":{"attestation-agent":{"cmd":{"path":$p,"args":[]}}}}' >"$JOB/tenant/ocicrypt.json"
     rm -rf "$out"
-    OCICRYPT_KEYPROVIDER_CONFIG=$JOB/tenant/ocicrypt.json "${JOB_SKOPEO:-skopeo}" copy --quiet \
+    OCICRYPT_KEYPROVIDER_CONFIG=$JOB/tenant/ocicrypt.json "$JOB_SKOPEO" copy --quiet \
         --encryption-key "provider:attestation-agent:keypath=$JOB/tenant/image.key::keyid=$JOB_KEY_ID::algorithm=A256GCM" \
         "oci:$plain:$tag" "oci:$out:$tag" || return
     while read -r type; do # skopeo says nothing when it leaves a layer in the clear
         case "$type" in *+encrypted) ;; *) job_die "layer media type: expected ...+encrypted, got $type"; return 1 ;; esac
-    done < <(skopeo inspect --raw "oci:$out:$tag" | jq -r '.layers[].mediaType')
+    done < <("$JOB_SKOPEO" inspect --raw "oci:$out:$tag" | jq -r '.layers[].mediaType')
 }
 
 job_wait_port() { # PORT NAME

@@ -34,3 +34,14 @@ cl_duration() {
         printf '%ds' "$1"
     fi
 }
+
+# Says how far a long command is, from its output: a line for every Nth line that fits the PATTERN (of case).
+cl_progress() { # N PATTERN WHO WHAT
+    local line count=0
+    while IFS= read -r line; do
+        # shellcheck disable=SC2053
+        [[ "$line" == $2 ]] || continue
+        count=$((count + 1))
+        [ $((count % $1)) != 0 ] || cl_say "$3: $count $4"
+    done
+}

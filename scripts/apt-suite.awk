@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-# apt-backports.awk - from apt's source files to one source for the backports suite of the same mirror.
+# apt-suite.awk - from apt's source files to one source for a chosen suite of the same mirror.
 # Reads both forms: one-line (*.list) and deb822 (*.sources). Prints the first entry that carries the distribution's own
 # suite and component main, in deb822 form or one-line form as it was, every option (Signed-By, Trusted, ...) kept, with the suite
-# replaced. Variables: codename (bookworm), form ("list" or "sources"); prints nothing when no entry fits.
+# and the types replaced. Variables: codename (bookworm), form ("list" or "sources"), suite (bookworm-backports), types ("deb" or
+# "deb deb-src"); prints nothing when no entry fits.
 
 function wanted(suite) {
     return suite == codename || suite == "oldstable" || suite == "stable"
@@ -21,7 +22,7 @@ function has_wanted(text,    n, parts, i) {
     }
     return 0
 }
-function one_line(line,    options, rest, n, parts, i, main) {
+function one_line(line,    options, n, parts, i, main, type) {
     sub(/#.*/, "", line)
     if (line !~ /^[ \t]*deb[ \t]/) return
     sub(/^[ \t]*deb[ \t]+/, "", line)
@@ -37,15 +38,16 @@ function one_line(line,    options, rest, n, parts, i, main) {
         if (parts[i] == "main") main = 1
     }
     if (main) {
-        print "deb " options parts[1] " " codename "-backports main"
+        n = split(types, type, " ")
+        for (i = 1; i <= n; i++) print type[i] " " options parts[1] " " suite " main"
         done = 1
     }
 }
 function stanza_end(    name) {
     if (field["types"] != "" && has_word(field["types"], "deb") && has_wanted(field["suites"]) &&
         has_word(field["components"], "main") && tolower(field["enabled"]) !~ /no|false|off|0/) {
-        print "Types: deb"
-        print "Suites: " codename "-backports"
+        print "Types: " types
+        print "Suites: " suite
         print "Components: main"
         for (name in field) {
             if (name !~ /^(types|suites|components|enabled)$/) print raw[name]
