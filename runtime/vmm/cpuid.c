@@ -125,10 +125,10 @@ enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned cou
     }
     c->head.nent = kept;
     if (!rdrand) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED, "CPU: expected RDRAND, got a CPU without");
+        return cl_err_set(err, CL_ERR_SYS, "CPU: expected RDRAND, got a CPU without");
     }
     if (!clock) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED, "KVM: expected kvm-clock, got none");
+        return cl_err_set(err, CL_ERR_SYS, "KVM: expected kvm-clock, got none");
     }
     return CL_OK;
 }

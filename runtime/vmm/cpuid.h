@@ -17,7 +17,7 @@ struct vmm_cpuid {
     struct kvm_cpuid_entry2 entry[VMM_CPUID_MAX];
 };
 
-/* Turns KVM's supported table into that of CPU `index` of `count`. CL_ERR_UNSUPPORTED when the
+/* Turns KVM's supported table into that of CPU `index` of `count`. CL_ERR_SYS when the
  * host's CPU has no RDRAND (a confidential Linux guest panics without) or no kvm-clock. */
 CL_NODISCARD enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned count,
                                             bool tsc_deadline, struct cl_err *err);

@@ -97,7 +97,7 @@ static int run_jailed(const struct vmm_options *o, struct vmm_files *files, uint
     files->status_fd = -1; /* kept open: the child may die without a last word */
     vmm_files_done(files);
     if (vmm_jail_keep(child, &rc, &err) != CL_OK) {
-        rc = fail_early(status_fd, &err, cl_status_exit_code(err.status));
+        rc = fail_early(status_fd, &err, 5);
     }
     vmm_files_unlink(o);
     return rc;
@@ -121,7 +121,7 @@ int main(int argc, char **argv)
     (void)mallopt(M_ARENA_MAX, 1); /* little is allocated, and by one thread */
     vmm_files_init(&files);
     if (vmm_files_open(&files, &o, &err) != CL_OK) {
-        rc = fail_early(o.status_fd, &err, cl_status_exit_code(err.status));
+        rc = fail_early(o.status_fd, &err, cl_status_exit_code(err.status) == 4 ? 4 : 5);
         vmm_files_done(&files);
         return rc;
     }

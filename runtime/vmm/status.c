@@ -104,7 +104,9 @@ void vmm_status_end(struct vmm_status *s, enum vmm_end end, unsigned code, const
 
 void vmm_status_fail(struct vmm_status *s, const struct cl_err *err)
 {
-    end_with(s, VMM_END_ERROR, 0, cl_status_exit_code(err->status), err->msg);
+    /* Input that is broken, or the system (I-2): nothing else fails before the guest runs. */
+    int code = cl_status_exit_code(err->status) == 4 ? 4 : 5;
+    end_with(s, VMM_END_ERROR, 0, code, err->msg);
 }
 
 bool vmm_status_ended(struct vmm_status *s)

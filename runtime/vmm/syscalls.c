@@ -15,48 +15,31 @@
 
 #define END (-1)
 
-/* Every thread: locks, its own end, allocation, the clock when it is no vDSO. */
-static const int common_calls[] = {SCMP_SYS(futex),
-                                   SCMP_SYS(exit),
-                                   SCMP_SYS(exit_group),
-                                   SCMP_SYS(rt_sigreturn),
-                                   SCMP_SYS(rt_sigprocmask),
-                                   SCMP_SYS(munmap),
-                                   SCMP_SYS(madvise),
-                                   SCMP_SYS(brk),
-                                   SCMP_SYS(clock_gettime),
-                                   SCMP_SYS(clock_nanosleep),
-                                   SCMP_SYS(restart_syscall),
-                                   SCMP_SYS(rseq),
-                                   SCMP_SYS(sched_yield),
-                                   SCMP_SYS(write),
-                                   SCMP_SYS(read),
+/* Every thread: locks, wake-ups, its own end, giving memory back, the clock when it is no vDSO. */
+static const int common_calls[] = {
+    SCMP_SYS(futex),          SCMP_SYS(exit),   SCMP_SYS(exit_group),      SCMP_SYS(rt_sigreturn),
+    SCMP_SYS(rt_sigprocmask), SCMP_SYS(munmap), SCMP_SYS(madvise),         SCMP_SYS(brk),
+    SCMP_SYS(clock_gettime),  SCMP_SYS(write),  SCMP_SYS(restart_syscall), END};
+static const int disk_calls[] = {SCMP_SYS(epoll_wait),
+                                 SCMP_SYS(epoll_pwait),
+                                 SCMP_SYS(read),
+                                 SCMP_SYS(preadv),
+                                 SCMP_SYS(pwritev),
+                                 SCMP_SYS(fdatasync),
+                                 END};
+static const int main_calls[] = {
+    SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4),
+    SCMP_SYS(connect),    SCMP_SYS(sendmsg),     SCMP_SYS(sendto),    SCMP_SYS(recvmsg),
+    SCMP_SYS(recvfrom),   SCMP_SYS(shutdown),    SCMP_SYS(fcntl),     SCMP_SYS(fstat),
+    SCMP_SYS(newfstatat), SCMP_SYS(lseek),       SCMP_SYS(mremap),    SCMP_SYS(tgkill),
+    SCMP_SYS(getpid),     SCMP_SYS(read),        SCMP_SYS(close),     END};
+static const int keeper_calls[] = {SCMP_SYS(wait4),
+                                   SCMP_SYS(rt_sigtimedwait),
+                                   SCMP_SYS(kill),
+                                   SCMP_SYS(unlink),
+                                   SCMP_SYS(eventfd2),
                                    SCMP_SYS(close),
                                    END};
-static const int vcpu_calls[] = {END};
-static const int disk_calls[] = {SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(preadv),
-                                 SCMP_SYS(pwritev),    SCMP_SYS(fdatasync),   END};
-static const int main_calls[] = {SCMP_SYS(epoll_wait),
-                                 SCMP_SYS(epoll_pwait),
-                                 SCMP_SYS(epoll_ctl),
-                                 SCMP_SYS(accept4),
-                                 SCMP_SYS(connect),
-                                 SCMP_SYS(sendmsg),
-                                 SCMP_SYS(sendto),
-                                 SCMP_SYS(recvmsg),
-                                 SCMP_SYS(recvfrom),
-                                 SCMP_SYS(shutdown),
-                                 SCMP_SYS(fcntl),
-                                 SCMP_SYS(fstat),
-                                 SCMP_SYS(newfstatat),
-                                 SCMP_SYS(lseek),
-                                 SCMP_SYS(mremap),
-                                 SCMP_SYS(tgkill),
-                                 SCMP_SYS(getpid),
-                                 SCMP_SYS(gettid),
-                                 END};
-static const int keeper_calls[] = {SCMP_SYS(wait4),  SCMP_SYS(rt_sigtimedwait), SCMP_SYS(kill),
-                                   SCMP_SYS(unlink), SCMP_SYS(eventfd2),        END};
 
 /* Requests of the KVM descriptors that a running VM needs. */
 static const unsigned long vcpu_ioctls[] = {KVM_RUN, KVM_SET_GSI_ROUTING,
@@ -93,7 +76,7 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
             rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                   SCMP_A1(SCMP_CMP_EQ, vcpu_ioctls[i]));
         }
-        return rc != 0 ? rc : allow(ctx, vcpu_calls);
+        return rc;
     case VMM_SECCOMP_DISKS:
         return allow(ctx, disk_calls);
     case VMM_SECCOMP_MAIN:

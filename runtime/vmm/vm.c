@@ -32,12 +32,12 @@ static enum cl_status check_kvm(const struct vmm_kvm *k, struct cl_err *err)
 {
     int version = vmm_kvm_dev(k, KVM_GET_API_VERSION, NULL);
     if (version != KVM_API_VERSION) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED, "KVM: API version: expected %d, got %d",
-                          KVM_API_VERSION, version);
+        return cl_err_set(err, CL_ERR_SYS, "KVM: API version: expected %d, got %d", KVM_API_VERSION,
+                          version);
     }
     for (size_t i = 0; i < CL_ARRAY_LEN(needed); i++) {
         if (vmm_kvm_dev(k, KVM_CHECK_EXTENSION, (void *)needed[i].capability) <= 0) {
-            return cl_err_set(err, CL_ERR_UNSUPPORTED, "KVM: expected %s, got a KVM without",
+            return cl_err_set(err, CL_ERR_SYS, "KVM: expected %s, got a KVM without",
                               needed[i].name);
         }
     }
