@@ -62,6 +62,28 @@ job_measure() { # CPUS
         --cmdline "$(cat "$JOB_GUEST/guest.cmdline")" --cpus "$1" --vcpu-sig 00a00f11 --vmm cloister
 }
 
+# A real registry over $JOB/host/registry, on loopback without TLS.
+job_registry_start() {
+    mkdir -p "$JOB/host/registry"
+    printf 'version: 0.1\nlog: {level: error, accesslog: {disabled: true}}\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: "127.0.0.1:%s"}\n' \
+        "$JOB/host/registry" "$JOB_REGISTRY_PORT" >"$JOB/host/registry.yml"
+    docker-registry serve "$JOB/host/registry.yml" >"$JOB/host/registry.log" 2>&1 &
+    JOB_REGISTRY_PID=$!
+    job_wait_port "$JOB_REGISTRY_PORT" registry
+}
+
+# Pushes $JOB/tenant/$1-encrypted to that registry as it is.
+job_push() {
+    "${JOB_SKOPEO:-skopeo}" copy --quiet --preserve-digests --dest-tls-verify=false \
+        "oci:$JOB/tenant/$1-encrypted:$1" "docker://127.0.0.1:$JOB_REGISTRY_PORT/$1:$1"
+}
+
+# A host folder of programs in which the security processor is the tap $1 (tests/lab/psp_tap.c).
+job_evil_bin() {
+    mkdir -p "$JOB/host/evil-bin"
+    cp "$JOB_BIN/cloister" "$JOB_BIN/cloister-vmm" "$JOB/host/evil-bin/" && cp "$1" "$JOB/host/evil-bin/cloister-sim-psp"
+}
+
 # initdata for the image $1 into file $2; more arguments go to `initdata make`.
 job_initdata() {
     local image=$1 out=$2
@@ -87,6 +109,6 @@ job_provision() {
 
 # cloister run with everything of this job; arguments as of cloister run.
 job_run() {
-    "$JOB_BIN/cloister" run --tee sim --guest "$JOB_GUEST" --psp-state "$JOB/host/psp" \
+    "${JOB_RUN_BIN:-$JOB_BIN}/cloister" run --tee sim --guest "$JOB_GUEST" --psp-state "$JOB/host/psp" \
         --kbs "$JOB_KBS_URL" --kbs-cert "$JOB/broker/state/tls.crt" "$@"
 }
