@@ -36,10 +36,12 @@ job_encrypt() {
     done < <("$JOB_SKOPEO" inspect --raw "oci:$out:$tag" | jq -r '.layers[].mediaType')
 }
 
-job_wait_port() { # PORT NAME
+# Waits until process PID listens on PORT; another process on that port does not count, for then ours ends.
+job_wait_port() { # PORT NAME PID
     local i
     for i in $(seq 1 300); do
-        (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && return 0
+        kill -0 "$3" 2>/dev/null || { job_die "$2: ended before it listened on port $1"; return 1; }
+        (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null && sleep 0.2 && kill -0 "$3" 2>/dev/null && return 0
         sleep 0.1
     done
     job_die "$2: does not listen on port $1"
@@ -49,7 +51,7 @@ job_broker_start() {
     "$JOB_BIN/cloister-broker" --state "$JOB/broker/state" --listen "127.0.0.1:$JOB_KBS_PORT" \
         --admin-listen "127.0.0.1:$JOB_ADMIN_PORT" --sim-root "$JOB/host/psp/ark.der" >"$JOB/broker/log" 2>&1 &
     JOB_BROKER_PID=$!
-    job_wait_port "$JOB_KBS_PORT" broker && job_wait_port "$JOB_ADMIN_PORT" "broker admin"
+    job_wait_port "$JOB_KBS_PORT" broker $! && job_wait_port "$JOB_ADMIN_PORT" "broker admin" "$JOB_BROKER_PID"
 }
 
 job_kbs() {
@@ -69,7 +71,7 @@ job_registry_start() {
         "$JOB/host/registry" "$JOB_REGISTRY_PORT" >"$JOB/host/registry.yml"
     docker-registry serve "$JOB/host/registry.yml" >"$JOB/host/registry.log" 2>&1 &
     JOB_REGISTRY_PID=$!
-    job_wait_port "$JOB_REGISTRY_PORT" registry
+    job_wait_port "$JOB_REGISTRY_PORT" registry "$JOB_REGISTRY_PID"
 }
 
 # Pushes $JOB/tenant/$1-encrypted to that registry as it is.
