@@ -106,7 +106,7 @@ void vm_init(struct vm *vm, unsigned cpus, const char *actions)
     (void)snprintf(vm->dir, sizeof(vm->dir), "/tmp/vmm-test.XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(vm->dir));
     (void)snprintf(count, sizeof(count), "%u", cpus);
-    char *cmdline = join("console=ttyS0 quiet panic=-1 vmmtest=", actions);
+    char *cmdline = join("console=ttyS0 quiet panic=-1 reboot=a vmmtest=", actions);
     const char *cmdline_path = vm_path(vm, "cmdline");
     vm_write_file(cmdline_path, cmdline, strlen(cmdline));
     vm_arg(vm, vm_files.vmm, NULL);
