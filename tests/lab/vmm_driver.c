@@ -145,10 +145,12 @@ END_TEST
 START_TEST(test_panic_is_told_apart)
 {
     struct vm vm;
-    vm_init(&vm, 4, "cpus4,panic");
+    vm_init(&vm, 4, "cpus4,mem2304,panic");
+    vm_replace_arg(&vm, "--memory", "2304M"); /* some of it above 4 GiB */
     vm_start(&vm);
     vm_expect_exit(&vm, 11);
     vm_expect_action(&vm, "cpus4");
+    vm_expect_action(&vm, "mem2304");
     vm_expect_event(&vm,
                     "\"status\":\"panic\",\"code\":0,\"reason\":\"the guest's kernel panicked\"");
 }

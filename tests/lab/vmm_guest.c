@@ -18,6 +18,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -291,6 +292,16 @@ static const char *count_cpus(unsigned want)
     return n == (long)want ? "ok" : "FAIL count";
 }
 
+/* Most of the RAM is there (the kernel keeps some). */
+static const char *count_memory(unsigned mib)
+{
+    struct sysinfo info;
+    if (sysinfo(&info) != 0) {
+        return failed("sysinfo");
+    }
+    return ((uint64_t)info.totalram * info.mem_unit >> 20) > mib * 9ull / 10 ? "ok" : "FAIL size";
+}
+
 static void sysrq(const char *command)
 {
     int fd = open("/proc/sysrq-trigger", O_WRONLY | O_CLOEXEC);
@@ -311,9 +322,9 @@ static void act(const char *action)
         const char *(*plain)(void);
         const char *(*number)(unsigned n);
     } table[] = {
-        {"cpus", NULL, count_cpus},  {"ro", NULL, read_only},     {"rw", NULL, read_write},
-        {"fill", NULL, wait_filled}, {"echo", echo, NULL},        {"sink", NULL, sink},
-        {"source", source, NULL},    {"listen", serve_one, NULL},
+        {"cpus", NULL, count_cpus}, {"mem", NULL, count_memory}, {"ro", NULL, read_only},
+        {"rw", NULL, read_write},   {"fill", NULL, wait_filled}, {"echo", echo, NULL},
+        {"sink", NULL, sink},       {"source", source, NULL},    {"listen", serve_one, NULL},
     };
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++) {
         if (strncmp(action, table[i].name, strlen(table[i].name)) == 0) {
