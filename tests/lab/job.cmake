@@ -1,2 +1,8 @@
+# The hostile host's hand between guest and security processor: for the tests here and for run-demo.
 add_executable(psp_tap psp_tap.c)
 target_link_libraries(psp_tap PRIVATE cl_flags cl_base)
+
+# The tamper matrix of the main job.
+cl_lab_test(job TIMEOUT 900
+    COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/job ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest $<TARGET_FILE:psp_tap>)
+set_tests_properties(lab.job PROPERTIES SKIP_RETURN_CODE 77)
