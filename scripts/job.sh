@@ -112,5 +112,5 @@ job_provision() {
 # cloister run with everything of this job; arguments as of cloister run.
 job_run() {
     "${JOB_RUN_BIN:-$JOB_BIN}/cloister" run --tee sim --guest "$JOB_GUEST" --psp-state "$JOB/host/psp" \
-        --kbs "$JOB_KBS_URL" --kbs-cert "$JOB/broker/state/tls.crt" "$@"
+        --kbs "$JOB_KBS_URL" --kbs-cert "${JOB_KBS_CERT:-$JOB/broker/state/tls.crt}" "$@"
 }
