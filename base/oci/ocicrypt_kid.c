@@ -6,6 +6,10 @@
 
 #include <string.h>
 
+/* The host is dropped, but the key id is shown and written as it is: nothing that needs an escape.
+ */
+#define HOST_CHARS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789.-_:[]"
+
 static bool is_name_char(char c, bool first)
 {
     bool alnum = (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
@@ -51,8 +55,8 @@ enum cl_status cl_ocicrypt_kid_path(const char *kid, char ret_path[static CL_OCI
     if (rest[0] == '/') {
         rest++; /* kbs:///r/t/g and /r/t/g */
     } else if (scheme || count_slashes(rest) == 3) {
-        rest = strchr(rest, '/'); /* kbs://host/r/t/g and host/r/t/g */
-        rest = rest != NULL ? rest + 1 : "";
+        rest += strspn(rest, HOST_CHARS); /* kbs://host/r/t/g and host/r/t/g */
+        rest = rest[0] == '/' ? rest + 1 : "";
     }
     if (!path_good(rest) || strlen(rest) >= CL_OCICRYPT_MAX_PATH) {
         return cl_err_set(err, CL_ERR_MALFORMED,

@@ -74,7 +74,10 @@ START_TEST(test_kid_refuses_what_is_no_path)
                                       "kbs:///a/b/c%2e",
                                       "kbs://",
                                       "kbs://a",
-                                      "http://x/a/b/c"};
+                                      "http://x/a/b/c",
+                                      "\bs:/a/b/c",
+                                      "ho\"st/a/b/c",
+                                      "kbs://h st/a/b/c"};
     for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
         char path[CL_OCICRYPT_MAX_PATH] = "untouched";
         struct cl_err err = {0};
