@@ -29,6 +29,10 @@ struct relay_job {
     struct cl_err err;
 };
 
+/* What the thread wrote into its job is seen by the loop: the pipe orders them, but the language
+ * does not know. */
+static pthread_mutex_t handover = PTHREAD_MUTEX_INITIALIZER;
+
 static void job_free(struct relay_job *j)
 {
     cl_close_fdp(&j->note);
@@ -95,6 +99,8 @@ static void *job_main(void *arg)
     }
     int note = j->note;
     j->note = -1;
+    (void)pthread_mutex_lock(&handover);
+    (void)pthread_mutex_unlock(&handover);
     if (write(note, &j, sizeof(j)) != (ssize_t)sizeof(j)) {
         job_free(j); /* the loop is gone */
     }
@@ -165,6 +171,8 @@ static void on_note(evutil_socket_t fd, short what, void *ctx)
     if (read((int)fd, &j, sizeof(j)) != (ssize_t)sizeof(j)) {
         return;
     }
+    (void)pthread_mutex_lock(&handover);
+    (void)pthread_mutex_unlock(&handover);
     struct conn *c = j->conn;
     if (c != NULL) {
         c->job = NULL;
