@@ -85,11 +85,14 @@ static void on_signal(evutil_socket_t signo, short what, void *ctx)
         }
         return;
     }
+    bool ends = signo != SIGUSR1 && signo != SIGUSR2;
+    r->end_signals += ends ? 1 : 0;
     if (r->agent_started && !r->agent_over) {
-        cli_agent_signal(r->agent, (int)signo);
+        /* The container's first process may ignore them; whoever asks three times means it. */
+        cli_agent_signal(r->agent, ends && r->end_signals >= RUN_KILL_AFTER ? SIGKILL : (int)signo);
         return;
     }
-    if (signo == SIGUSR1 || signo == SIGUSR2 || r->agent_over) {
+    if (!ends || r->agent_over) {
         return;
     }
     cli_report_fail(&r->report, "host", "signal", "interrupted",

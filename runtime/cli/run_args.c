@@ -105,6 +105,7 @@ static const char run_help[] =
     "  --timing FILE, --result FILE   phases, and who failed where and why, as JSON\n"
     "  --insecure-no-jail     run the VMM without its jail (debugging only)\n"
     "\n"
+    "Signals are passed on; the third SIGTERM, SIGINT, SIGHUP or SIGQUIT becomes SIGKILL.\n"
     "Exit status: the container's (128+n for a signal); 125 Cloister failed or refused, 126 "
     "cannot\n"
     "execute, 127 no such program.\n"

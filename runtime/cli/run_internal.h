@@ -21,6 +21,7 @@
 #define RUN_STOP_S 10     /* from SIGTERM to SIGKILL */
 #define RUN_STATUS_LINE 2048u
 #define RUN_SIGNALS 7u
+#define RUN_KILL_AFTER 3u /* SIGTERM, SIGINT and the like: the third becomes SIGKILL */
 
 struct run {
     struct cli_run_args args;
@@ -49,10 +50,11 @@ struct run {
     struct cli_server *server;
     struct cli_agent *agent;
     bool agent_started;
-    bool agent_over;    /* outcome or loss is known */
-    struct cl_err lost; /* why the agent's connection ended; status CL_OK: it did not */
-    bool stopping;      /* SIGTERM was sent to the VMM */
-    char vmm_end[32];   /* status of its last event; empty: none came */
+    bool agent_over;      /* outcome or loss is known */
+    struct cl_err lost;   /* why the agent's connection ended; status CL_OK: it did not */
+    unsigned end_signals; /* that came so far */
+    bool stopping;        /* SIGTERM was sent to the VMM */
+    char vmm_end[32];     /* status of its last event; empty: none came */
     char vmm_reason[CL_ERR_MSG_SIZE];
     int64_t vmm_code;
 };
