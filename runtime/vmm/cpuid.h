@@ -9,13 +9,21 @@
 
 #include <linux/kvm.h>
 #include <stdbool.h>
+#include <stddef.h>
 
 #define VMM_CPUID_MAX 128u
 
+/* struct kvm_cpuid2 with room for its entries. (A struct that ends in a flexible array may not
+ * stand inside another in standard C.) */
 struct vmm_cpuid {
-    struct kvm_cpuid2 head;
+    struct {
+        uint32_t nent;
+        uint32_t padding;
+    } head;
     struct kvm_cpuid_entry2 entry[VMM_CPUID_MAX];
 };
+_Static_assert(offsetof(struct vmm_cpuid, entry) == offsetof(struct kvm_cpuid2, entries),
+               "KVM_SET_CPUID2");
 
 /* Turns KVM's supported table into that of CPU `index` of `count`. CL_ERR_SYS when the
  * host's CPU has no RDRAND (a confidential Linux guest panics without) or no kvm-clock. */

@@ -105,10 +105,15 @@ enum cl_status vmm_irq_init(struct vmm *v, struct cl_err *err)
     return CL_OK;
 }
 
-struct routing {
-    struct kvm_irq_routing head;
+struct routing { /* struct kvm_irq_routing with room for its entries */
+    struct {
+        uint32_t nr;
+        uint32_t flags;
+    } head;
     struct kvm_irq_routing_entry entry[VMM_IOAPIC_PINS];
 };
+_Static_assert(offsetof(struct routing, entry) == offsetof(struct kvm_irq_routing, entries),
+               "KVM_SET_GSI_ROUTING");
 
 static enum cl_status set_routes(struct vmm *v, const struct vmm_msi *msi, struct cl_err *err)
 {

@@ -37,10 +37,15 @@ static enum cl_status set_cpuid(struct vmm *v, struct vmm_vcpu *cpu, struct cl_e
     return CL_OK;
 }
 
-struct msr_list {
-    struct kvm_msrs head;
+struct msr_list { /* struct kvm_msrs with room for its entry */
+    struct {
+        uint32_t nmsrs;
+        uint32_t pad;
+    } head;
     struct kvm_msr_entry entry[1];
 };
+_Static_assert(offsetof(struct msr_list, entry) == offsetof(struct kvm_msrs, entries),
+               "KVM_SET_MSRS");
 
 /* KVM's reset state is the reset vector already (real mode, CS base 0xFFFF0000, IP 0xFFF0). */
 static enum cl_status set_state(struct vmm *v, struct vmm_vcpu *cpu, struct cl_err *err)
