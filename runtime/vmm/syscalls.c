@@ -74,7 +74,7 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
     case VMM_SECCOMP_VCPU:
         for (size_t i = 0; i < CL_ARRAY_LEN(vcpu_ioctls) && rc == 0; i++) {
             rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
-                                  SCMP_A1(SCMP_CMP_EQ, vcpu_ioctls[i]));
+                                  SCMP_A1(SCMP_CMP_EQ, vcpu_ioctls[i], 0));
         }
         return rc;
     case VMM_SECCOMP_DISKS:
@@ -83,7 +83,7 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
         rc = allow_memory(ctx);
         if (rc == 0) {
             rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX));
+                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
         }
         return rc != 0 ? rc : allow(ctx, main_calls);
     case VMM_SECCOMP_KEEPER:

@@ -105,7 +105,8 @@ size_t world_ext_at(const struct world_cert *c, const char *oid)
             return i;
         }
     }
-    MUST(!"an extension of that name");
+    const bool extension_of_that_name = false;
+    MUST(extension_of_that_name);
     return 0;
 }
 
