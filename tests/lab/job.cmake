@@ -2,8 +2,8 @@
 add_executable(psp_tap psp_tap.c)
 target_link_libraries(psp_tap PRIVATE cl_flags cl_base)
 
-# The tamper matrix of the main job; what is changed in images, and the canary, in the long tier.
-cl_lab_test(job TIMEOUT 1200
+# The tamper matrix of the main job, what is changed in images, and the canary: in the long tier until their time on an idle machine is known.
+cl_lab_test(job LONG TIMEOUT 1200
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/job ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest $<TARGET_FILE:psp_tap> matrix)
 cl_lab_test(job_images LONG TIMEOUT 1200
     COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/job ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest $<TARGET_FILE:psp_tap> images)
