@@ -18,3 +18,6 @@ foreach(kernel minimal debian)
         $<TARGET_FILE:cloister-sim-psp> ${dir})
     set_tests_properties(lab.image_vmm_${kernel} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;image_vmm_${kernel}")
 endforeach()
+
+# The distribution's kernel on our VMM is slow to start: it belongs to the long tier.
+set_property(TEST lab.image_vmm_debian lab.image_vmm_debian_prepare APPEND PROPERTY LABELS long)
