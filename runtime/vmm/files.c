@@ -14,9 +14,11 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <unistd.h>
 
 #define HOST_SOCKET "host.sock"
+#define PSP_TIMEOUT_S 60
 
 void vmm_files_init(struct vmm_files *f)
 {
@@ -105,6 +107,18 @@ static enum cl_status unblock(int fd, struct cl_err *err)
     return CL_OK;
 }
 
+/* The launch waits for the security processor; not for ever. */
+static enum cl_status open_psp(struct vmm_files *f, const char *path, struct cl_err *err)
+{
+    struct timeval limit = {.tv_sec = PSP_TIMEOUT_S};
+    CL_TRY(cl_unix_connect(path, &f->psp_fd, err));
+    if (setsockopt(f->psp_fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) != 0 ||
+        setsockopt(f->psp_fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0) {
+        return cl_err_sys(err, errno, "security processor '%s'", path);
+    }
+    return CL_OK;
+}
+
 static enum cl_status open_optional(struct vmm_files *f, const struct vmm_options *o,
                                     struct cl_err *err)
 {
@@ -120,7 +134,7 @@ static enum cl_status open_optional(struct vmm_files *f, const struct vmm_option
         CL_TRY(open_file(o->console, O_WRONLY | O_CREAT | O_APPEND, &f->console_fd, err));
     }
     if (o->psp_socket != NULL) {
-        CL_TRY(cl_unix_connect(o->psp_socket, &f->psp_fd, err));
+        CL_TRY(open_psp(f, o->psp_socket, err));
     }
     if (o->control != NULL) {
         CL_TRY(cl_unix_listen(o->control, &f->control_fd, err));
