@@ -9,10 +9,13 @@
 #include "options.h"
 #include "syscalls.h"
 
+#include <link.h>
 #include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 static void block_signals(void)
@@ -25,6 +28,27 @@ static void block_signals(void)
     (void)sigaddset(&set, SIGCHLD);
     (void)sigprocmask(SIG_BLOCK, &set, NULL);
     (void)signal(SIGPIPE, SIG_IGN);
+}
+
+static int drop_text(struct dl_phdr_info *info, CL_UNUSED size_t size, CL_UNUSED void *ctx)
+{
+    for (unsigned i = 0; i < info->dlpi_phnum && strstr(info->dlpi_name, "libcrypto") != NULL;
+         i++) {
+        const ElfW(Phdr) *p = &info->dlpi_phdr[i];
+        uintptr_t start = (info->dlpi_addr + p->p_vaddr + 4095) & ~(uintptr_t)4095;
+        uintptr_t end = (info->dlpi_addr + p->p_vaddr + p->p_memsz) & ~(uintptr_t)4095;
+        if (p->p_type == PT_LOAD && (p->p_flags & PF_W) == 0 && start < end) {
+            (void)madvise((void *)start, end - start, MADV_DONTNEED);
+        }
+    }
+    return 0;
+}
+
+/* The digests of the launch are made: what OpenSSL left in our memory goes back. Its unchanged
+ * pages would come again from the file. */
+static void forget_openssl(void)
+{
+    (void)dl_iterate_phdr(drop_text, NULL);
 }
 
 /* Starts the threads, gives up what is left, serves. */
@@ -45,6 +69,7 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
     static struct vmm v; /* one per process, too large for the stack */
     struct cl_err err = {0};
     if (vmm_init(&v, cfg, files, start_us, &err) == CL_OK) {
+        forget_openssl();
         if (run_threads(&v, &err) != CL_OK) {
             vmm_status_fail(&v.status, &err);
         }
@@ -96,6 +121,7 @@ static int run_jailed(const struct vmm_options *o, struct vmm_files *files, uint
     int rc = 0;
     files->status_fd = -1; /* kept open: the child may die without a last word */
     vmm_files_done(files);
+    forget_openssl();
     if (vmm_jail_keep(child, &rc, &err) != CL_OK) {
         rc = fail_early(status_fd, &err, 5);
     }
