@@ -24,6 +24,8 @@ enum option_id {
     OPT_CPUS,
     OPT_MEMORY,
     OPT_HOST_DATA,
+    OPT_KERNEL_DIGEST,
+    OPT_INITRD_DIGEST,
     OPT_VSOCK_DIR,
     OPT_DISK,
     OPT_PSP_SOCKET,
@@ -45,6 +47,8 @@ static const struct option long_options[] = {
     {"cpus", required_argument, NULL, OPT_CPUS},
     {"memory", required_argument, NULL, OPT_MEMORY},
     {"host-data", required_argument, NULL, OPT_HOST_DATA},
+    {"kernel-digest", required_argument, NULL, OPT_KERNEL_DIGEST},
+    {"initrd-digest", required_argument, NULL, OPT_INITRD_DIGEST},
     {"vsock-dir", required_argument, NULL, OPT_VSOCK_DIR},
     {"disk", required_argument, NULL, OPT_DISK},
     {"psp-socket", required_argument, NULL, OPT_PSP_SOCKET},
@@ -70,6 +74,8 @@ static const char help_text[] =
     "  --cmdline-file FILE   the kernel's command line, without a line end\n"
     "  --cpus N, --memory S  1 to 16 CPUs; 128M to 512G in steps of 2M\n"
     "  --host-data HEX       SHA-256 of the initdata document\n"
+    "  --kernel-digest HEX   SHA-256 of the kernel, where it is known: saves time; a wrong one is\n"
+    "  --initrd-digest HEX   refused by the firmware\n"
     "  --vsock-dir DIR       guest_P.sock in it serves the guest's port P; host.sock is made here\n"
     "  --disk ro:F | rw:F    a block device; slots are filled from 1 on\n"
     "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
@@ -105,6 +111,12 @@ static int parse_disk(const char *arg, struct vmm_options *o)
     return -1;
 }
 
+static int parse_digest(const char *arg, const char *name, uint8_t ret[static CL_SHA256_SIZE])
+{
+    struct cl_err err = {0};
+    return cl_unhex(ret, CL_SHA256_SIZE, arg, name, &err) == CL_OK ? -1 : bad(&err);
+}
+
 /* Options whose value is checked here. */
 static int parse_value(int id, const char *arg, struct vmm_options *o)
 {
@@ -134,10 +146,13 @@ static int parse_value(int id, const char *arg, struct vmm_options *o)
         }
         return -1;
     case OPT_HOST_DATA:
-        if (cl_unhex(o->cfg.host_data, TEE_HOST_DATA_SIZE, arg, "--host-data", &err) != CL_OK) {
-            return bad(&err);
-        }
-        return -1;
+        return parse_digest(arg, "--host-data", o->cfg.host_data);
+    case OPT_KERNEL_DIGEST:
+        o->cfg.has_kernel_digest = true;
+        return parse_digest(arg, "--kernel-digest", o->cfg.kernel_digest);
+    case OPT_INITRD_DIGEST:
+        o->cfg.has_initrd_digest = true;
+        return parse_digest(arg, "--initrd-digest", o->cfg.initrd_digest);
     case OPT_STATUS_FD:
         if (cl_uint_parse(arg, "--status-fd", 1, 1023, &n, &err) != CL_OK) {
             return bad(&err);

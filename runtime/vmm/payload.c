@@ -109,6 +109,16 @@ static void write_descriptor(uint8_t *page, const struct vmm_payload_source *src
     memcpy(page, &d, sizeof(d));
 }
 
+static enum cl_status digest(uint8_t ret[static CL_SHA256_SIZE], const uint8_t *known,
+                             const uint8_t *data, size_t size, struct cl_err *err)
+{
+    if (known != NULL) {
+        memcpy(ret, known, CL_SHA256_SIZE);
+        return CL_OK;
+    }
+    return cl_sha256(ret, data, size, err);
+}
+
 static enum cl_status fill(struct vmm_payload *p, const struct vmm_payload_source *src,
                            const struct layout *l, struct cl_err *err)
 {
@@ -119,8 +129,8 @@ static enum cl_status fill(struct vmm_payload *p, const struct vmm_payload_sourc
     CL_TRY(map_file(p->map + l->initrd, src->initrd_fd, l->initrd_size, "initrd", err));
     write_descriptor(p->map, src, l);
     memcpy(p->map + l->cmdline, src->cmdline, l->cmdline_size);
-    CL_TRY(cl_sha256(p->hashes.kernel, p->map + l->kernel, l->kernel_size, err));
-    CL_TRY(cl_sha256(p->hashes.initrd, p->map + l->initrd, l->initrd_size, err));
+    CL_TRY(digest(p->hashes.kernel, src->kernel_digest, p->map + l->kernel, l->kernel_size, err));
+    CL_TRY(digest(p->hashes.initrd, src->initrd_digest, p->map + l->initrd, l->initrd_size, err));
     return cl_sha256(p->hashes.cmdline, p->map + l->cmdline, l->cmdline_size, err);
 }
 

@@ -14,6 +14,10 @@ struct vmm_payload_source {
     int kernel_fd;
     int initrd_fd;       /* -1: none */
     const char *cmdline; /* NUL-terminated */
+    /* SHA-256 where the caller knows it already, NULL: computed here. Believing it is safe: it is
+     * what gets measured, and stage0 refuses a file that does not match. */
+    const uint8_t *kernel_digest;
+    const uint8_t *initrd_digest;
     unsigned cpu_count;
     uint64_t ram_size;
 };

@@ -84,6 +84,8 @@ static enum cl_status add_memory(struct vmm *v, struct cl_err *err)
         .kernel_fd = v->files->kernel_fd,
         .initrd_fd = v->files->initrd_fd,
         .cmdline = v->files->cmdline,
+        .kernel_digest = v->cfg->has_kernel_digest ? v->cfg->kernel_digest : NULL,
+        .initrd_digest = v->cfg->has_initrd_digest ? v->cfg->initrd_digest : NULL,
         .cpu_count = v->cfg->cpu_count,
         .ram_size = v->cfg->ram_size,
     };

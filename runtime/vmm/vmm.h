@@ -47,6 +47,10 @@ struct vmm_config {
     uint64_t ram_size;
     uint8_t host_data[TEE_HOST_DATA_SIZE];
     const struct tee_ops *tee;
+    bool has_kernel_digest;
+    bool has_initrd_digest;
+    uint8_t kernel_digest[CL_SHA256_SIZE]; /* as the caller knows them (payload.h) */
+    uint8_t initrd_digest[CL_SHA256_SIZE];
     bool jailed;
 };
 

@@ -228,6 +228,19 @@ START_TEST(test_initrd_changed_after_its_measurement_is_refused)
 }
 END_TEST
 
+/* A digest that the caller only claims to know. */
+START_TEST(test_wrong_known_digest_is_refused)
+{
+    static const char zero[] = "0000000000000000000000000000000000000000000000000000000000000000";
+    struct vm vm;
+    vm_init(&vm, 1, "poweroff");
+    vm_arg(&vm, "--kernel-digest", zero);
+    vm_start(&vm);
+    vm_expect_exit(&vm, 12);
+    vm_expect_event(&vm, stage0_reason_words(STAGE0_R_KERNEL_HASH));
+}
+END_TEST
+
 /* stage0 with another first instruction: LIDT of zeroes, then INT3. */
 START_TEST(test_triple_fault_is_told_apart)
 {
@@ -560,6 +573,7 @@ static Suite *make_suite(void)
     tcase_add_test(boot, test_boots_measured_with_disks_and_powers_off);
     tcase_add_test(boot, test_panic_is_told_apart);
     tcase_add_test(boot, test_initrd_changed_after_its_measurement_is_refused);
+    tcase_add_test(boot, test_wrong_known_digest_is_refused);
     tcase_add_test(boot, test_triple_fault_is_told_apart);
     TCase *vsock = add_case(s, "vsock");
     tcase_add_test(vsock, test_vsock_keeps_every_byte);

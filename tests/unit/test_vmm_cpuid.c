@@ -157,6 +157,11 @@ START_TEST(test_payload_window)
     cl_hex(hex, p.hashes.initrd, 32);
     ck_assert_str_eq(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     vmm_payload_done(&p);
+    uint8_t known[32] = {1, 2, 3};
+    src.kernel_digest = known; /* believed: the firmware will see */
+    ck_assert_int_eq(vmm_payload_init(&p, &src, NULL), CL_OK);
+    ck_assert_mem_eq(p.hashes.kernel, known, 32);
+    vmm_payload_done(&p);
 }
 END_TEST
 
