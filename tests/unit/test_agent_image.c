@@ -3,6 +3,7 @@
  * with its field, and leaves an empty root (threats.md rows 42 to 48).
  */
 #include "agent/image.h"
+#include "agent/layer.h"
 
 #include "agent_image.h"
 #include "check_main.h"
@@ -464,6 +465,87 @@ START_TEST(test_hostile_tar_empties_the_root)
 }
 END_TEST
 
+/* More than all buffers hold, with what a compressor finds little in. */
+static void big_layer(enum cl_oci_compression how)
+{
+    static char data[(3u << 20) + 5];
+    uint32_t x = 1;
+    for (size_t i = 0; i + 1 < sizeof(data); i++) {
+        x = x * 1664525u + 1013904223u;
+        data[i] = (char)('a' + (x >> 28));
+    }
+    build(how, true);
+    host_done(&w.host);
+    layer_done(&w.layer[1]);
+    w.layer[1] = (struct made_layer){.how = how, .encrypted = true, .kid = "kbs:///" KEY_PATH};
+    tar_file(&w.layer[1].tar, "big", data);
+    tar_file(&w.layer[1].tar, "data", "confidential");
+    tar_end(&w.layer[1].tar);
+    make_layer(&w.layer[1], &w.kek);
+    make_image(&w.host, w.layer, 2, w.init.manifest);
+}
+
+START_TEST(test_layers_larger_than_the_buffers)
+{
+    static const enum cl_oci_compression how[] = {CL_OCI_PLAIN, CL_OCI_GZIP, CL_OCI_ZSTD};
+    for (size_t i = 0; i < 3; i++) {
+        teardown();
+        setup();
+        big_layer(how[i]);
+        enum cl_status st = fetch();
+        ck_assert_msg(st == CL_OK, "%s: %s", w.step, w.err.msg);
+        ck_assert_uint_eq(entries_in_root(), 4);
+    }
+}
+END_TEST
+
+/* Each link fails while the ones before it are far ahead, or have ended. */
+START_TEST(test_large_layers_are_refused_at_each_link)
+{
+    static const enum cl_oci_compression how[] = {CL_OCI_PLAIN, CL_OCI_GZIP, CL_OCI_ZSTD};
+    for (size_t i = 0; i < 3; i++) {
+        big_layer(how[i]);
+        struct blob *b = &w.host.blob[3];
+        for (size_t at = 0; at < b->data.len; at += b->data.len - 1) { /* the first, the last */
+            b->data.data[at] ^= 1;
+            fetch_refused("image.layer", CL_ERR_REJECTED,
+                          digest_message("layer 1: blob: digest", b->digest, &b->data));
+            b->data.data[at] ^= 1;
+        }
+        b->short_by = b->data.len / 2;
+        ck_assert_int_eq(fetch(), CL_ERR_TRUNCATED);
+        ck_assert_msg(strstr(w.err.msg, "blob: length: expected ") != NULL, "%s", w.err.msg);
+        b->short_by = 0;
+        w.limits.max_bytes = 1u << 20; /* the caller's own refusal */
+        ck_assert_int_eq(fetch(), CL_ERR_REJECTED);
+        ck_assert_ptr_nonnull(strstr(w.err.msg, "layer 1: "));
+        ck_assert_uint_eq(entries_in_root(), 0);
+        w.limits.max_bytes = 1u << 26;
+    }
+}
+END_TEST
+
+/* A host that stops in the middle and keeps the connection: giving the layer up does not wait. */
+START_TEST(test_layer_is_given_up_while_the_host_is_silent)
+{
+    static const uint8_t head[9] = {0, 0, 0, 0, 0, 1, 0, 0, 0}; /* found, 16 MiB */
+    static const uint8_t zero[CL_SHA256_SIZE];
+    static uint8_t some[300000];
+    const struct cl_oci_layer layer = {.compression = CL_OCI_GZIP};
+    const struct agent_layer_config cfg = {&layer, NULL, zero, &w.limits};
+    struct agent_blob *b = NULL;
+    struct agent_layer *l = NULL;
+    int sv[2];
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, sv), 0);
+    ck_assert_int_eq(write(sv[1], head, sizeof(head)), sizeof(head));
+    ck_assert_int_eq(agent_blob_open(sv[0], zero, 0, 1u << 24, &b, &w.err), CL_OK);
+    ck_assert_int_eq(agent_layer_new(b, &cfg, &l, &w.err), CL_OK);
+    (void)!send(sv[1], some, sizeof(some), MSG_DONTWAIT | MSG_NOSIGNAL);
+    agent_layer_free(l);
+    (void)close(sv[1]);
+}
+END_TEST
+
 int main(void)
 {
     if (geteuid() != 0) {
@@ -491,6 +573,9 @@ int main(void)
     tcase_add_test(t, test_several_members_and_frames_are_one_stream);
     tcase_add_test(t, test_garbage_in_place_of_compressed_bytes);
     tcase_add_test(t, test_hostile_tar_empties_the_root);
+    tcase_add_test(t, test_layers_larger_than_the_buffers);
+    tcase_add_test(t, test_large_layers_are_refused_at_each_link);
+    tcase_add_test(t, test_layer_is_given_up_while_the_host_is_silent);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #define CHUNK 65536u
@@ -160,6 +161,13 @@ enum cl_status agent_blob_read_all(struct agent_blob *b, struct cl_buf *out, str
         out->data[out->len] = 0;
     } while (n > 0);
     return CL_OK;
+}
+
+void agent_blob_cancel(struct agent_blob *b)
+{
+    if (b != NULL && b->fd >= 0) {
+        (void)shutdown(b->fd, SHUT_RDWR);
+    }
 }
 
 uint64_t agent_blob_left(const struct agent_blob *b)

@@ -1,23 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * layer.c - the chain from ciphertext to tar bytes, and its four checks.
+ * layer.c - the chain from ciphertext to tar bytes, and its four checks. Each link runs in a thread
+ * of its own and belongs to that thread: fetched (digest), decrypted (HMAC, plain digest), inflated
+ * (ratio); the caller's thread makes the diffID. Links that a layer does not need are absent.
  */
 #include "agent/layer.h"
 
+#include "ahead.h"
 #include "inflate.h"
 
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK 65536u
-
 struct agent_layer {
     struct agent_blob *blob;
     struct agent_limits limits;
     bool encrypted;
-    bool source_ended; /* digest, HMAC and plain digest matched */
-    bool source_failed;
-    bool verified; /* and the diffID */
+    bool verified; /* everything matched */
     uint8_t hmac[CL_OCICRYPT_HMAC_SIZE];
     uint8_t plain_digest[CL_SHA256_SIZE];
     uint8_t diff_id[CL_SHA256_SIZE];
@@ -25,17 +24,22 @@ struct agent_layer {
     struct cl_sha256_ctx *plain_hash;  /* before decompression; NULL when that equals diff_hash */
     struct cl_sha256_ctx *diff_hash;   /* of the tar bytes */
     struct agent_inflate *inflate;
-    uint64_t in_total;
-    uint64_t out_total;
-    const uint8_t *pending; /* decrypted, in `in` */
+    uint64_t in_total;      /* of decompression */
+    uint64_t out_total;     /* the same */
+    const uint8_t *pending; /* decrypted, lent by the link before */
     size_t pending_len;
-    uint8_t in[CHUNK];
-    uint8_t out[CHUNK];
+    struct agent_ahead *fetched;
+    struct agent_ahead *decrypted; /* NULL: not encrypted */
+    struct agent_ahead *inflated;  /* NULL: not compressed */
 };
 
 void agent_layer_free(struct agent_layer *l)
 {
     if (l != NULL) {
+        agent_blob_cancel(l->blob); /* a link may wait for the host */
+        agent_ahead_free(l->inflated);
+        agent_ahead_free(l->decrypted);
+        agent_ahead_free(l->fetched);
         agent_blob_free(l->blob);
         cl_ocicrypt_free(l->cipher);
         cl_sha256_free(l->plain_hash);
@@ -50,6 +54,119 @@ void agent_layer_freep(struct agent_layer **l)
 {
     agent_layer_free(*l);
     *l = NULL;
+}
+
+/* The last link before decompression. */
+static struct agent_ahead *source(const struct agent_layer *l)
+{
+    return l->decrypted != NULL ? l->decrypted : l->fetched;
+}
+
+static enum cl_status compare(const char *field, const uint8_t want[static CL_SHA256_SIZE],
+                              const uint8_t got[static CL_SHA256_SIZE], struct cl_err *err)
+{
+    if (cl_ct_equal(want, got, CL_SHA256_SIZE)) {
+        return CL_OK;
+    }
+    char want_text[CL_OCI_DIGEST_SIZE];
+    char got_text[CL_OCI_DIGEST_SIZE];
+    cl_oci_digest_format(want_text, want);
+    cl_oci_digest_format(got_text, got);
+    return cl_err_set(err, CL_ERR_REJECTED, "layer: %s: expected %s, got %s", field, want_text,
+                      got_text);
+}
+
+/* Link 1. Full buffers: the host decides how it cuts the stream. */
+static enum cl_status fetch(void *layer, uint8_t *data, size_t size, size_t *ret_len,
+                            struct cl_err *err)
+{
+    struct agent_layer *l = layer;
+    size_t len = 0;
+    size_t n = 1;
+    while (len < size && n > 0) {
+        CL_TRY(agent_blob_read(l->blob, data + len, size - len, &n, err));
+        len += n;
+    }
+    *ret_len = len;
+    return CL_OK;
+}
+
+static enum cl_status end_of_ciphertext(struct agent_layer *l, struct cl_err *err)
+{
+    uint8_t got[CL_SHA256_SIZE];
+    CL_TRY(cl_ocicrypt_decrypt_final(l->cipher, l->hmac, err));
+    if (l->plain_hash == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_sha256_final(l->plain_hash, got, err));
+    return compare("plain digest", l->plain_digest, got, err);
+}
+
+/* Link 2. */
+static enum cl_status decrypt(void *layer, uint8_t *data, CL_UNUSED size_t size, size_t *ret_len,
+                              struct cl_err *err)
+{
+    struct agent_layer *l = layer;
+    const uint8_t *in = NULL;
+    size_t n = 0;
+    _Static_assert(AGENT_AHEAD_CHUNK <= INT32_MAX, "what one link gives, the next one can hold");
+    CL_TRY(agent_ahead_next(l->fetched, &in, &n, err));
+    if (n == 0) {
+        CL_TRY(end_of_ciphertext(l, err));
+    } else {
+        CL_TRY(cl_ocicrypt_update(l->cipher, data, in, n, err));
+        if (l->plain_hash != NULL) {
+            CL_TRY(cl_sha256_update(l->plain_hash, data, n, err));
+        }
+    }
+    *ret_len = n;
+    return CL_OK;
+}
+
+static enum cl_status check_ratio(const struct agent_layer *l, struct cl_err *err)
+{
+    if (l->out_total > l->limits.ratio_free && l->out_total / l->limits.max_ratio > l->in_total) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "layer: compression ratio: expected at most %" PRIu32
+                          ", got more at %" PRIu64 " bytes",
+                          l->limits.max_ratio, l->out_total);
+    }
+    return CL_OK;
+}
+
+/* Link 3. */
+static enum cl_status inflate_some(void *layer, uint8_t *data, size_t size, size_t *ret_len,
+                                   struct cl_err *err)
+{
+    struct agent_layer *l = layer;
+    for (;;) {
+        CL_TRY(
+            agent_inflate_run(l->inflate, &l->pending, &l->pending_len, data, size, ret_len, err));
+        if (*ret_len > 0) {
+            l->out_total += *ret_len;
+            return check_ratio(l, err);
+        }
+        if (l->pending_len == 0) {
+            CL_TRY(agent_ahead_next(source(l), &l->pending, &l->pending_len, err));
+            if (l->pending_len == 0) {
+                return agent_inflate_end(l->inflate, err);
+            }
+            l->in_total += l->pending_len;
+        }
+    }
+}
+
+static enum cl_status start_links(struct agent_layer *l, enum cl_oci_compression how,
+                                  struct cl_err *err)
+{
+    CL_TRY(agent_ahead_new(fetch, l, &l->fetched, err));
+    if (l->cipher != NULL) {
+        CL_TRY(agent_ahead_new(decrypt, l, &l->decrypted, err));
+    }
+    if (how != CL_OCI_PLAIN) {
+        CL_TRY(agent_ahead_new(inflate_some, l, &l->inflated, err));
+    }
+    return CL_OK;
 }
 
 enum cl_status agent_layer_new(struct agent_blob *blob, const struct agent_layer_config *cfg,
@@ -82,69 +199,14 @@ enum cl_status agent_layer_new(struct agent_blob *blob, const struct agent_layer
             CL_TRY(cl_sha256_new(&l->plain_hash, err));
         }
     }
+    CL_TRY(start_links(l, cfg->layer->compression, err));
     *ret_l = CL_TAKE(l);
     return CL_OK;
-}
-
-static enum cl_status compare(const char *field, const uint8_t want[static CL_SHA256_SIZE],
-                              const uint8_t got[static CL_SHA256_SIZE], struct cl_err *err)
-{
-    if (cl_ct_equal(want, got, CL_SHA256_SIZE)) {
-        return CL_OK;
-    }
-    char want_text[CL_OCI_DIGEST_SIZE];
-    char got_text[CL_OCI_DIGEST_SIZE];
-    cl_oci_digest_format(want_text, want);
-    cl_oci_digest_format(got_text, got);
-    return cl_err_set(err, CL_ERR_REJECTED, "layer: %s: expected %s, got %s", field, want_text,
-                      got_text);
-}
-
-static enum cl_status end_of_source(struct agent_layer *l, struct cl_err *err)
-{
-    uint8_t got[CL_SHA256_SIZE];
-    if (l->cipher != NULL) {
-        CL_TRY(cl_ocicrypt_decrypt_final(l->cipher, l->hmac, err));
-    }
-    if (l->plain_hash != NULL) {
-        CL_TRY(cl_sha256_final(l->plain_hash, got, err));
-        CL_TRY(compare("plain digest", l->plain_digest, got, err));
-    }
-    l->source_ended = true;
-    return CL_OK;
-}
-
-static enum cl_status refill_once(struct agent_layer *l, struct cl_err *err)
-{
-    size_t n = 0;
-    CL_TRY(agent_blob_read(l->blob, l->in, sizeof(l->in), &n, err));
-    if (n == 0) {
-        return end_of_source(l, err);
-    }
-    if (l->cipher != NULL) {
-        CL_TRY(cl_ocicrypt_update(l->cipher, l->in, l->in, n, err));
-    }
-    if (l->plain_hash != NULL) {
-        CL_TRY(cl_sha256_update(l->plain_hash, l->in, n, err));
-    }
-    l->in_total += n;
-    l->pending = l->in;
-    l->pending_len = n;
-    return CL_OK;
-}
-
-/* The next decrypted bytes to `pending`; none once the source has ended well. */
-static enum cl_status refill(struct agent_layer *l, struct cl_err *err)
-{
-    enum cl_status st = refill_once(l, err);
-    l->source_failed = st != CL_OK;
-    return st;
 }
 
 static enum cl_status end_of_layer(struct agent_layer *l, struct cl_err *err)
 {
     uint8_t got[CL_SHA256_SIZE];
-    CL_TRY(agent_inflate_end(l->inflate, err));
     CL_TRY(cl_sha256_final(l->diff_hash, got, err));
     if (l->encrypted && l->plain_hash == NULL) { /* the plain digest names these bytes */
         CL_TRY(compare("plain digest", l->plain_digest, got, err));
@@ -154,41 +216,19 @@ static enum cl_status end_of_layer(struct agent_layer *l, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status check_ratio(const struct agent_layer *l, struct cl_err *err)
-{
-    if (l->out_total > l->limits.ratio_free && l->out_total / l->limits.max_ratio > l->in_total) {
-        return cl_err_set(err, CL_ERR_REJECTED,
-                          "layer: compression ratio: expected at most %" PRIu32
-                          ", got more at %" PRIu64 " bytes",
-                          l->limits.max_ratio, l->out_total);
-    }
-    return CL_OK;
-}
-
 enum cl_status agent_layer_next(void *layer, const uint8_t **ret_data, size_t *ret_len,
                                 struct cl_err *err)
 {
     struct agent_layer *l = layer;
-    while (!l->verified) {
-        size_t n = 0;
-        CL_TRY(agent_inflate_run(l->inflate, &l->pending, &l->pending_len, l->out, sizeof(l->out),
-                                 &n, err));
-        if (n > 0) {
-            l->out_total += n;
-            CL_TRY(check_ratio(l, err));
-            CL_TRY(cl_sha256_update(l->diff_hash, l->out, n, err));
-            *ret_data = l->out;
-            *ret_len = n;
-            return CL_OK;
-        }
-        if (l->source_ended) {
-            CL_TRY(end_of_layer(l, err));
-        } else if (l->pending_len == 0) {
-            CL_TRY(refill(l, err));
-        }
+    const uint8_t *data = NULL;
+    size_t n = 0;
+    if (!l->verified) {
+        struct agent_ahead *last = l->inflated != NULL ? l->inflated : source(l);
+        CL_TRY(agent_ahead_next(last, &data, &n, err));
+        CL_TRY(n > 0 ? cl_sha256_update(l->diff_hash, data, n, err) : end_of_layer(l, err));
     }
-    *ret_data = NULL;
-    *ret_len = 0;
+    *ret_data = data;
+    *ret_len = n;
     return CL_OK;
 }
 
@@ -206,13 +246,14 @@ enum cl_status agent_layer_finish(struct agent_layer *l, enum cl_status st, stru
     while (st == CL_OK && n > 0) {
         st = agent_layer_next(l, &data, &n, err);
     }
-    if (!is_about_the_bytes(st) || l->source_ended || l->source_failed) {
+    if (!is_about_the_bytes(st)) {
         return st;
     }
     struct cl_err deeper = {0};
     enum cl_status cause = CL_OK;
-    while (cause == CL_OK && !l->source_ended) {
-        cause = refill(l, &deeper);
+    agent_ahead_stop(l->inflated); /* its source is read here now */
+    for (n = 1; cause == CL_OK && n > 0;) {
+        cause = agent_ahead_next(source(l), &data, &n, &deeper);
     }
     if (cause == CL_ERR_REJECTED) {
         return cl_err_set(err, cause, "%s", deeper.msg);

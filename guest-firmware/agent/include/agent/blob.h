@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * blob.h - one blob from the host (I-4.1), hashed while it is read.
  * Trust: the host is hostile. Nothing that was read may be believed before agent_blob_read() gave
- * the end (0 bytes), which it does only when size and digest are right. Threads: one. Memory:
- * fixed.
+ * the end (0 bytes), which it does only when size and digest are right. Threads: one,
+ * but for _cancel. Memory: fixed.
  */
 #ifndef AGENT_BLOB_H
 #define AGENT_BLOB_H
@@ -27,6 +27,8 @@ CL_NODISCARD enum cl_status agent_blob_read(struct agent_blob *b, uint8_t *data,
 /* The whole of a small blob, verified, appended to `out`. */
 CL_NODISCARD enum cl_status agent_blob_read_all(struct agent_blob *b, struct cl_buf *out,
                                                 struct cl_err *err);
+/* From another thread than the one that reads: its reading ends now, with an error. */
+void agent_blob_cancel(struct agent_blob *b);
 /* Bytes of the blob that were not read yet. */
 uint64_t agent_blob_left(const struct agent_blob *b);
 

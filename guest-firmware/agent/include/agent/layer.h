@@ -3,8 +3,9 @@
  * -> plain digest -> decompressed -> diffID -> tar bytes. Each ciphertext byte is fetched once and
  * nothing is kept. Trust: the bytes it gives are not to be believed before its end was reached:
  * agent_layer_next() gives length 0 only when digest, HMAC, plain digest and diffID all match. The
- * caller unpacks to a place it can throw away. Threads: one. Memory: two buffers, and the
- * decompressor's window (at most 8 MiB).
+ * caller unpacks to a place it can throw away. Threads: the caller's one, and up to three of its
+ * own between _new and _free, with all signals blocked. Memory: four buffers of 64 KiB for each,
+ * and the decompressor's window (at most 8 MiB).
  */
 #ifndef AGENT_LAYER_H
 #define AGENT_LAYER_H
