@@ -5,6 +5,7 @@
 
 #include "base/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,18 @@ int cl_usage_error(const char *prog, const char *fmt, ...)
     (void)cl_err_set(&err, CL_ERR_MALFORMED, "%s", text);
     (void)fprintf(stderr, "%s: %s\nhint: see '%s --help'\n", prog, err.msg, prog);
     return 2;
+}
+
+int cl_finish_stdout(int rc, int failed)
+{
+    struct cl_err err = {0};
+    errno = 0;
+    if ((fflush(stdout) == 0 && ferror(stdout) == 0) || rc == failed) { /* said already */
+        return rc;
+    }
+    (void)cl_err_sys(&err, errno != 0 ? errno : EIO, "write 'stdout'");
+    cl_report(&err, NULL);
+    return rc == 0 ? failed : rc;
 }
 
 int cl_fail(const struct cl_err *err, const char *hint)

@@ -237,7 +237,8 @@ static enum cl_status parse_listen(const char *text, char ret_host[static 64], u
     }
     if (n == 0 || n >= 64 ||
         cl_uint_parse(colon + 1, "port", 0, UINT16_MAX, &port, NULL) != CL_OK) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "listen '%.100s': expected address:port", text);
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "listen '%.100s': expected address:port, got something else", text);
     }
     memcpy(ret_host, host, n);
     ret_host[n] = '\0';

@@ -217,13 +217,12 @@ static int run_serve(const struct args *a)
                     : "make the state with: cloister broker init --state DIR");
 }
 
-int main(int argc, char **argv)
+static int broker_main(int argc, char **argv)
 {
     struct args a = {0};
     struct cl_err err = {0};
     const char *sub = argc > 1 && argv[1][0] != '-' ? argv[1] : "";
     bool moves = strcmp(sub, "backup") == 0 || strcmp(sub, "restore") == 0;
-    cl_log_init("cloister-broker", false);
     if (argc > 1 && strcmp(argv[1], "--version") == 0) {
         printf("cloister-broker %s\n", CL_VERSION);
         return 0;
@@ -251,4 +250,10 @@ int main(int argc, char **argv)
         return done(cl_state_rotate(a.state, &err), &err, NULL);
     }
     return cl_usage_error(PROG, "unknown subcommand '%s'", sub);
+}
+
+int main(int argc, char **argv)
+{
+    cl_log_init("cloister-broker", false);
+    return cl_finish_stdout(broker_main(argc, argv), 5);
 }

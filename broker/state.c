@@ -42,7 +42,7 @@ enum cl_status cl_state_lock(const char *dir, int *ret_fd, struct cl_err *err)
 enum cl_status cl_state_read_master(const char *path, struct cl_secret *ret, struct cl_err *err)
 {
     struct stat sb;
-    if (stat(path, &sb) == 0 && (sb.st_mode & 077) != 0) {
+    if (stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && (sb.st_mode & 077) != 0) {
         return cl_err_set(err, CL_ERR_REJECTED, "master key '%s': mode: expected 0600, got %04o",
                           path, (unsigned)(sb.st_mode & 07777));
     }
@@ -79,6 +79,19 @@ static enum cl_status fill_database(const char *dir, const char *db_path,
     return cl_store_meta_put(store, CL_META_MASTER_ID, vault->id, sizeof(vault->id), err);
 }
 
+void cl_state_clear(const char *dir)
+{
+    static const char *const names[] = {"broker.db", "broker.db-wal", "broker.db-shm", "master.key",
+                                        "admin.key", "tls.crt",       "lock"};
+    char path[PATH_MAX];
+    for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
+        if (cl_state_path(path, dir, names[i], NULL) == CL_OK) {
+            (void)unlink(path);
+        }
+    }
+    (void)rmdir(dir); /* fails when somebody keeps something else there */
+}
+
 enum cl_status cl_state_init(const char *dir, const char *const *sans, struct cl_err *err)
 {
     char db_path[PATH_MAX];
@@ -97,11 +110,10 @@ enum cl_status cl_state_init(const char *dir, const char *const *sans, struct cl
     }
     CL_TRY(cl_secret_random(&master, CL_MASTER_SIZE, err));
     CL_TRY(cl_vault_init(&vault, &master, err));
-    CL_TRY(cl_write_file(master_path, master.data, master.len, 0600, err));
-    enum cl_status st = fill_database(dir, db_path, &vault, sans, err);
-    if (st != CL_OK) { /* leave nothing half-made behind */
-        (void)unlink(db_path);
-        (void)unlink(master_path);
+    enum cl_status st = cl_write_file(master_path, master.data, master.len, 0600, err);
+    st = st == CL_OK ? fill_database(dir, db_path, &vault, sans, err) : st;
+    if (st != CL_OK) {
+        cl_state_clear(dir);
     }
     return st;
 }
@@ -166,6 +178,9 @@ enum cl_status cl_state_open(const char *dir, struct cl_state *ret_s, struct cl_
     char db_path[PATH_MAX];
     CL_CLEANUP(cl_state_done) struct cl_state s = {.lock_fd = -1};
     CL_TRY(cl_state_path(db_path, dir, "broker.db", err));
+    if (access(db_path, F_OK) != 0) { /* or the lock would be left where no state is */
+        return cl_err_sys(err, errno, "open '%s'", db_path);
+    }
     CL_TRY(cl_state_lock(dir, &s.lock_fd, err));
     CL_TRY(cl_store_open(db_path, /* create= */ false, &s.store, err));
     CL_TRY(open_vault(dir, &s, err));

@@ -16,6 +16,9 @@
 /* dir/name; CL_ERR_MALFORMED when it does not fit. */
 CL_NODISCARD enum cl_status cl_state_path(char ret[static PATH_MAX], const char *dir,
                                           const char *name, struct cl_err *err);
+/* Removes what init or restore made when they could not finish. The caller holds the lock. */
+void cl_state_clear(const char *dir);
+
 /* Exclusive lock on dir/lock. */
 CL_NODISCARD enum cl_status cl_state_lock(const char *dir, int *ret_fd, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_state_read_master(const char *path, struct cl_secret *ret,

@@ -112,7 +112,8 @@ enum cl_status cl_state_restore(const char *dir, const char *file, const char *m
     CL_TRY(cl_vault_init(&vault, &master, err));
     CL_TRY(cl_buf_read_file(&sealed, file, BACKUP_MAX_SIZE + 4096, err));
     if (sealed.len < magic || memcmp(sealed.data, BACKUP_MAGIC, magic) != 0) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "restore '%s': not a backup of a broker", file);
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "restore '%s': expected a backup of a broker, got something else", file);
     }
     enum cl_status st = cl_vault_open(&vault, CL_DOMAIN_BACKUP, "database", sealed.data + magic,
                                       sealed.len - magic, &image, err);
@@ -128,8 +129,15 @@ enum cl_status cl_state_restore(const char *dir, const char *file, const char *m
         return cl_err_set(err, CL_ERR_REJECTED, "state '%s': holds a broker already", dir);
     }
     CL_TRY(cl_state_path(path, dir, "master.key", err));
-    CL_TRY(cl_write_file(path, master.data, master.len, 0600, err));
-    return place_database(dir, &image, err);
+    if (access(path, F_OK) == 0) { /* the only copy, perhaps: not ours to write over */
+        return cl_err_set(err, CL_ERR_REJECTED, "state '%s': expected no master.key, got one", dir);
+    }
+    st = cl_write_file(path, master.data, master.len, 0600, err);
+    st = st == CL_OK ? place_database(dir, &image, err) : st;
+    if (st != CL_OK) {
+        cl_state_clear(dir);
+    }
+    return st;
 }
 
 static enum cl_status reseal(const struct cl_vault *from, const struct cl_vault *to,

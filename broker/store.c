@@ -124,8 +124,11 @@ static enum cl_status check_tables(struct cl_store *s, const char *path, struct 
 {
     int64_t app = 0;
     int64_t version = 0;
-    CL_TRY(pragma_int(s, "PRAGMA application_id", &app, err));
-    CL_TRY(pragma_int(s, "PRAGMA user_version", &version, err));
+    enum cl_status st = pragma_int(s, "PRAGMA application_id", &app, err);
+    st = st == CL_OK ? pragma_int(s, "PRAGMA user_version", &version, err) : st;
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "open '%s'", path);
+    }
     if (app != APPLICATION_ID || version != SCHEMA_VERSION) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "database '%s': expected a broker's database of version %d, got %lld",
@@ -149,6 +152,12 @@ enum cl_status cl_store_open(const char *path, bool create, struct cl_store **re
         (void)sqlite3_busy_timeout(s->db, BUSY_TIMEOUT_MS);
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
+        /* What is not a broker's stays as it is: the journal mode would be written into it. */
+        enum cl_status st = create ? CL_OK : check_tables(s, path, err);
+        if (st != CL_OK) {
+            (void)umask(old);
+            return st;
+        }
         rc = sqlite3_exec(s->db,
                           "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
                           "PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;",
@@ -162,7 +171,7 @@ enum cl_status cl_store_open(const char *path, bool create, struct cl_store **re
         enum cl_status st = failed(s, err);
         return cl_err_wrap(err, st, "open '%s'", path);
     }
-    CL_TRY(create ? make_tables(s, err) : check_tables(s, path, err));
+    CL_TRY(create ? make_tables(s, err) : CL_OK);
     *ret_s = CL_TAKE(s);
     return CL_OK;
 }

@@ -136,7 +136,8 @@ enum cl_status cl_vault_open(const struct cl_vault *v, const char *domain, const
     if (EVP_DecryptFinal_ex(ctx, none, &n) != 1) {
         ERR_clear_error();
         return cl_err_set(err, CL_ERR_REJECTED,
-                          "unseal '%s': changed, or not sealed under this master key", name);
+                          "unseal '%s': expected what this master key sealed, got something else",
+                          name);
     }
     *ret_plain = plain;
     plain = (struct cl_secret){0};

@@ -64,7 +64,6 @@ enum cl_status cl_kbs_url_parse(const char *url, char ret_host[static CL_KBS_HOS
     return CL_OK;
 }
 
-/* Exactly one certificate. */
 static enum cl_status parse_pin(const char *pem, struct cl_buf *ret_der, struct cl_err *err)
 {
     BIO *bio = BIO_new_mem_buf(pem, -1);
@@ -72,15 +71,23 @@ static enum cl_status parse_pin(const char *pem, struct cl_buf *ret_der, struct 
     X509 *second = cert != NULL ? PEM_read_bio_X509(bio, NULL, NULL, NULL) : NULL;
     uint8_t *der = NULL;
     int len = cert != NULL && second == NULL ? i2d_X509(cert, &der) : -1;
-    enum cl_status st = len > 0 ? cl_buf_append(ret_der, der, (size_t)len, err)
-                                : cl_err_set(err, CL_ERR_MALFORMED,
-                                             "broker certificate: expected exactly one, in PEM");
+    enum cl_status st = len > 0
+                            ? cl_buf_append(ret_der, der, (size_t)len, err)
+                            : cl_err_set(err, CL_ERR_MALFORMED,
+                                         "broker certificate: expected exactly one, in PEM, got %s",
+                                         cert != NULL ? "more" : "something else");
     OPENSSL_free(der);
     X509_free(second);
     X509_free(cert);
     BIO_free(bio);
     ERR_clear_error();
     return st;
+}
+
+enum cl_status cl_kbs_check_cert(const char *pem, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf der = {0};
+    return parse_pin(pem, &der, err);
 }
 
 void cl_kbs_link_free(struct cl_kbs_link *l)

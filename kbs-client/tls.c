@@ -129,7 +129,7 @@ static enum cl_status pump(struct cl_kbs_tls *t, int ssl_error, uint64_t deadlin
     CL_TRY(flush_out(t, deadline_us, err)); /* alerts too */
     if (t->other_cert) {
         return cl_err_set(err, CL_ERR_REJECTED,
-                          "certificate: the server presented another one than the pinned");
+                          "certificate: expected the pinned one, got another");
     }
     if (ssl_error == SSL_ERROR_WANT_READ) {
         if (t->eof) {

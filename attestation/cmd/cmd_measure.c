@@ -12,6 +12,7 @@
 #include "cloister/guest_files.h"
 #include "cloister/snp_measure.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
@@ -320,7 +321,7 @@ static enum cl_status run(struct options *o, struct cl_err *err)
         printf("%s\n", hex);
     }
     CL_TRY(compare_expected(o, &m, err));
-    return fflush(stdout) == 0 ? CL_OK : cl_err_set(err, CL_ERR_SYS, "write to stdout");
+    return fflush(stdout) == 0 ? CL_OK : cl_err_sys(err, errno, "write 'stdout'");
 }
 
 static int measure_snp(int argc, char **argv)

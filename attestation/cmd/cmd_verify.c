@@ -9,6 +9,7 @@
 #include "base/json.h"
 #include "cloister/attestation_cmd.h"
 
+#include <errno.h>
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
@@ -207,7 +208,7 @@ static enum cl_status run(const struct verify_options *o, struct verify_inputs *
         print_text(r);
     }
     if (fflush(stdout) != 0) {
-        return cl_err_set(err, CL_ERR_SYS, "write to stdout");
+        return cl_err_sys(err, errno, "write 'stdout'");
     }
     enum cl_status st = cl_verify_result_status(r, err);
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "verify '%s'", o->evidence);

@@ -43,7 +43,7 @@ static const struct {
     {"list-revocations", 0, 0, kbs_list_revocations, "", "what is revoked"},
     {"audit", 0, 0, kbs_audit, "", "who asked for what, and the answer; --follow"},
     {"attest", 0, 0, kbs_attest, "",
-     "what a guest does: --tee sim --psp-socket PATH --resource PATH"},
+     "what a guest does: --tee sim --psp-socket PATH [--initdata FILE] [--resource PATH]"},
 };
 
 static void print_help(void)

@@ -45,14 +45,16 @@ enum cl_status kbs_read_cert(const struct kbs_options *o, struct cl_buf *out, st
 {
     const char *text = NULL;
     CL_TRY(cl_buf_read_file(out, o->cert, 64u << 10, err));
-    return cl_buf_cstr(out, "certificate", &text, err);
+    enum cl_status st = cl_buf_cstr(out, "broker certificate", &text, err);
+    st = st == CL_OK ? cl_kbs_check_cert(text, err) : st;
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "'%s'", o->cert);
 }
 
 static enum cl_status read_key(const char *path, EVP_PKEY **ret_key, struct cl_err *err)
 {
     struct stat sb;
     CL_CLEANUP(cl_secret_done) struct cl_secret pem = {0};
-    if (stat(path, &sb) == 0 && (sb.st_mode & 077) != 0) {
+    if (stat(path, &sb) == 0 && S_ISREG(sb.st_mode) && (sb.st_mode & 077) != 0) {
         return cl_err_set(err, CL_ERR_REJECTED, "admin key '%s': mode: expected 0600, got %04o",
                           path, (unsigned)(sb.st_mode & 07777));
     }
@@ -63,8 +65,9 @@ static enum cl_status read_key(const char *path, EVP_PKEY **ret_key, struct cl_e
     if (key == NULL || EVP_PKEY_is_a(key, "ED25519") != 1) {
         EVP_PKEY_free(key);
         ERR_clear_error();
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "admin key '%s': expected an Ed25519 private key in PEM", path);
+        return cl_err_set(
+            err, CL_ERR_MALFORMED,
+            "admin key '%s': expected an Ed25519 private key in PEM, got something else", path);
     }
     *ret_key = key;
     return CL_OK;

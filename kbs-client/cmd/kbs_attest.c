@@ -88,6 +88,11 @@ enum cl_status kbs_attest(const struct kbs_options *o, struct cl_err *err)
     CL_TRY(kbs_read_cert(o, &cert, err));
     if (o->initdata != NULL) {
         CL_TRY(cl_buf_read_file(&initdata, o->initdata, CL_KBS_MAX_INITDATA, err));
+        if (initdata.len == 0) { /* the broker would take none at all for it */
+            return cl_err_set(err, CL_ERR_MALFORMED,
+                              "'%s': expected an initdata document, got an empty file",
+                              o->initdata);
+        }
     }
     struct cl_kbs_config cfg = {.url = o->url,
                                 .cert_pem = (const char *)cert.data,

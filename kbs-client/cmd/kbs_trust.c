@@ -122,7 +122,10 @@ enum cl_status kbs_set_sim_root(const struct kbs_options *o, struct cl_err *err)
     uint8_t digest[CL_SNP_ROOT_SIZE];
     char hex[2 * CL_SNP_ROOT_SIZE + 1];
     CL_TRY(cl_buf_read_file(&cert, o->args[0], 64u << 10, err));
-    CL_TRY(cl_snp_root_digest(cert.data, cert.len, digest, err));
+    enum cl_status st = cl_snp_root_digest(cert.data, cert.len, digest, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "'%s'", o->args[0]);
+    }
     cl_hex(hex, digest, sizeof(digest));
     CL_CLEANUP(cl_json_decrefp)
     json_t *j = json_pack("{s:s, s:s}", "spki-sha384", hex, "note", o->note != NULL ? o->note : "");

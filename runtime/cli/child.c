@@ -118,6 +118,11 @@ void cli_child_kill(struct cli_child *c)
     c->ended = true;
 }
 
+bool cli_child_good(const struct cli_child *c)
+{
+    return c->ended && WIFEXITED(c->wait_status) && WEXITSTATUS(c->wait_status) == 0;
+}
+
 void cli_child_words(const struct cli_child *c, char *ret, size_t size)
 {
     if (WIFSIGNALED(c->wait_status)) {

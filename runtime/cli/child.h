@@ -35,6 +35,8 @@ void cli_child_signal(const struct cli_child *c, int signo);
 /* SIGKILL and wait. */
 void cli_child_kill(struct cli_child *c);
 /* "ended with status 5", "was killed by signal 9" */
+/* It ended, and with status 0. */
+bool cli_child_good(const struct cli_child *c);
 void cli_child_words(const struct cli_child *c, char *ret, size_t size);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include <fcntl.h>
 #include <signal.h>
+#include <string.h>
 #include <unistd.h>
 
 static const struct cl_cmd commands[] = {
@@ -45,5 +46,6 @@ int main(int argc, char **argv)
     fill_standard_descriptors();
     cl_log_init("cloister", false);
     (void)signal(SIGPIPE, SIG_IGN); /* a reader that goes away is an error of write(2) */
-    return cl_cmd_dispatch(commands, "cloister", "cloister run --tee sim oci:app:v1", argc, argv);
+    int rc = cl_cmd_dispatch(commands, "cloister", "cloister run --tee sim oci:app:v1", argc, argv);
+    return cl_finish_stdout(rc, argc > 1 && strcmp(argv[1], "run") == 0 ? 125 : 5);
 }

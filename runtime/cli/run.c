@@ -55,6 +55,10 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
         run_children_changed(r);
         return;
     }
+    if (!r->agent_over && r->psp.ended) {
+        run_blame_psp(r);
+        return;
+    }
     if (!r->agent_over) {
         cli_report_fail(&r->report, "guest", "boot", "timeout",
                         "the agent did not call within %d seconds", RUN_BOOT_S);

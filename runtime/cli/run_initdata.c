@@ -3,6 +3,8 @@
  */
 #include "run_args.h"
 
+#include "cloister/kbs_client.h"
+
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,7 +43,8 @@ static enum cl_status read_cert(const char *path, char **ret, struct cl_err *err
                           "something else",
                           path);
     }
-    return set_text(ret, text, err);
+    enum cl_status st = cl_kbs_check_cert(text, err);
+    return st == CL_OK ? set_text(ret, text, err) : cl_err_wrap(err, st, "--kbs-cert '%s'", path);
 }
 
 enum cl_status cli_initdata_from_args(const struct cli_run_args *a, const struct cl_image *image,

@@ -67,7 +67,8 @@ void run_on_agent(void *ctx, int fd);
 bool run_start_psp(struct run *r);
 void run_wait_psp(struct run *r); /* from a timer, until the VMM can be started */
 void run_children_changed(struct run *r);
-void run_stop_vm(struct run *r); /* SIGTERM, and SIGKILL after RUN_STOP_S */
+void run_blame_psp(struct run *r); /* it ended, and that was not expected */
+void run_stop_vm(struct run *r);   /* SIGTERM, and SIGKILL after RUN_STOP_S */
 void run_status_close(struct run *r);
 /* run.c */
 void run_timer(struct run *r, unsigned ms);

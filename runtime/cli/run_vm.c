@@ -285,9 +285,16 @@ static void judge_vm(struct run *r)
     cli_report_fail(&r->report, "vmm", "vmm", "error", "cloister-vmm %s", words);
 }
 
-void run_children_changed(struct run *r)
+void run_blame_psp(struct run *r)
 {
     char words[64];
+    cli_child_words(&r->psp, words, sizeof(words));
+    cli_report_fail(&r->report, "sim-psp", "sim-psp", "error", "cloister-sim-psp %s", words);
+    run_stop_vm(r);
+}
+
+void run_children_changed(struct run *r)
+{
     bool vmm_was = r->vmm.pid > 0 && !r->vmm.ended;
     bool psp_was = r->psp.pid > 0 && !r->psp.ended;
     if (cli_child_poll(&r->vmm) && vmm_was) {
@@ -295,9 +302,11 @@ void run_children_changed(struct run *r)
     }
     if (cli_child_poll(&r->psp) && psp_was && (r->vmm.pid <= 0 || !r->vmm.ended) &&
         !r->agent_over) {
-        cli_child_words(&r->psp, words, sizeof(words));
-        cli_report_fail(&r->report, "sim-psp", "sim-psp", "error", "cloister-sim-psp %s", words);
-        run_stop_vm(r);
+        if (cli_child_good(&r->psp) && r->vmm.pid > 0) {
+            run_timer(r, RUN_STOP_S * 1000); /* it goes when the VMM does, which will say why */
+        } else {
+            run_blame_psp(r);
+        }
     }
     /* The agent's last answer may still be on its way; it comes before the end of its connection.
      */

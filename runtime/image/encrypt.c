@@ -30,6 +30,7 @@ struct work {
 
 struct layer_out {
     int fd;
+    const char *path; /* borrowed */
     struct cl_ocicrypt_cipher *cipher;
     struct cl_sha256_ctx *sha; /* over the ciphertext */
 };
@@ -39,7 +40,7 @@ static enum cl_status layer_sink(void *ctx, uint8_t *data, size_t len, struct cl
     struct layer_out *out = ctx;
     CL_TRY(cl_ocicrypt_update(out->cipher, data, data, len, err));
     CL_TRY(cl_sha256_update(out->sha, data, len, err));
-    return cl_write_all(out->fd, data, len, "encrypted layer", err);
+    return cl_write_all(out->fd, data, len, out->path, err);
 }
 
 static void layer_out_done(struct layer_out *out)
@@ -55,8 +56,8 @@ static enum cl_status encrypt_blob(const struct work *w, const struct cl_oci_des
                                    struct cl_ocicrypt_public *ret_pub,
                                    uint8_t ret_digest[static CL_SHA256_SIZE], struct cl_err *err)
 {
-    CL_CLEANUP(layer_out_done) struct layer_out out = {.fd = -1};
     char part[sizeof(w->dir) + 32];
+    CL_CLEANUP(layer_out_done) struct layer_out out = {.fd = -1, .path = part};
     char path[sizeof(w->dir) + 96];
     char hex[2 * CL_SHA256_SIZE + 1];
     (void)snprintf(part, sizeof(part), "%s/blobs/sha256/part", w->dir);

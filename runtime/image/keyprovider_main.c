@@ -38,11 +38,11 @@ int main(int argc, char **argv)
     for (int i = 1; i < argc; i++) {
         if (strcmp(argv[i], "--help") == 0) {
             (void)fputs(help, stdout);
-            return 0;
+            return cl_finish_stdout(0, 5);
         }
         if (strcmp(argv[i], "--version") == 0) {
             (void)puts("cloister-keyprovider " CL_VERSION);
-            return 0;
+            return cl_finish_stdout(0, 5);
         }
         if (strcmp(argv[i], "--key") == 0 && i + 1 < argc) {
             k.key_path = argv[++i];

@@ -28,6 +28,7 @@
 #include <unistd.h>
 
 #define MAX_REDIRECTS 5u
+#define MAX_CA (4u << 20)
 #define CONNECT_TIMEOUT_S 10L
 #define STALL_S 30L /* no byte for so long: the registry is gone */
 
@@ -427,6 +428,22 @@ static void curl_init(void)
     (void)curl_global_init(CURL_GLOBAL_DEFAULT);
 }
 
+/* libcurl would tell of it only after connecting, and without the file's name. */
+static enum cl_status check_ca(const char *path, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
+    const char *text = NULL;
+    CL_TRY(cl_buf_read_file(&pem, path, MAX_CA, err));
+    enum cl_status st = cl_buf_cstr(&pem, "contents", &text, NULL);
+    if (st != CL_OK || strstr(text, "-----BEGIN CERTIFICATE-----") == NULL ||
+        strstr(text, "-----END CERTIFICATE-----") == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--registry-ca '%s': expected certificates in PEM, got something else",
+                          path);
+    }
+    return CL_OK;
+}
+
 enum cl_status image_registry_open(const struct cl_image_ref *ref,
                                    const struct cl_image_options *opt, void **ret_source,
                                    const struct image_source_ops **ret_ops, struct cl_err *err)
@@ -439,6 +456,11 @@ enum cl_status image_registry_open(const struct cl_image_ref *ref,
     (void)pthread_once(&once, curl_init);
     struct registry *r = calloc(1, sizeof(*r));
     const char *ca = opt != NULL ? opt->registry_ca : NULL;
+    enum cl_status st = ca != NULL ? check_ca(ca, err) : CL_OK;
+    if (st != CL_OK) {
+        free(r);
+        return st;
+    }
     if (r == NULL || (ca != NULL && (r->ca = strdup(ca)) == NULL)) {
         free(r);
         return cl_err_nomem(err, "registry");

@@ -95,7 +95,7 @@ static enum cl_status run_init(const struct psp_pki *pki, struct cl_err *err)
     CL_TRY(psp_pki_root(pki, root, err));
     cl_hex(hex, root, sizeof(root));
     printf("%s\n", hex);
-    return fflush(stdout) == 0 ? CL_OK : cl_err_set(err, CL_ERR_SYS, "write to stdout");
+    return fflush(stdout) == 0 ? CL_OK : cl_err_sys(err, errno, "write 'stdout'");
 }
 
 /* A connection that goes away between poll and accept must not block the loop. */
@@ -128,7 +128,7 @@ int main(int argc, char **argv)
     cl_log_init(PROG, /* json= */ false);
     int usage = parse(argc, argv);
     if (usage != 0) {
-        return usage - 1;
+        return cl_finish_stdout(usage - 1, 5);
     }
     (void)signal(SIGPIPE, SIG_IGN);
     enum cl_status st = psp_pki_open(&pki, arg_state, &err);

@@ -136,6 +136,11 @@ static bool vcek_fits(const struct psp_pki *pki, X509 *x)
 static enum cl_status load(const char *dir, struct psp_pki *pki, struct cl_err *err)
 {
     CL_TRY(load_file(dir, "ark.der", &pki->ark_der, err));
+    uint8_t root[48];
+    enum cl_status st = psp_pki_root(pki, root, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "state directory '%s': ark.der", dir);
+    }
     CL_TRY(load_file(dir, "ask.der", &pki->ask_der, err));
     CL_TRY(load_file(dir, "vcek.der", &pki->vcek_der, err));
     CL_TRY(load_chip_id(dir, pki->chip_id, err));

@@ -3,6 +3,7 @@
  * Trust: the command line is the user's; the guest is an attacker (see vmm.h).
  * Threads: the jail is entered before any other thread exists.
  */
+#include "base/cmd.h"
 #include "base/io.h"
 #include "base/log.h"
 #include "jail.h"
@@ -63,6 +64,14 @@ static enum cl_status run_threads(struct vmm *v, struct cl_err *err)
     return vmm_loop_run(v, err);
 }
 
+/* Whoever reads --status-fd tells the reason, and once is enough. */
+static void report_unless_told(const struct vmm_status *s, const struct cl_err *err)
+{
+    if (s->fd < 0) {
+        cl_report(err, NULL);
+    }
+}
+
 /* The VM's whole life; returns the exit status. */
 static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_t start_us)
 {
@@ -83,7 +92,7 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
         (void)cl_err_set(&err, CL_ERR_SYS, "%s%s",
                          v.status.end == VMM_END_REFUSED ? "the firmware refused to boot: " : "",
                          v.status.reason);
-        cl_report(&err, NULL);
+        report_unless_told(&v.status, &err);
     }
     int rc = vmm_status_report(&v.status);
     vmm_done(&v);
@@ -94,11 +103,13 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
 static int fail_early(int status_fd, const struct cl_err *err, int exit_status)
 {
     struct vmm_status s;
-    cl_report(err, NULL);
     if (vmm_status_init(&s, status_fd, NULL) == CL_OK) {
+        report_unless_told(&s, err);
         vmm_status_fail(&s, err);
         (void)vmm_status_report(&s);
         vmm_status_done(&s);
+    } else {
+        cl_report(err, NULL);
     }
     return exit_status;
 }
@@ -137,7 +148,7 @@ int main(int argc, char **argv)
     struct cl_err err = {0};
     int rc = vmm_options_parse(argc, argv, &o);
     if (rc >= 0) {
-        return rc;
+        return cl_finish_stdout(rc, 5);
     }
     if (o.log_level != NULL) {
         (void)setenv("CLOISTER_LOG", o.log_level, 1);

@@ -44,7 +44,8 @@ static enum cl_status file_size(int fd, const char *what, size_t min, size_t max
         return cl_err_sys(err, errno, "%s", what);
     }
     if (!S_ISREG(st.st_mode)) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected a regular file", what);
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected a regular file, got something else",
+                          what);
     }
     if ((uint64_t)st.st_size < min || (uint64_t)st.st_size > max) {
         return cl_err_set(err, CL_ERR_MALFORMED, "%s: size: expected %zu..%zu bytes, got %lld",

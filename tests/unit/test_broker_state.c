@@ -362,8 +362,9 @@ START_TEST(test_what_was_changed_on_disk_does_not_open)
     fx_serve(&f, NULL);
     fx_admin(&f, "admin", "GET", "/kbs/v0/resource/a/b/c", NULL, 0, &resp);
     ck_assert_uint_eq(resp.status, 409);
-    ck_assert_ptr_nonnull(strstr((const char *)resp.body.data,
-                                 "unseal 'a/b/c': changed, or not sealed under this master key"));
+    ck_assert_ptr_nonnull(
+        strstr((const char *)resp.body.data,
+               "unseal 'a/b/c': expected what this master key sealed, got something else"));
     expect_resource(&f, "a/b/d", "two");
     fx_done(&f);
 }

@@ -10,7 +10,18 @@
 #include <fcntl.h>
 
 #define OCI_TAR "application/vnd.oci.image.layer.v1.tar"
-#define CERT "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"
+/* P-256, self-signed, made for this test. */
+#define CERT                                                                                       \
+    "-----BEGIN CERTIFICATE-----\n"                                                                \
+    "MIIBbzCCARWgAwIBAgIUTWYy58CRy2x4LHKoq0oS63TBznYwCgYIKoZIzj0EAwIw\n"                           \
+    "DDEKMAgGA1UEAwwBeDAgFw0yNjExMjQwMDEwNDhaGA8yMTI2MTAzMTAwMTA0OFow\n"                           \
+    "DDEKMAgGA1UEAwwBeDBZMBMGByqGSM49AgEGCCqGSM49AwEHA0IABNohQxeT26gk\n"                           \
+    "H17V8JT/8J94c5xaA3Y8zu0wic+VISlQgQDHDUZwVbAKC/RmeJj/vFnNOPvlLiEk\n"                           \
+    "toB5R0L9G92jUzBRMB0GA1UdDgQWBBQcNyKa9NGTRv7NwpcliJXBkqKTwzAfBgNV\n"                           \
+    "HSMEGDAWgBQcNyKa9NGTRv7NwpcliJXBkqKTwzAPBgNVHRMBAf8EBTADAQH/MAoG\n"                           \
+    "CCqGSM49BAMCA0gAMEUCIQDsEjvdQHWYxG12kcCAsotUofngvaW3U2CeM/g5dw2j\n"                           \
+    "NwIgHDhnFJkkEUuKVT1ub34uLmCyYUdUAJcEalXqPkXwl+M=\n"                                           \
+    "-----END CERTIFICATE-----\n"
 #define MAX_ARGV 64
 
 /* Splits at single spaces. */
@@ -192,7 +203,8 @@ START_TEST(test_each_flag_that_disagrees_is_named)
     struct cl_err err = {0};
     char keep[1024];
     make_image(&image);
-    fixture_write("other", CERT CERT, 2 * strlen(CERT));
+    fixture_write("other", "other\n" CERT,
+                  strlen("other\n" CERT)); /* the same, with a text before */
     ck_assert_int_eq(parse("run --kbs https://h:1 --kbs-cert cert --env A=b --workdir /w --user u "
                            "--stdio in,out oci:img -- /bin/x y",
                            &a, keep, sizeof(keep)),

@@ -191,7 +191,7 @@ START_TEST(test_payload_limits)
     vmm_payload_done(&p);
     src.kernel_fd = open("/dev", O_RDONLY | O_DIRECTORY);
     ck_assert_int_eq(vmm_payload_init(&p, &src, &err), CL_ERR_MALFORMED);
-    ck_assert_str_eq(err.msg, "kernel: expected a regular file");
+    ck_assert_str_eq(err.msg, "kernel: expected a regular file, got something else");
 }
 END_TEST
 

@@ -313,7 +313,10 @@ static enum cl_status measure_source(struct run *m, const struct snp_rom_source 
 {
     const struct cl_snp_measure_config *c = m->config;
     struct snp_rom rom;
-    CL_TRY(snp_rom_parse(src, &rom, err));
+    enum cl_status st = snp_rom_parse(src, &rom, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "'%s'", c->firmware);
+    }
     if (!rom.has_reset) {
         return cl_err_set(err, CL_ERR_UNSUPPORTED,
                           "firmware '%s': tables: expected an SEV-ES reset block, got none",

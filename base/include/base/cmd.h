@@ -23,6 +23,10 @@ int cl_cmd_dispatch(const struct cl_cmd *table, const char *prog, const char *ex
 /* "cloister: <prog>: <message>" and a hint to --help on stderr; returns 2. */
 CL_PRINTF(2, 3) int cl_usage_error(const char *prog, const char *fmt, ...);
 
+/* Last in main(): what was printed must have arrived. Returns rc; when stdout could not be written
+ * it says so on stderr, and 0 becomes `failed`. */
+int cl_finish_stdout(int rc, int failed);
+
 /* cl_report(err, hint), and the exit status that belongs to err->status. */
 int cl_fail(const struct cl_err *err, const char *hint);
 

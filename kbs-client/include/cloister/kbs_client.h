@@ -72,6 +72,9 @@ CL_NODISCARD enum cl_status cl_kbs_get_resource(struct cl_kbs *k, const char *pa
 /* The broker's token of the last cl_kbs_attest (compact JWT); NULL before. Borrowed. */
 const char *cl_kbs_token(const struct cl_kbs *k);
 
+/* Whether `pem` is exactly one certificate, as cl_kbs_new wants it. CL_ERR_MALFORMED when not. */
+CL_NODISCARD enum cl_status cl_kbs_check_cert(const char *pem, struct cl_err *err);
+
 /* A transport's dial over TCP, for programs with a network. ctx is not used. */
 CL_NODISCARD enum cl_status cl_kbs_dial_tcp(void *ctx, const char *host, uint16_t port, int *ret_fd,
                                             struct cl_err *err);
