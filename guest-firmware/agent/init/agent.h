@@ -8,6 +8,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/tee.h"
 #include "base/buf.h"
 #include "cloister/initdata.h"
 #include "oci/image.h"
@@ -33,14 +34,13 @@ CL_PRINTF(1, 2) void agent_say(const char *fmt, ...);
 CL_NODISCARD enum cl_status agent_dial(uint32_t port, bool patient, int *ret_fd,
                                        struct cl_err *err);
 
-/* --- early.c: proc, sys, dev; kernel modules of the initrd. */
+/* --- early.c: proc, sys, dev, descriptors 0 to 2; kernel modules of the initrd, and no others ever
+ * after. */
 CL_NODISCARD enum cl_status agent_mount_early(struct cl_err *err);
 CL_NODISCARD enum cl_status agent_load_modules(struct cl_err *err);
 CL_NODISCARD enum cl_status agent_loopback_up(struct cl_err *err);
 
-/* --- tee.c: what the processor says we run in. */
-enum agent_tee { AGENT_TEE_NONE = 0, AGENT_TEE_SNP, AGENT_TEE_TDX, AGENT_TEE_SIM };
-const char *agent_tee_name(enum agent_tee tee); /* "snp", "tdx", "sim"; "" for none */
+/* --- tee.c: what the processor says we run in. CL_ERR_REJECTED when that is nothing we trust. */
 CL_NODISCARD enum cl_status agent_tee_decide(enum agent_tee *ret_tee, struct cl_err *err);
 
 /* --- evidence.c: the report that the security processor signs over report_data. */
