@@ -3,7 +3,7 @@
  * Trust: addresses and sizes come from the guest and are hostile; so are the contents, which may
  *        change at any time. Fetch once, check the copy, use the copy.
  * Threads: the ranges are fixed before the first vCPU runs; views may be taken from any thread.
- * Memory: one mapping without core dumps; nothing else.
+ * Memory: one mapping without core dumps, in huge pages where the host has them; nothing else.
  */
 #ifndef VMM_MEM_H
 #define VMM_MEM_H
