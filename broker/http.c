@@ -15,6 +15,7 @@
 #include <event2/keyvalq_struct.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <openssl/err.h>
 #include <stdlib.h>
 #include <string.h>
@@ -263,7 +264,12 @@ static enum cl_status bind_listener(struct cl_http *h, struct cl_err *err)
         return cl_err_sys(err, errno != 0 ? errno : EADDRNOTAVAIL, "listen '%s'", h->cfg.listen);
     }
     h->listener = evhttp_bound_socket_get_listener(bound);
-    if (getsockname(evhttp_bound_socket_get_fd(bound), &addr.sa, &len) != 0) {
+    /* Inherited by what is accepted: head and body of an answer are two records, and the second one
+     * would wait for the client's delayed acknowledgement of the first. */
+    const int one = 1;
+    const int fd = evhttp_bound_socket_get_fd(bound);
+    if (setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)) != 0 ||
+        getsockname(fd, &addr.sa, &len) != 0) {
         return cl_err_sys(err, errno, "listen '%s'", h->cfg.listen);
     }
     h->port = ntohs(addr.sa.sa_family == AF_INET6 ? addr.in6.sin6_port : addr.in.sin_port);
