@@ -8,18 +8,19 @@
 #include <string.h>
 #include <time.h>
 
-bool bench_init(struct bench *b, int argc, char **argv)
+bool bench_init(struct bench *b, int argc, char **argv, int count, const char *words)
 {
     *b = (struct bench){.program = argv[0]};
     const char *slash = strrchr(argv[0], '/');
     b->program = slash != NULL ? slash + 1 : argv[0];
-    b->json = argc == 2 && strcmp(argv[1], "--json") == 0;
-    if (argc > 2 || (argc == 2 && !b->json)) {
-        (void)fprintf(stderr, "usage: %s [--json]\n", b->program);
+    b->json = argc > 1 && strcmp(argv[1], "--json") == 0;
+    b->args = argv + (b->json ? 2 : 1);
+    if (argc - (b->json ? 2 : 1) != count) {
+        (void)fprintf(stderr, "usage: %s [--json]%s\n", b->program, words);
         return false;
     }
     if (!b->json) {
-        printf("%-44s %12s %12s %7s %8s  %s\n", "name", "value", "reference", "ratio", "bound",
+        printf("%-44s %12s %12s %7s %10s  %s\n", "name", "value", "reference", "ratio", "bound",
                "verdict");
     }
     return true;
@@ -51,7 +52,7 @@ static void put(struct bench *b, const char *name, double value, double referenc
     if (how != BENCH_NO_BOUND) {
         (void)snprintf(limit, sizeof(limit), "%s%g", sign[how], bound);
     }
-    printf("%-44s %12.1f %12s %7s %8s  %s\n", name, value, ref, ratio, limit, verdict);
+    printf("%-44s %12.1f %12s %7s %10s  %s\n", name, value, ref, ratio, limit, verdict);
     (void)fflush(stdout);
 }
 

@@ -12,12 +12,14 @@ struct bench {
     const char *program;
     bool json;
     bool missed; /* a bound */
+    char **args; /* behind --json */
 };
 
 enum bench_bound { BENCH_AT_LEAST, BENCH_AT_MOST, BENCH_NO_BOUND };
 
-/* --json, or nothing; false after a usage error was printed. Prints the table's head. */
-bool bench_init(struct bench *b, int argc, char **argv);
+/* [--json] and then the arguments that `words` names, `count` of them; false after a usage error
+ * was printed. Prints the table's head. */
+bool bench_init(struct bench *b, int argc, char **argv, int count, const char *words);
 /* value beside reference, in the unit that `name` says; the bound is on value / reference. */
 void bench_ratio(struct bench *b, const char *name, double value, double reference,
                  enum bench_bound how, double bound);

@@ -367,7 +367,7 @@ int main(int argc, char **argv)
 {
     static struct work w;
     struct bench b;
-    if (!bench_init(&b, argc, argv)) {
+    if (!bench_init(&b, argc, argv, 0, "")) {
         return 2;
     }
     read_part(&w);
