@@ -19,7 +19,7 @@ bool bench_init(struct bench *b, int argc, char **argv, int count, const char *w
         (void)fprintf(stderr, "usage: %s [--json]%s\n", b->program, words);
         return false;
     }
-    if (!b->json) {
+    if (!b->json && (count == 0 || strcmp(b->args[0], "-") != 0)) {
         printf("%-44s %12s %12s %7s %10s  %s\n", "name", "value", "reference", "ratio", "bound",
                "verdict");
     }
