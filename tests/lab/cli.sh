@@ -42,7 +42,7 @@ run() {
 residue() {
     echo "processes:" && ps -e -o comm= | awk '!/^(ps|awk|sort|bash|unshare|cli_run|soak|docker-registry|cloister-broker)$/' | sort
     echo "mounts:" && awk '{print $5, $9, $10}' /proc/self/mountinfo | sort
-    echo "cgroups:" && { find /sys/fs/cgroup -mindepth 1 -type d 2>/dev/null || true; } | sort
+    echo "cgroups:" && { find /sys/fs/cgroup -mindepth 1 -type d 2>/dev/null | grep -vE '^/sys/fs/cgroup/lab-[0-9]+$' || true; } | sort # those are the lab's, one a command
     echo "sockets:" && awk 'NR > 1 {print $8}' /proc/net/unix | sort
     awk 'NR > 1 && $4 == "0A" {print $2}' /proc/net/tcp | sort
     echo "files:" && { find /tmp /run/cloister /var/tmp /dev/shm /var/lib/cloister -path "$JOB" -prune -o -print 2>/dev/null || true; } | sort
@@ -68,13 +68,13 @@ control() {
 }
 # wait_for WHAT COMMAND...: until it succeeds
 wait_for() {
-    local what=$1 i
+    local what=$1 until=$((SECONDS + 180))
     shift
-    for i in $(seq 1 1200); do
+    while [ $SECONDS -lt $until ]; do
         "$@" >/dev/null 2>&1 && return 0
         sleep 0.05
     done
-    fail "waiting for $what: $(cat "$JOB/err" "$JOB/out")"
+    fail "waited in vain for: $what: $(cat "$JOB/err" "$JOB/out")"
 }
 says_ready() { grep -q ready "$JOB/out"; }
 
