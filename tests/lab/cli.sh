@@ -12,10 +12,17 @@ fi
 [ -s "$guest/guest.json" ] || { echo "SKIP: no guest in '$guest' (cmake --build --preset dev --target guest)"; exit 77; }
 busybox ip link set lo up
 mkdir -p /run/cloister
-case "$bin$guest$here" in # what we were given stays in sight
-*/tmp/* | */run/*) ;;
-*) mount -t tmpfs -o mode=1777 tmp /tmp && mount -t tmpfs -o mode=0700 cloister /run/cloister ;;
-esac
+# An empty /tmp and /run/cloister of our own, in which only what we were given stays in sight.
+own=/run/cloister # until it is made
+mount -t tmpfs -o mode=1777 tmp "$own"
+for given in "$here/../.." "$bin" "$guest" "$from"; do
+    given=$(cd "$given" && pwd -P)
+    case "$given" in
+    /tmp/*) mkdir -p "$own/${given#/tmp/}" && mount --rbind "$given" "$own/${given#/tmp/}" ;;
+    esac
+done
+mount --move "$own" /tmp
+mount -t tmpfs -o mode=0700 cloister /run/cloister
 export JOB JOB_BIN=$bin JOB_GUEST=$guest XDG_RUNTIME_DIR=
 JOB=$(mktemp -d)
 # shellcheck source=scripts/job.sh
@@ -45,7 +52,7 @@ residue() {
     echo "cgroups:" && { find /sys/fs/cgroup -mindepth 1 -type d 2>/dev/null | grep -vE '^/sys/fs/cgroup/lab-[0-9]+$' || true; } | sort # those are the lab's, one a command
     echo "sockets:" && awk 'NR > 1 {print $8}' /proc/net/unix | sort
     awk 'NR > 1 && $4 == "0A" {print $2}' /proc/net/tcp | sort
-    echo "files:" && { find /tmp /run/cloister /var/tmp /dev/shm /var/lib/cloister -path "$JOB" -prune -o -print 2>/dev/null || true; } | sort
+    echo "files:" && { find /tmp /run/cloister /var/tmp /dev/shm /var/lib/cloister -xdev -path "$JOB" -prune -o -print 2>/dev/null || true; } | sort
     find "$JOB/enc" "$JOB/host" "$JOB/tenant" | sort
     echo "end"
 }
