@@ -1,7 +1,7 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: Apache-2.0
 # lab.sh - what run and session share: is a lab needed here, its kernel and initrd (cached), how its VM starts. Sourced, never run.
-# Trust: the kernel comes from the distribution's signed backports suite; everything else is this machine's own.
+# Trust: kernel and emulator come from the distribution's signed backports suite; everything else is this machine's own.
 
 lab_dir="$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)"
 lab_source_dir="$(cd "$lab_dir/../.." && pwd -P)"
@@ -32,6 +32,22 @@ lab_need() {
 # Publishes a finished directory under its final name; of two that race the first wins.
 lab_publish() { # TEMP FINAL
     mv -T "$1" "$2" 2>/dev/null || { rm -rf "$1" && [ -d "$2" ]; }
+}
+
+# Unpacks the emulator once; libraries and BIOS are those of the installed QEMU 7.2. That one may go on running code that another CPU has
+# replaced meanwhile, so that a kernel that patches itself sometimes takes a stale breakpoint and panics. Sets lab_qemu_dir.
+lab_unpack_qemu() {
+    local debs tmp deb
+    mapfile -t debs < <("$lab_source_dir/scripts/fetch-backports" qemu-system-x86 qemu-system-data)
+    [ "${#debs[@]}" = 2 ] || cl_die "lab: its emulator could not be fetched"
+    lab_qemu_dir="$lab_cache/$(basename "${debs[0]}" .deb)"
+    [ ! -d "$lab_qemu_dir" ] || return 0
+    cl_say "lab: unpacking $(basename "${debs[0]}")"
+    tmp="$(mktemp -d "$lab_cache/tmp.XXXXXX")"
+    for deb in "${debs[@]}"; do
+        dpkg -x "$deb" "$tmp"
+    done
+    lab_publish "$tmp" "$lab_qemu_dir"
 }
 
 # Unpacks the kernel package once. Sets lab_kernel_dir (with vmlinuz, lib/modules) and lab_kernel_version.
@@ -68,7 +84,7 @@ lab_collect_modules() { # DIR
     done
 }
 
-# Makes kernel, initrd and the client program, or finds them in the cache. Sets lab_kernel_dir, lab_image_dir, lab_client.
+# Makes kernel, initrd and the client program, or finds them in the cache. Sets lab_kernel_dir, lab_qemu_dir, lab_image_dir, lab_client.
 lab_prepare() {
     lab_need busybox cpio xz cc dpkg qemu-system-x86_64
     lab_cache="$(cl_cache_dir)/lab"
@@ -76,6 +92,7 @@ lab_prepare() {
     exec 7>"$lab_cache/lock"
     flock 7
     lab_unpack_kernel
+    lab_unpack_qemu
     local busybox key tmp
     busybox="$(command -v busybox)"
     key="$({
@@ -104,7 +121,7 @@ lab_prepare() {
 # Starts QEMU in the background, detached from our descriptors, with the session's directory as its working directory: all the
 # names it is given are short and relative. timeout(1) is the last watchdog: no VM outlives its session's lifetime. Its process id, which
 # is known before QEMU has done anything, stands for the VM: what it is sent goes on to QEMU, and SIGKILL follows.
-# What the CPU lacks, QEMU 7.2 emulates wrongly for nested guests: XSETBV of a guest is not intercepted, so KVM restores the wrong state
+# What the CPU lacks, QEMU 7.2 (and perhaps later) emulates wrongly for nested guests: XSETBV of a guest is not intercepted, so KVM restores the wrong state
 # (xsave, and pku which needs it), and CMPXCHG16B leaves garbage in EFLAGS, which ends in the guest's saved state (cx16).
 lab_start_vm() { # DIR CPUS MEMORY LIFETIME
     local dir="$1" i ports=() tsc_khz
@@ -116,7 +133,8 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
     rm -f "$dir"/port*.sock "$dir/console.log" "$dir/vm.pid"
     (
         cd "$dir" || exit
-        exec setsid timeout --kill-after=5 "$4" qemu-system-x86_64 \
+        exec setsid timeout --kill-after=5 "$4" "$lab_qemu_dir/usr/bin/qemu-system-x86_64" \
+            -L "$lab_qemu_dir/usr/share/qemu" -L /usr/share/seabios \
             -machine q35 -accel tcg,thread=multi -cpu max,+svm,-xsave,-pku,-cx16 -smp "$2" -m "$3" \
             -nodefaults -no-user-config -display none -no-reboot -serial file:console.log \
             -kernel "$lab_kernel_dir/vmlinuz" -initrd "$lab_image_dir/initrd.img" \
