@@ -11,7 +11,7 @@ if [ -z "${CLI_INSIDE:-}" ]; then
 fi
 [ -s "$guest/guest.json" ] || { echo "SKIP: no guest in '$guest' (cmake --build --preset dev --target guest)"; exit 77; }
 busybox ip link set lo up
-mkdir -p /run/cloister
+install -d -m 700 /run/cloister # as `cloister run` wants it
 # An empty /tmp and /run/cloister of our own, in which only what we were given stays in sight.
 own=/run/cloister # until it is made
 mount -t tmpfs -o mode=1777 tmp "$own"

@@ -10,6 +10,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -44,6 +45,45 @@ START_TEST(test_file_is_replaced_whole_or_not_at_all)
     ck_assert_int_eq(err.sys_errno, ENOENT);
     cl_buf_done(&b);
     ck_assert_int_eq(rmdir(dir), 0); /* no temporary file is left */
+}
+END_TEST
+
+/* Who waits for the path may connect as soon as it is there: it arrives by a rename, listening. */
+START_TEST(test_socket_appears_when_it_listens)
+{
+    char dir[] = "/tmp/cl-test-io-XXXXXX";
+    char path[64];
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/s", dir);
+    for (int round = 0; round < 2; round++) { /* the second replaces a stale one */
+        int watch = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);
+        ck_assert_int_ge(inotify_add_watch(watch, dir, IN_CREATE | IN_MOVED_TO), 0);
+        int fd = -1;
+        ck_assert_int_eq(cl_unix_listen(path, &fd, NULL), CL_OK);
+        _Alignas(struct inotify_event) char events[1024];
+        ssize_t n = read(watch, events, sizeof(events));
+        ck_assert_int_gt(n, 0);
+        uint32_t seen = 0;
+        for (const char *p = events; p < events + n;) {
+            const struct inotify_event *e = (const void *)p;
+            seen |= strcmp(e->name, "s") == 0 ? e->mask : 0;
+            p += sizeof(*e) + e->len;
+        }
+        ck_assert_uint_eq(seen, IN_MOVED_TO);
+        int client = -1;
+        ck_assert_int_eq(cl_unix_connect(path, &client, NULL), CL_OK);
+        (void)close(client);
+        (void)close(fd);
+        (void)close(watch);
+    }
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(cl_write_file(path, "x", 1, 0600, NULL), CL_OK);
+    int fd = -1;
+    struct cl_err err = {0};
+    ck_assert_int_eq(cl_unix_listen(path, &fd, &err), CL_ERR_SYS); /* a file is not replaced */
+    ck_assert_int_eq(err.sys_errno, EADDRINUSE);
+    ck_assert_int_eq(unlink(path), 0);
+    ck_assert_int_eq(rmdir(dir), 0);
 }
 END_TEST
 
@@ -108,6 +148,7 @@ int main(void)
     Suite *s = suite_create("io");
     TCase *tc = tcase_create("all");
     tcase_add_test(tc, test_file_is_replaced_whole_or_not_at_all);
+    tcase_add_test(tc, test_socket_appears_when_it_listens);
     tcase_add_test(tc, test_sizes);
     tcase_add_test(tc, test_times);
     tcase_add_test(tc, test_command_table);

@@ -19,7 +19,8 @@ CL_NODISCARD enum cl_status cl_read_all(int fd, void *data, size_t n, const char
  * half-written is ever seen. */
 CL_NODISCARD enum cl_status cl_write_file(const char *path, const void *data, size_t n, mode_t mode,
                                           struct cl_err *err);
-/* Stream socket listening on path (a stale socket file is replaced), mode 0600, CLOEXEC. */
+/* Stream socket listening on path (a stale socket file is replaced), mode 0600, CLOEXEC. The path
+ * appears when it can be connected to: until then it has a '~' at its end. */
 CL_NODISCARD enum cl_status cl_unix_listen(const char *path, int *ret_fd, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_unix_connect(const char *path, int *ret_fd, struct cl_err *err);
 uint64_t cl_monotonic_us(void);
