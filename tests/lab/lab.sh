@@ -122,7 +122,8 @@ lab_prepare() {
 # names it is given are short and relative. timeout(1) is the last watchdog: no VM outlives its session's lifetime. Its process id, which
 # is known before QEMU has done anything, stands for the VM: what it is sent goes on to QEMU, and SIGKILL follows.
 # What the CPU lacks, QEMU 7.2 (and perhaps later) emulates wrongly for nested guests: XSETBV of a guest is not intercepted, so KVM restores the wrong state
-# (xsave, and pku which needs it), and CMPXCHG16B leaves garbage in EFLAGS, which ends in the guest's saved state (cx16).
+# (xsave, and pku which needs it), and CMPXCHG16B leaves garbage in EFLAGS, which ends in the guest's saved state (cx16). Without five-level page tables (la57) a walk of nested
+# tables is a third shorter, and everything a fifth faster.
 lab_start_vm() { # DIR CPUS MEMORY LIFETIME
     local dir="$1" i ports=() tsc_khz
     tsc_khz="$("$lab_client" --tsc-khz)"
@@ -135,7 +136,7 @@ lab_start_vm() { # DIR CPUS MEMORY LIFETIME
         cd "$dir" || exit
         exec setsid timeout --kill-after=5 "$4" "$lab_qemu_dir/usr/bin/qemu-system-x86_64" \
             -L "$lab_qemu_dir/usr/share/qemu" -L /usr/share/seabios \
-            -machine q35 -accel tcg,thread=multi -cpu max,+svm,-xsave,-pku,-cx16 -smp "$2" -m "$3" \
+            -machine q35 -accel tcg,thread=multi -cpu max,+svm,-la57,-xsave,-pku,-cx16 -smp "$2" -m "$3" \
             -nodefaults -no-user-config -display none -no-reboot -serial file:console.log \
             -kernel "$lab_kernel_dir/vmlinuz" -initrd "$lab_image_dir/initrd.img" \
             -append "console=ttyS0 panic=-1 quiet tsc_early_khz=$tsc_khz" \
