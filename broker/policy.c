@@ -125,10 +125,8 @@ static enum cl_status parse_classes(const json_t *j, const char *what, struct ru
         enum cl_tee_class c = CL_TEE_CLASS_NONE;
         const char *name = json_string_value(json_array_get(list, i));
         enum cl_status st = cl_tee_class_parse(name != NULL ? name : "", &c, err);
-        if (st != CL_OK || c == CL_TEE_CLASS_NONE) {
-            return cl_err_set(err, CL_ERR_MALFORMED,
-                              "%s: classes: expected snp or sim-snp, got '%.32s'", what,
-                              name != NULL ? name : "");
+        if (st != CL_OK) {
+            return cl_err_wrap(err, st, "%s: classes", what);
         }
         r->classes |= 1u << c;
     }
@@ -239,10 +237,16 @@ static bool rule_has_initdata(const struct rule *r, const uint8_t *digest)
 
 static void deny_class(const struct rule *r, enum cl_tee_class got, struct cl_denial *d)
 {
-    bool snp = (r->classes & (1u << CL_TEE_CLASS_SNP)) != 0;
-    bool sim = (r->classes & (1u << CL_TEE_CLASS_SIM_SNP)) != 0;
-    cl_deny(d, "policy.class", cl_tee_class_name(got), "%s%s%s", snp ? "snp" : "",
-            snp && sim ? " or " : "", sim ? "sim-snp" : "");
+    char want[CL_CHECK_TEXT_SIZE] = "";
+    size_t len = 0;
+    for (unsigned c = 1; c < CL_TEE_CLASS_COUNT; c++) {
+        if ((r->classes & (1u << c)) != 0 && len < sizeof(want)) {
+            int n = snprintf(want + len, sizeof(want) - len, "%s%s", len > 0 ? " or " : "",
+                             cl_tee_class_name((enum cl_tee_class)c));
+            len += n > 0 ? (size_t)n : 0;
+        }
+    }
+    cl_deny(d, "policy.class", cl_tee_class_name(got), "%s", want);
 }
 
 static void deny_initdata(const struct rule *r, const uint8_t *got, struct cl_denial *d)

@@ -6,6 +6,7 @@
 #include "cmd/cmd_verify.h"
 
 #include "base/cmd.h"
+#include "base/io.h"
 #include "base/json.h"
 #include "cloister/attestation_cmd.h"
 
@@ -13,8 +14,12 @@
 #include <getopt.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define PROG "cloister verify"
+#define MAX_EVIDENCE (4u << 20)
+
+static const struct verify_family *const families[] = {&verify_family_snp}; /* snp takes the rest */
 
 static void help(void)
 {
@@ -115,8 +120,7 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
         o->initdata = optarg;
         return CL_OK;
     case OPT_TIME:
-        o->time = optarg;
-        return CL_OK;
+        return cl_time_parse(optarg, &o->time, err);
     case OPT_VMPL:
         o->vmpl = optarg;
         return CL_OK;
@@ -185,39 +189,66 @@ static void print_text(const struct cl_verify_result *r)
     }
 }
 
-static enum cl_status print_json(const struct verify_inputs *in, const struct cl_verify_result *r,
-                                 struct cl_err *err)
+static enum cl_status print_json(const struct verify_answer *a, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    CL_TRY(cl_snp_verify_json(in->evidence, r, &j, err));
+    CL_TRY(cl_verify_result_to_json(a->result, json_incref(a->claims), &j, err));
     CL_TRY(cl_json_compact(j, &text, err));
     printf("%s\n", (const char *)text.data);
     return CL_OK;
 }
 
-static enum cl_status run(const struct verify_options *o, struct verify_inputs *in,
-                          struct cl_err *err)
+static enum cl_status find_family(const struct verify_options *o, const struct cl_buf *evidence,
+                                  const struct verify_family **ret_f, struct cl_err *err)
 {
-    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
-    CL_TRY(verify_read_inputs(o, in, err));
-    CL_TRY(cl_snp_verify(in->evidence, &in->policy, &r, err));
+    for (size_t i = 0; i < CL_ARRAY_LEN(families); i++) {
+        const struct verify_family *f = families[i];
+        if (o->tee != CL_TEE_CLASS_NONE ? (f->classes & (1u << o->tee)) != 0
+                                        : f->detect(evidence->data, evidence->len)) {
+            *ret_f = f;
+            return CL_OK;
+        }
+    }
+    return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                      "--tee: expected a class that this version verifies, got %s",
+                      cl_tee_class_name(o->tee));
+}
+
+static void answer_done(struct verify_answer *a)
+{
+    cl_verify_result_free(a->result);
+    json_decref(a->claims);
+    *a = (struct verify_answer){0};
+}
+
+static enum cl_status run(const struct verify_options *o, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf evidence = {0};
+    CL_CLEANUP(answer_done) struct verify_answer answer = {0};
+    const struct verify_family *family = NULL;
+    enum cl_status st = verify_read_file(o->evidence, MAX_EVIDENCE, &evidence, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "evidence '%s'", o->evidence);
+    }
+    CL_TRY(find_family(o, &evidence, &family, err));
+    CL_TRY(family->run(o, &evidence, &answer, err));
     if (o->json) {
-        CL_TRY(print_json(in, r, err));
+        CL_TRY(print_json(&answer, err));
     } else {
-        print_text(r);
+        print_text(answer.result);
     }
     if (fflush(stdout) != 0) {
         return cl_err_sys(err, errno, "write 'stdout'");
     }
-    enum cl_status st = cl_verify_result_status(r, err);
+    st = cl_verify_result_status(answer.result, err);
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "verify '%s'", o->evidence);
 }
 
 int cl_cmd_verify(int argc, char **argv)
 {
     struct cl_err err = {0};
-    struct verify_options o = {0};
+    struct verify_options o = {.time = (int64_t)time(NULL)};
     enum cl_status st = parse(&o, argc, argv, &err);
     if (st != CL_OK) {
         return cl_usage_error(PROG, "%s", err.msg);
@@ -226,9 +257,7 @@ int cl_cmd_verify(int argc, char **argv)
         help();
         return 0;
     }
-    struct verify_inputs in = {0};
-    st = run(&o, &in, &err);
-    verify_inputs_done(&in);
+    st = run(&o, &err);
     if (st == CL_OK) {
         return 0;
     }

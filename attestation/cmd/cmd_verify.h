@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_verify.h - options of `cloister verify`, and the reading of the files they name.
+ * cmd_verify.h - options of `cloister verify`, the families of evidence it knows, and the reading
+ * of files that they share. A family is one table entry and one file, cmd_verify_<family>.c.
  */
 #ifndef CL_ATTESTATION_CMD_VERIFY_H
 #define CL_ATTESTATION_CMD_VERIFY_H
 
 #include "base/buf.h"
-#include "cloister/snp_verify.h"
+#include "cloister/verify.h"
 
 #define VERIFY_MAX_INPUTS 64u
 
-struct verify_options {
+struct verify_options { /* as they stand on the command line; strings are borrowed */
     const char *evidence;
     const char *certs[VERIFY_MAX_INPUTS]; /* files or directories */
     size_t cert_count;
@@ -18,24 +19,42 @@ struct verify_options {
     const char *measurements[VERIFY_MAX_INPUTS];
     size_t measurement_count;
     const char *reference;
-    const char *report_data, *host_data, *initdata, *time;
+    const char *report_data, *host_data, *initdata;
     const char *vmpl;
+    int64_t time;          /* seconds since 1970: --time, or now */
     enum cl_tee_class tee; /* NONE: auto */
     bool allow_masked_chip, authenticity_only, json, help;
 };
 
-struct verify_inputs { /* what the options came to; zeroed is fine */
-    struct cl_snp_evidence *evidence;
-    struct cl_snp_reference references[2 * VERIFY_MAX_INPUTS + 1];
-    uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_SNP_ROOT_SIZE];
-    uint8_t report_data[CL_SNP_REPORT_DATA_SIZE];
-    uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
-    struct cl_snp_policy policy; /* points into this struct */
+struct verify_answer { /* zeroed is fine */
+    struct cl_verify_result *result;
+    json_t *claims;
 };
 
-/* Reads everything. Errors name the file or option. CL_ERR_UNAVAILABLE: a reference has expired. */
-CL_NODISCARD enum cl_status verify_read_inputs(const struct verify_options *o,
-                                               struct verify_inputs *in, struct cl_err *err);
-void verify_inputs_done(struct verify_inputs *in);
+struct verify_family {
+    unsigned classes; /* bits 1u << enum cl_tee_class: those that --tee may ask of it */
+    /* For --tee auto: is this such evidence? Looks at hostile bytes; a guess only. */
+    bool (*detect)(const uint8_t *data, size_t len);
+    /* Parses the evidence, reads what else the options name, and verifies. Errors name the file or
+     * the option. CL_OK with an answer also when the verdict is `rejected`; CL_ERR_UNAVAILABLE when
+     * something to compare with has expired. */
+    enum cl_status (*run)(const struct verify_options *o, const struct cl_buf *evidence,
+                          struct verify_answer *ret_answer, struct cl_err *err);
+};
+
+extern const struct verify_family verify_family_snp; /* cmd_verify_snp.c */
+
+/* cmd_verify_input.c */
+
+/* Reads a whole regular file that is not empty. */
+CL_NODISCARD enum cl_status verify_read_file(const char *path, size_t max, struct cl_buf *out,
+                                             struct cl_err *err);
+/* Calls fn for a file, or for each file of a directory whose name ends in one of `suffixes`
+ * (NULL-terminated list), in order of names; the first error ends it. */
+typedef enum cl_status verify_file_fn(const char *path, void *arg, struct cl_err *err);
+CL_NODISCARD enum cl_status verify_each_file(const char *path, const char *const *suffixes,
+                                             verify_file_fn *fn, void *arg, struct cl_err *err);
+/* First byte that is no white space is '{'. */
+bool verify_looks_like_json(const uint8_t *data, size_t len);
 
 #endif

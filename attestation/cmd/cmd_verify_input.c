@@ -1,15 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_verify_input.c - reads what `cloister verify` is given: evidence in its forms, certificates
- * from files and folders, references, simulated roots.
- * Trust: evidence and certificates are hostile; references and roots are the user's word.
+ * cmd_verify_input.c - how the families of `cloister verify` read files and folders.
+ * Trust: contents are hostile; the names are the user's word.
  * Threads: one. Memory: one input file at a time.
  */
 #include "cmd/cmd_verify.h"
 
-#include "base/encode.h"
 #include "base/io.h"
-#include "base/json.h"
-#include "cloister/initdata.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -18,21 +14,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <time.h>
 
-#define MAX_EVIDENCE (4u << 20)
-#define MAX_REFERENCE (64u << 10)
 #define MAX_PATH_SIZE 4096u
 
-void verify_inputs_done(struct verify_inputs *in)
-{
-    cl_snp_evidence_free(in->evidence);
-    *in = (struct verify_inputs){0};
-}
-
-/* Reads a regular file: a folder or a device would be a mistake of the user's. */
-static enum cl_status read_input(const char *path, size_t max, struct cl_buf *out,
-                                 struct cl_err *err)
+enum cl_status verify_read_file(const char *path, size_t max, struct cl_buf *out,
+                                struct cl_err *err)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
@@ -46,58 +32,33 @@ static enum cl_status read_input(const char *path, size_t max, struct cl_buf *ou
     return CL_OK;
 }
 
-static enum cl_status read_evidence(const char *path, struct cl_snp_evidence **ret_ev,
-                                    struct cl_err *err)
+static bool has_suffix(const char *name, const char *const *suffixes)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(read_input(path, MAX_EVIDENCE, &raw, err));
-    size_t first = 0;
-    while (first < raw.len && isspace(raw.data[first]) != 0) {
-        first++;
-    }
-    bool json = first < raw.len && raw.data[first] == '{' && raw.len != CL_SNP_REPORT_SIZE;
-    enum cl_status st = json ? cl_snp_evidence_from_json_text(raw.data, raw.len, ret_ev, err)
-                             : cl_snp_evidence_from_report(raw.data, raw.len, ret_ev, err);
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "evidence '%s'", path);
-}
-
-static enum cl_status add_cert_file(const char *path, struct cl_snp_evidence *ev,
-                                    struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(read_input(path, CL_SNP_CERT_TABLE_MAX_SIZE, &raw, err));
-    enum cl_status st = cl_snp_evidence_add_file_bytes(ev, raw.data, raw.len, err);
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "certificates '%s'", path);
-}
-
-/* Of a folder, only what is named like a certificate: evidence may lie beside. */
-static int is_cert_name(const struct dirent *e)
-{
-    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer"};
-    const char *dot = strrchr(e->d_name, '.');
-    for (size_t i = 0; dot != NULL && e->d_name[0] != '.' && i < CL_ARRAY_LEN(suffixes); i++) {
-        if (strcmp(dot, suffixes[i]) == 0) {
-            return 1;
+    const char *dot = strrchr(name, '.');
+    for (; dot != NULL && name[0] != '.' && *suffixes != NULL; suffixes++) {
+        if (strcmp(dot, *suffixes) == 0) {
+            return true;
         }
     }
-    return 0;
+    return false;
 }
 
-static enum cl_status add_cert_dir(const char *dir, struct cl_snp_evidence *ev, struct cl_err *err)
+static enum cl_status each_of_directory(const char *dir, const char *const *suffixes,
+                                        verify_file_fn *fn, void *arg, struct cl_err *err)
 {
     struct dirent **names = NULL;
-    int n = scandir(dir, &names, is_cert_name, alphasort);
+    int n = scandir(dir, &names, NULL, alphasort);
     if (n < 0) {
         return cl_err_sys(err, errno, "open directory '%s'", dir);
     }
     enum cl_status st = CL_OK;
     for (int i = 0; i < n; i++) {
         char path[MAX_PATH_SIZE];
-        int k = snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
-        if (st == CL_OK) {
+        if (st == CL_OK && has_suffix(names[i]->d_name, suffixes)) {
+            int k = snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
             st = k < 0 || (size_t)k >= sizeof(path)
                      ? cl_err_sys(err, ENAMETOOLONG, "open directory '%s'", dir)
-                     : add_cert_file(path, ev, err);
+                     : fn(path, arg, err);
         }
         free(names[i]);
     }
@@ -105,178 +66,22 @@ static enum cl_status add_cert_dir(const char *dir, struct cl_snp_evidence *ev, 
     return st;
 }
 
-static enum cl_status add_certs(const char *path, struct cl_snp_evidence *ev, struct cl_err *err)
+enum cl_status verify_each_file(const char *path, const char *const *suffixes, verify_file_fn *fn,
+                                void *arg, struct cl_err *err)
 {
     struct stat st;
     if (stat(path, &st) != 0) {
         return cl_err_sys(err, errno, "open '%s'", path);
     }
-    return S_ISDIR(st.st_mode) ? add_cert_dir(path, ev, err) : add_cert_file(path, ev, err);
+    return S_ISDIR(st.st_mode) ? each_of_directory(path, suffixes, fn, arg, err)
+                               : fn(path, arg, err);
 }
 
-/* A certificate, or the 96 hex digits of its key's digest. */
-static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_SNP_ROOT_SIZE],
-                                    struct cl_err *err)
+bool verify_looks_like_json(const uint8_t *data, size_t len)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(read_input(path, CL_SNP_CERT_MAX_SIZE, &raw, err));
-    size_t len = raw.len;
-    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
-        len--;
+    size_t first = 0;
+    while (first < len && isspace(data[first]) != 0) {
+        first++;
     }
-    enum cl_status st = CL_OK;
-    if (len == 2 * (size_t)CL_SNP_ROOT_SIZE) {
-        raw.data[len] = '\0';
-        st = cl_unhex(ret, CL_SNP_ROOT_SIZE, (const char *)raw.data, "digest", err);
-    } else {
-        st = cl_snp_root_digest(raw.data, raw.len, ret, err);
-    }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
-}
-
-static void add_reference(struct verify_inputs *in, enum cl_tee_class c,
-                          const uint8_t measurement[static CL_SNP_MEASUREMENT_SIZE])
-{
-    struct cl_snp_reference *r = &in->references[in->policy.reference_count++];
-    r->tee_class = c;
-    memcpy(r->measurement, measurement, sizeof(r->measurement));
-}
-
-/* --measurement says no class: it holds for the one asked for, or for both. */
-static enum cl_status read_measurements(const struct verify_options *o, struct verify_inputs *in,
-                                        struct cl_err *err)
-{
-    for (size_t i = 0; i < o->measurement_count; i++) {
-        uint8_t m[CL_SNP_MEASUREMENT_SIZE];
-        CL_TRY(cl_unhex(m, sizeof(m), o->measurements[i], "--measurement", err));
-        if (o->tee != CL_TEE_CLASS_SIM_SNP) {
-            add_reference(in, CL_TEE_CLASS_SNP, m);
-        }
-        if (o->tee != CL_TEE_CLASS_SNP) {
-            add_reference(in, CL_TEE_CLASS_SIM_SNP, m);
-        }
-    }
-    return CL_OK;
-}
-
-static enum cl_status parse_reference(const json_t *j, struct verify_inputs *in, struct cl_err *err)
-{
-    static const char *const keys[] = {"schema", "class", "measurement", "expires", "note", NULL};
-    const char *schema = NULL, *class_name = NULL, *hex = NULL, *expires = NULL;
-    enum cl_tee_class c = CL_TEE_CLASS_NONE;
-    uint8_t m[CL_SNP_MEASUREMENT_SIZE];
-    int64_t until = 0;
-    CL_TRY(cl_json_only_keys(j, "reference", keys, err));
-    CL_TRY(cl_json_get_string(j, "reference", "schema", &schema, err));
-    if (strcmp(schema, "cloister.reference/1") != 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "schema: expected cloister.reference/1, got '%.40s'", schema);
-    }
-    CL_TRY(cl_json_get_string(j, "reference", "class", &class_name, err));
-    CL_TRY(cl_tee_class_parse(class_name, &c, err));
-    CL_TRY(cl_json_get_string(j, "reference", "measurement", &hex, err));
-    CL_TRY(cl_unhex(m, sizeof(m), hex, "measurement", err));
-    CL_TRY(cl_json_get_string(j, "reference", "expires", &expires, err));
-    CL_TRY(cl_time_parse(expires, &until, err));
-    if (in->policy.time > until) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "expires: expected a time to come, got %.20s",
-                          expires);
-    }
-    add_reference(in, c, m);
-    return CL_OK;
-}
-
-static enum cl_status read_reference(const char *path, struct verify_inputs *in, struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_TRY(read_input(path, MAX_REFERENCE, &raw, err));
-    enum cl_status st = cl_json_parse(raw.data, raw.len, "reference", &j, err);
-    if (st == CL_OK) {
-        st = parse_reference(j, in, err);
-    }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", path);
-}
-
-/* Up to 64 bytes; shorter values are padded with zeros, as those who ask for reports do. */
-static enum cl_status read_report_data(const char *hex, struct verify_inputs *in,
-                                       struct cl_err *err)
-{
-    size_t n = strlen(hex) / 2;
-    if (n == 0 || n > sizeof(in->report_data)) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--report-data: expected 1 to 64 bytes in hex, got %zu characters",
-                          strlen(hex));
-    }
-    memset(in->report_data, 0, sizeof(in->report_data));
-    CL_TRY(cl_unhex(in->report_data, n, hex, "--report-data", err));
-    in->policy.report_data = in->report_data;
-    return CL_OK;
-}
-
-static enum cl_status read_host_data(const struct verify_options *o, struct verify_inputs *in,
-                                     struct cl_err *err)
-{
-    uint8_t digest[CL_SHA256_SIZE];
-    if (o->host_data != NULL) {
-        CL_TRY(cl_unhex(in->host_data, sizeof(in->host_data), o->host_data, "--host-data", err));
-        in->policy.host_data = in->host_data;
-    }
-    if (o->initdata == NULL) {
-        return CL_OK;
-    }
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(read_input(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
-    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
-    if (o->host_data != NULL &&
-        memcmp(digest, in->host_data, sizeof(digest)) != 0) { /* public values */
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "initdata '%s': digest: expected the value of --host-data, got another",
-                          o->initdata);
-    }
-    memcpy(in->host_data, digest, sizeof(in->host_data));
-    in->policy.host_data = in->host_data;
-    return CL_OK;
-}
-
-static enum cl_status read_numbers(const struct verify_options *o, struct verify_inputs *in,
-                                   struct cl_err *err)
-{
-    uint64_t vmpl = 0;
-    in->policy.time = (int64_t)time(NULL);
-    if (o->time != NULL) {
-        CL_TRY(cl_time_parse(o->time, &in->policy.time, err));
-    }
-    if (o->vmpl != NULL) {
-        CL_TRY(cl_uint_parse(o->vmpl, "--vmpl", 0, 3, &vmpl, err));
-    }
-    in->policy.vmpl = (uint32_t)vmpl;
-    return CL_OK;
-}
-
-enum cl_status verify_read_inputs(const struct verify_options *o, struct verify_inputs *in,
-                                  struct cl_err *err)
-{
-    in->policy = (struct cl_snp_policy){.require_class = o->tee,
-                                        .allow_masked_chip_id = o->allow_masked_chip,
-                                        .authenticity_only = o->authenticity_only,
-                                        .references = in->references,
-                                        .sim_roots = (const uint8_t(*)[48])in->sim_roots};
-    CL_TRY(read_numbers(o, in, err));
-    CL_TRY(read_evidence(o->evidence, &in->evidence, err));
-    for (size_t i = 0; i < o->cert_count; i++) {
-        CL_TRY(add_certs(o->certs[i], in->evidence, err));
-    }
-    for (size_t i = 0; i < o->sim_root_count; i++) {
-        CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
-        in->policy.sim_root_count++;
-    }
-    CL_TRY(read_measurements(o, in, err));
-    if (o->reference != NULL) {
-        CL_TRY(read_reference(o->reference, in, err));
-    }
-    if (o->report_data != NULL) {
-        CL_TRY(read_report_data(o->report_data, in, err));
-    }
-    return read_host_data(o, in, err);
+    return first < len && data[first] == '{';
 }

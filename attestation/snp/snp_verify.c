@@ -440,16 +440,14 @@ enum cl_status cl_snp_verify(const struct cl_snp_evidence *ev, const struct cl_s
     return CL_OK;
 }
 
-enum cl_status cl_snp_verify_json(const struct cl_snp_evidence *ev,
-                                  const struct cl_verify_result *result, json_t **ret_j,
-                                  struct cl_err *err)
+enum cl_status cl_snp_verify_claims(const struct cl_snp_evidence *ev,
+                                    const struct cl_verify_result *result, json_t **ret_claims,
+                                    struct cl_err *err)
 {
-    json_t *claims = NULL;
     enum cl_snp_product product =
         ev->report.version >= 3
             ? cl_snp_product_from_fms(ev->report.cpuid_fam_id, ev->report.cpuid_mod_id)
         : result->product != NULL ? CL_SNP_PRODUCT_MILAN /* version 2 knows one layout only */
                                   : CL_SNP_PRODUCT_UNKNOWN;
-    CL_TRY(cl_snp_report_claims(&ev->report, product, &claims, err));
-    return cl_verify_result_to_json(result, claims, ret_j, err);
+    return cl_snp_report_claims(&ev->report, product, ret_claims, err);
 }

@@ -159,29 +159,39 @@ enum cl_status cl_verify_result_status(const struct cl_verify_result *result, st
                       c->id, c->expected, c->actual);
 }
 
+static const char *const class_names[CL_TEE_CLASS_COUNT] = {
+    [CL_TEE_CLASS_NONE] = "none",
+    [CL_TEE_CLASS_SNP] = "snp",
+    [CL_TEE_CLASS_SIM_SNP] = "sim-snp",
+    [CL_TEE_CLASS_TDX] = "tdx",
+    [CL_TEE_CLASS_SIM_TDX] = "sim-tdx",
+    [CL_TEE_CLASS_AZ_SNP_VTPM] = "az-snp-vtpm",
+    [CL_TEE_CLASS_AZ_TDX_VTPM] = "az-tdx-vtpm",
+    [CL_TEE_CLASS_TPM] = "tpm",
+};
+
 const char *cl_tee_class_name(enum cl_tee_class c)
 {
-    switch (c) {
-    case CL_TEE_CLASS_SNP:
-        return "snp";
-    case CL_TEE_CLASS_SIM_SNP:
-        return "sim-snp";
-    case CL_TEE_CLASS_NONE:
-        break;
-    }
-    return "none";
+    return (unsigned)c < CL_TEE_CLASS_COUNT ? class_names[c] : "none";
 }
 
 enum cl_status cl_tee_class_parse(const char *name, enum cl_tee_class *ret_c, struct cl_err *err)
 {
-    static const enum cl_tee_class all[] = {CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP};
-    for (size_t i = 0; i < CL_ARRAY_LEN(all); i++) {
-        if (strcmp(name, cl_tee_class_name(all[i])) == 0) {
-            *ret_c = all[i];
+    for (unsigned i = CL_TEE_CLASS_NONE + 1; i < CL_TEE_CLASS_COUNT; i++) {
+        if (strcmp(name, class_names[i]) == 0) {
+            *ret_c = (enum cl_tee_class)i;
             return CL_OK;
         }
     }
-    return cl_err_set(err, CL_ERR_MALFORMED, "class: expected snp or sim-snp, got '%.40s'", name);
+    return cl_err_set(err, CL_ERR_MALFORMED,
+                      "class: expected one of snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sim-snp, "
+                      "sim-tdx, got '%.40s'",
+                      name);
+}
+
+bool cl_tee_class_is_simulated(enum cl_tee_class c)
+{
+    return c == CL_TEE_CLASS_SIM_SNP || c == CL_TEE_CLASS_SIM_TDX;
 }
 
 const char *cl_verdict_name(enum cl_verdict v)

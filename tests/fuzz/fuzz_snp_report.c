@@ -15,6 +15,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     CL_CLEANUP(cl_snp_evidence_freep) struct cl_snp_evidence *ev = NULL;
     CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *result = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    json_t *claims = NULL;
     const struct cl_snp_policy policy = {.authenticity_only = true};
     uint8_t again[CL_SNP_REPORT_SIZE];
     size_t at = 0;
@@ -29,7 +30,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     }
     if (cl_snp_verify(ev, &policy, &result, NULL) != CL_OK ||
         result->verdict == CL_VERDICT_ACCEPTED || result->authentic == CL_YES ||
-        cl_snp_verify_json(ev, result, &j, NULL) != CL_OK) {
+        cl_snp_verify_claims(ev, result, &claims, NULL) != CL_OK ||
+        cl_verify_result_to_json(result, claims, &j, NULL) != CL_OK) {
         abort();
     }
     return 0;

@@ -266,7 +266,11 @@ END_TEST
 START_TEST(test_verify_usage_and_bad_files)
 {
     expect("verify", 2, "--evidence: expected a file, got nothing");
-    expect("verify --tee tdx --evidence x", 2, "class: expected snp or sim-snp, got 'tdx'");
+    expect("verify --tee sgx --evidence x", 2,
+           "class: expected one of snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sim-snp, sim-tdx, got "
+           "'sgx'");
+    expect("verify --tee tpm --evidence @/report.bin", 4,
+           "--tee: expected a class that this version verifies, got tpm");
     expect("verify --nonsense", 2, "option: expected one of --help's list");
     expect("verify --evidence @/report.bin more", 2, "argument: expected none, got 'more'");
     expect("verify --evidence @/nothing", 5, "open '");
@@ -276,7 +280,7 @@ START_TEST(test_verify_usage_and_bad_files)
     expect("verify --evidence @/report.bin --certs @/nothing", 5, "/nothing': No such file");
     expect("verify --evidence @/report.bin --certs @/kernel", 4, "certificates '");
     expect("verify --evidence @/report.bin --certs @/empty", 4, "expected contents, got none");
-    expect("verify --evidence @/report.bin --time today", 4, "time: expected YYYY-MM-DD");
+    expect("verify --evidence @/report.bin --time today", 2, "time: expected YYYY-MM-DD");
     expect("verify --evidence @/report.bin --measurement ab", 4, "--measurement: expected 96 hex");
     expect("verify --evidence @/report.bin --report-data zz", 4, "--report-data: expected lower");
     expect("verify --evidence @/report.bin --vmpl 4", 4, "--vmpl: expected a number from 0 to 3");

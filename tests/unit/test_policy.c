@@ -52,9 +52,11 @@ static const struct {
     {POLICY(RULE("a/b/c", "", "\"" D1 "\"")), CL_ERR_MALFORMED,
      "policy: rule 0: classes: expected at least one, got none"},
     {POLICY(RULE("a/b/c", "\"any\"", "\"" D1 "\"")), CL_ERR_MALFORMED,
-     "policy: rule 0: classes: expected snp or sim-snp, got 'any'"},
+     "policy: rule 0: classes: class: "
+     "expected one of snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sim-snp, sim-tdx, got 'any'"},
     {POLICY(RULE("a/b/c", "7", "\"" D1 "\"")), CL_ERR_MALFORMED,
-     "policy: rule 0: classes: expected snp or sim-snp, got ''"},
+     "policy: rule 0: classes: class: "
+     "expected one of snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sim-snp, sim-tdx, got ''"},
     {POLICY(RULE("a/b/c", "\"snp\"", "")), CL_ERR_MALFORMED,
      "policy: rule 0: initdata: expected 1 to 10000 digests, got 0"},
     {POLICY(RULE("a/b/c", "\"snp\"", "\"" D0 "\"")), CL_ERR_MALFORMED,

@@ -87,7 +87,9 @@ START_TEST(test_control_is_accepted_as_sim_snp_with_a_warning)
     ck_assert_int_eq(res->tee_class, CL_TEE_CLASS_SIM_SNP);
     ck_assert_int_eq(res->appraisal, CL_APPRAISAL_WARNING); /* simulated is never affirming */
     ck_assert_ptr_null(cl_verify_result_deciding(res));
-    ck_assert_int_eq(cl_snp_verify_json(ev, res, &j, NULL), CL_OK);
+    json_t *decoded = NULL;
+    ck_assert_int_eq(cl_snp_verify_claims(ev, res, &decoded, NULL), CL_OK);
+    ck_assert_int_eq(cl_verify_result_to_json(res, decoded, &j, NULL), CL_OK);
     ck_assert_str_eq(json_string_value(json_object_get(j, "schema")), "cloister.verify/1");
     ck_assert_str_eq(json_string_value(json_object_get(j, "tee")), "sim-snp");
     ck_assert_str_eq(json_string_value(json_object_get(j, "product")), "milan");

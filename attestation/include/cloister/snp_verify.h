@@ -49,10 +49,10 @@ CL_NODISCARD enum cl_status cl_snp_verify(const struct cl_snp_evidence *ev,
                                           const struct cl_snp_policy *policy,
                                           struct cl_verify_result **ret_result, struct cl_err *err);
 
-/* The claims and checks in one document: `verify --json`, and the audit log of a broker. */
-CL_NODISCARD enum cl_status cl_snp_verify_json(const struct cl_snp_evidence *ev,
-                                               const struct cl_verify_result *result,
-                                               json_t **ret_j, struct cl_err *err);
+/* Every decoded field under its specification name, for cl_verify_result_to_json(). */
+CL_NODISCARD enum cl_status cl_snp_verify_claims(const struct cl_snp_evidence *ev,
+                                                 const struct cl_verify_result *result,
+                                                 json_t **ret_claims, struct cl_err *err);
 
 /* The SPKI digest of a certificate in DER or PEM: how a simulated root is named. */
 CL_NODISCARD enum cl_status cl_snp_root_digest(const uint8_t *cert, size_t len,

@@ -19,6 +19,12 @@ enum cl_tee_class {
     CL_TEE_CLASS_NONE = 0, /* no accepted root verified */
     CL_TEE_CLASS_SNP,
     CL_TEE_CLASS_SIM_SNP,
+    CL_TEE_CLASS_TDX,
+    CL_TEE_CLASS_SIM_TDX,
+    CL_TEE_CLASS_AZ_SNP_VTPM, /* a TPM quote that an SNP report vouches for */
+    CL_TEE_CLASS_AZ_TDX_VTPM, /* a TPM quote that a TDX quote vouches for */
+    CL_TEE_CLASS_TPM,         /* a TPM alone: says nothing of encrypted memory */
+    CL_TEE_CLASS_COUNT,
 };
 
 enum cl_verdict {
@@ -45,7 +51,7 @@ enum cl_check_status {
 
 #define CL_CHECK_TEXT_SIZE 160u
 #define CL_CHECK_WHY_SIZE 256u
-#define CL_CHECK_MAX 64u
+#define CL_CHECK_MAX 128u
 
 struct cl_check {
     const char *id; /* "snp.signature"; static, stable: audit logs and scripts quote it */
@@ -83,10 +89,11 @@ const struct cl_check *cl_verify_result_check(const struct cl_verify_result *res
 CL_NODISCARD enum cl_status cl_verify_result_status(const struct cl_verify_result *result,
                                                     struct cl_err *err);
 
-const char *cl_tee_class_name(enum cl_tee_class c);       /* "snp", "sim-snp", "none" */
+const char *cl_tee_class_name(enum cl_tee_class c);       /* "snp", "az-tdx-vtpm", "none" */
 const char *cl_verdict_name(enum cl_verdict v);           /* "accepted", ... */
 const char *cl_appraisal_name(enum cl_appraisal a);       /* "affirming", ... */
 const char *cl_check_status_name(enum cl_check_status s); /* "pass", "fail", "unknown", "skipped" */
+bool cl_tee_class_is_simulated(enum cl_tee_class c);      /* "sim-..." */
 /* CL_ERR_MALFORMED for a word that is not a class that evidence can have. */
 CL_NODISCARD enum cl_status cl_tee_class_parse(const char *name, enum cl_tee_class *ret_c,
                                                struct cl_err *err);

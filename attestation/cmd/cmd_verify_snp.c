@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_verify_snp.c - `cloister verify` of SEV-SNP evidence: reads it in its forms, certificates
+ * from files and folders, references, simulated roots, and asks the library. Trust: evidence and
+ * certificates are hostile; references and roots are the user's word. Threads: one. Memory: one
+ * input file at a time.
+ */
+#include "cmd/cmd_verify.h"
+
+#include "base/encode.h"
+#include "base/io.h"
+#include "base/json.h"
+#include "cloister/initdata.h"
+#include "cloister/snp_verify.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define MAX_REFERENCE (64u << 10)
+
+struct verify_inputs { /* what the options came to; zeroed is fine */
+    struct cl_snp_evidence *evidence;
+    struct cl_snp_reference references[2 * VERIFY_MAX_INPUTS + 1];
+    uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_SNP_ROOT_SIZE];
+    uint8_t report_data[CL_SNP_REPORT_DATA_SIZE];
+    uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
+    struct cl_snp_policy policy; /* points into this struct */
+};
+
+static void verify_inputs_done(struct verify_inputs *in)
+{
+    cl_snp_evidence_free(in->evidence);
+    *in = (struct verify_inputs){0};
+}
+
+static bool detect(const uint8_t *data, size_t len)
+{
+    (void)data;
+    (void)len;
+    return true;
+}
+
+static enum cl_status parse_evidence(const struct verify_options *o, const struct cl_buf *raw,
+                                     struct cl_snp_evidence **ret_ev, struct cl_err *err)
+{
+    bool json = raw->len != CL_SNP_REPORT_SIZE && verify_looks_like_json(raw->data, raw->len);
+    enum cl_status st = json ? cl_snp_evidence_from_json_text(raw->data, raw->len, ret_ev, err)
+                             : cl_snp_evidence_from_report(raw->data, raw->len, ret_ev, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "evidence '%s'", o->evidence);
+}
+
+static enum cl_status add_cert_file(const char *path, void *arg, struct cl_err *err)
+{
+    struct cl_snp_evidence *ev = arg;
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(path, CL_SNP_CERT_TABLE_MAX_SIZE, &raw, err));
+    enum cl_status st = cl_snp_evidence_add_file_bytes(ev, raw.data, raw.len, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "certificates '%s'", path);
+}
+
+/* A certificate, or the 96 hex digits of its key's digest. */
+static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_SNP_ROOT_SIZE],
+                                    struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(path, CL_SNP_CERT_MAX_SIZE, &raw, err));
+    size_t len = raw.len;
+    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
+        len--;
+    }
+    enum cl_status st = CL_OK;
+    if (len == 2 * (size_t)CL_SNP_ROOT_SIZE) {
+        raw.data[len] = '\0';
+        st = cl_unhex(ret, CL_SNP_ROOT_SIZE, (const char *)raw.data, "digest", err);
+    } else {
+        st = cl_snp_root_digest(raw.data, raw.len, ret, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
+}
+
+static void add_reference(struct verify_inputs *in, enum cl_tee_class c,
+                          const uint8_t measurement[static CL_SNP_MEASUREMENT_SIZE])
+{
+    struct cl_snp_reference *r = &in->references[in->policy.reference_count++];
+    r->tee_class = c;
+    memcpy(r->measurement, measurement, sizeof(r->measurement));
+}
+
+/* --measurement says no class: it holds for the one asked for, or for both. */
+static enum cl_status read_measurements(const struct verify_options *o, struct verify_inputs *in,
+                                        struct cl_err *err)
+{
+    for (size_t i = 0; i < o->measurement_count; i++) {
+        uint8_t m[CL_SNP_MEASUREMENT_SIZE];
+        CL_TRY(cl_unhex(m, sizeof(m), o->measurements[i], "--measurement", err));
+        if (o->tee != CL_TEE_CLASS_SIM_SNP) {
+            add_reference(in, CL_TEE_CLASS_SNP, m);
+        }
+        if (o->tee != CL_TEE_CLASS_SNP) {
+            add_reference(in, CL_TEE_CLASS_SIM_SNP, m);
+        }
+    }
+    return CL_OK;
+}
+
+static enum cl_status parse_reference(const json_t *j, struct verify_inputs *in, struct cl_err *err)
+{
+    static const char *const keys[] = {"schema", "class", "measurement", "expires", "note", NULL};
+    const char *schema = NULL, *class_name = NULL, *hex = NULL, *expires = NULL;
+    enum cl_tee_class c = CL_TEE_CLASS_NONE;
+    uint8_t m[CL_SNP_MEASUREMENT_SIZE];
+    int64_t until = 0;
+    CL_TRY(cl_json_only_keys(j, "reference", keys, err));
+    CL_TRY(cl_json_get_string(j, "reference", "schema", &schema, err));
+    if (strcmp(schema, "cloister.reference/1") != 0) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "schema: expected cloister.reference/1, got '%.40s'", schema);
+    }
+    CL_TRY(cl_json_get_string(j, "reference", "class", &class_name, err));
+    CL_TRY(cl_tee_class_parse(class_name, &c, err));
+    CL_TRY(cl_json_get_string(j, "reference", "measurement", &hex, err));
+    CL_TRY(cl_unhex(m, sizeof(m), hex, "measurement", err));
+    CL_TRY(cl_json_get_string(j, "reference", "expires", &expires, err));
+    CL_TRY(cl_time_parse(expires, &until, err));
+    if (in->policy.time > until) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "expires: expected a time to come, got %.20s",
+                          expires);
+    }
+    add_reference(in, c, m);
+    return CL_OK;
+}
+
+static enum cl_status read_reference(const char *path, struct verify_inputs *in, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    CL_TRY(verify_read_file(path, MAX_REFERENCE, &raw, err));
+    enum cl_status st = cl_json_parse(raw.data, raw.len, "reference", &j, err);
+    if (st == CL_OK) {
+        st = parse_reference(j, in, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", path);
+}
+
+/* Up to 64 bytes; shorter values are padded with zeros, as those who ask for reports do. */
+static enum cl_status read_report_data(const char *hex, struct verify_inputs *in,
+                                       struct cl_err *err)
+{
+    size_t n = strlen(hex) / 2;
+    if (n == 0 || n > sizeof(in->report_data)) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--report-data: expected 1 to 64 bytes in hex, got %zu characters",
+                          strlen(hex));
+    }
+    memset(in->report_data, 0, sizeof(in->report_data));
+    CL_TRY(cl_unhex(in->report_data, n, hex, "--report-data", err));
+    in->policy.report_data = in->report_data;
+    return CL_OK;
+}
+
+static enum cl_status read_host_data(const struct verify_options *o, struct verify_inputs *in,
+                                     struct cl_err *err)
+{
+    uint8_t digest[CL_SHA256_SIZE];
+    if (o->host_data != NULL) {
+        CL_TRY(cl_unhex(in->host_data, sizeof(in->host_data), o->host_data, "--host-data", err));
+        in->policy.host_data = in->host_data;
+    }
+    if (o->initdata == NULL) {
+        return CL_OK;
+    }
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
+    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
+    if (o->host_data != NULL &&
+        memcmp(digest, in->host_data, sizeof(digest)) != 0) { /* public values */
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "initdata '%s': digest: expected the value of --host-data, got another",
+                          o->initdata);
+    }
+    memcpy(in->host_data, digest, sizeof(in->host_data));
+    in->policy.host_data = in->host_data;
+    return CL_OK;
+}
+
+static enum cl_status read_numbers(const struct verify_options *o, struct verify_inputs *in,
+                                   struct cl_err *err)
+{
+    uint64_t vmpl = 0;
+    if (o->vmpl != NULL) {
+        CL_TRY(cl_uint_parse(o->vmpl, "--vmpl", 0, 3, &vmpl, err));
+    }
+    in->policy.vmpl = (uint32_t)vmpl;
+    return CL_OK;
+}
+
+static enum cl_status read_inputs(const struct verify_options *o, struct verify_inputs *in,
+                                  struct cl_err *err)
+{
+    /* Of a folder, only what is named like a certificate: evidence may lie beside. */
+    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer", NULL};
+    in->policy = (struct cl_snp_policy){.time = o->time,
+                                        .require_class = o->tee,
+                                        .allow_masked_chip_id = o->allow_masked_chip,
+                                        .authenticity_only = o->authenticity_only,
+                                        .references = in->references,
+                                        .sim_roots = (const uint8_t(*)[48])in->sim_roots};
+    CL_TRY(read_numbers(o, in, err));
+    for (size_t i = 0; i < o->cert_count; i++) {
+        CL_TRY(verify_each_file(o->certs[i], suffixes, add_cert_file, in->evidence, err));
+    }
+    for (size_t i = 0; i < o->sim_root_count; i++) {
+        CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
+        in->policy.sim_root_count++;
+    }
+    CL_TRY(read_measurements(o, in, err));
+    if (o->reference != NULL) {
+        CL_TRY(read_reference(o->reference, in, err));
+    }
+    if (o->report_data != NULL) {
+        CL_TRY(read_report_data(o->report_data, in, err));
+    }
+    return read_host_data(o, in, err);
+}
+
+static enum cl_status run(const struct verify_options *o, const struct cl_buf *evidence,
+                          struct verify_answer *ret_answer, struct cl_err *err)
+{
+    CL_CLEANUP(verify_inputs_done) struct verify_inputs in = {0};
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *result = NULL;
+    CL_TRY(parse_evidence(o, evidence, &in.evidence, err));
+    CL_TRY(read_inputs(o, &in, err));
+    CL_TRY(cl_snp_verify(in.evidence, &in.policy, &result, err));
+    CL_TRY(cl_snp_verify_claims(in.evidence, result, &ret_answer->claims, err));
+    ret_answer->result = CL_TAKE(result);
+    return CL_OK;
+}
+
+const struct verify_family verify_family_snp = {
+    .classes = 1u << CL_TEE_CLASS_SNP | 1u << CL_TEE_CLASS_SIM_SNP,
+    .detect = detect,
+    .run = run,
+};
