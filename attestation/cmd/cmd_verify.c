@@ -29,6 +29,10 @@ static void help(void)
         "  --tee NAME            auto (default), snp, sim-snp\n"
         "  --certs FILE-OR-DIR   VCEK or VLEK, ASK or ASVK, ARK: DER, PEM or AMD's table;\n"
         "                        may be given several times\n"
+        "  --collateral FILE-OR-DIR\n"
+        "                        revocation lists: DER or PEM; may be given several times\n"
+        "  --policy FILE         what to demand (cloister.verify-policy/1)\n"
+        "  --profile NAME        a built-in policy: default, regulated\n"
         "  --measurement HEX     a launch digest to expect; may be given several times\n"
         "  --reference FILE      a reference value (cloister.reference/1)\n"
         "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
@@ -51,6 +55,9 @@ enum opt {
     OPT_EVIDENCE = 1,
     OPT_TEE,
     OPT_CERTS,
+    OPT_COLLATERAL,
+    OPT_POLICY,
+    OPT_PROFILE,
     OPT_MEASUREMENT,
     OPT_REFERENCE,
     OPT_REPORT_DATA,
@@ -69,6 +76,9 @@ static const struct option long_options[] = {
     {"evidence", required_argument, NULL, OPT_EVIDENCE},
     {"tee", required_argument, NULL, OPT_TEE},
     {"certs", required_argument, NULL, OPT_CERTS},
+    {"collateral", required_argument, NULL, OPT_COLLATERAL},
+    {"policy", required_argument, NULL, OPT_POLICY},
+    {"profile", required_argument, NULL, OPT_PROFILE},
     {"measurement", required_argument, NULL, OPT_MEASUREMENT},
     {"reference", required_argument, NULL, OPT_REFERENCE},
     {"report-data", required_argument, NULL, OPT_REPORT_DATA},
@@ -105,6 +115,14 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
         return strcmp(optarg, "auto") == 0 ? CL_OK : cl_tee_class_parse(optarg, &o->tee, err);
     case OPT_CERTS:
         return add_to(o->certs, &o->cert_count, "--certs", err);
+    case OPT_COLLATERAL:
+        return add_to(o->collateral, &o->collateral_count, "--collateral", err);
+    case OPT_POLICY:
+        o->policy_file = optarg;
+        return CL_OK;
+    case OPT_PROFILE:
+        o->profile = optarg;
+        return CL_OK;
     case OPT_MEASUREMENT:
         return add_to(o->measurements, &o->measurement_count, "--measurement", err);
     case OPT_REFERENCE:
@@ -160,6 +178,13 @@ static enum cl_status parse(struct verify_options *o, int argc, char **argv, str
     }
     if (o->evidence == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--evidence: expected a file, got nothing");
+    }
+    if (o->policy_file != NULL && o->profile != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--profile: expected this or --policy, got both");
+    }
+    if (o->profile != NULL && cl_policy_profile_text(o->profile) == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--profile: expected default or regulated, got '%.40s'", o->profile);
     }
     return CL_OK;
 }
@@ -222,16 +247,33 @@ static void answer_done(struct verify_answer *a)
     *a = (struct verify_answer){0};
 }
 
-static enum cl_status run(const struct verify_options *o, struct cl_err *err)
+static enum cl_status read_policy(const struct verify_options *o, struct cl_policy **ret_policy,
+                                  struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    if (o->policy_file == NULL) {
+        return cl_policy_profile(o->profile != NULL ? o->profile : "default", ret_policy, err);
+    }
+    enum cl_status st = verify_read_file(o->policy_file, CL_POLICY_MAX_SIZE, &raw, err);
+    if (st == CL_OK) {
+        st = cl_policy_parse(raw.data, raw.len, ret_policy, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "policy '%s'", o->policy_file);
+}
+
+static enum cl_status run(struct verify_options *o, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf evidence = {0};
     CL_CLEANUP(answer_done) struct verify_answer answer = {0};
+    CL_CLEANUP(cl_policy_freep) struct cl_policy *policy = NULL;
     const struct verify_family *family = NULL;
     enum cl_status st = verify_read_file(o->evidence, MAX_EVIDENCE, &evidence, err);
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "evidence '%s'", o->evidence);
     }
     CL_TRY(find_family(o, &evidence, &family, err));
+    CL_TRY(read_policy(o, &policy, err));
+    o->policy = policy;
     CL_TRY(family->run(o, &evidence, &answer, err));
     if (o->json) {
         CL_TRY(print_json(&answer, err));

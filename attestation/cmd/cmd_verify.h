@@ -6,6 +6,7 @@
 #define CL_ATTESTATION_CMD_VERIFY_H
 
 #include "base/buf.h"
+#include "cloister/policy.h"
 #include "cloister/verify.h"
 
 #define VERIFY_MAX_INPUTS 64u
@@ -14,6 +15,8 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *evidence;
     const char *certs[VERIFY_MAX_INPUTS]; /* files or directories */
     size_t cert_count;
+    const char *collateral[VERIFY_MAX_INPUTS]; /* files or directories */
+    size_t collateral_count;
     const char *sim_root_files[VERIFY_MAX_INPUTS];
     size_t sim_root_count;
     const char *measurements[VERIFY_MAX_INPUTS];
@@ -21,8 +24,11 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *reference;
     const char *report_data, *host_data, *initdata;
     const char *vmpl;
-    int64_t time;          /* seconds since 1970: --time, or now */
-    enum cl_tee_class tee; /* NONE: auto */
+    const char *policy_file, *profile;
+    const struct cl_policy *policy; /* what either says, or the profile "default"; never NULL when a
+                                       family runs */
+    int64_t time;                   /* seconds since 1970: --time, or now */
+    enum cl_tee_class tee;          /* NONE: auto */
     bool allow_masked_chip, authenticity_only, json, help;
 };
 

@@ -23,6 +23,8 @@ struct verify_inputs { /* what the options came to; zeroed is fine */
     uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_SNP_ROOT_SIZE];
     uint8_t report_data[CL_SNP_REPORT_DATA_SIZE];
     uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
+    struct cl_snp_rules rules,
+        sim_rules;               /* the policy's, with what the options change; its lists */
     struct cl_snp_policy policy; /* points into this struct */
 };
 
@@ -182,14 +184,21 @@ static enum cl_status read_host_data(const struct verify_options *o, struct veri
     return CL_OK;
 }
 
-static enum cl_status read_numbers(const struct verify_options *o, struct verify_inputs *in,
-                                   struct cl_err *err)
+/* --vmpl and --allow-masked-chip go over what the policy says. */
+static enum cl_status read_rules(const struct verify_options *o, struct verify_inputs *in,
+                                 struct cl_err *err)
 {
+    struct cl_snp_rules *const both[] = {&in->rules, &in->sim_rules};
     uint64_t vmpl = 0;
     if (o->vmpl != NULL) {
         CL_TRY(cl_uint_parse(o->vmpl, "--vmpl", 0, 3, &vmpl, err));
     }
-    in->policy.vmpl = (uint32_t)vmpl;
+    in->rules = *cl_policy_snp(o->policy);
+    in->sim_rules = *cl_policy_sim_snp(o->policy);
+    for (size_t i = 0; i < CL_ARRAY_LEN(both); i++) {
+        both[i]->vmpls = o->vmpl != NULL ? UINT64_C(1) << vmpl : both[i]->vmpls;
+        both[i]->allow_masked_chip = both[i]->allow_masked_chip || o->allow_masked_chip;
+    }
     return CL_OK;
 }
 
@@ -197,16 +206,21 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
                                   struct cl_err *err)
 {
     /* Of a folder, only what is named like a certificate: evidence may lie beside. */
-    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer", NULL};
+    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer", ".crl", NULL};
     in->policy = (struct cl_snp_policy){.time = o->time,
                                         .require_class = o->tee,
-                                        .allow_masked_chip_id = o->allow_masked_chip,
+                                        .rules = &in->rules,
+                                        .sim_rules = &in->sim_rules,
+                                        .common = cl_policy_common(o->policy),
                                         .authenticity_only = o->authenticity_only,
                                         .references = in->references,
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};
-    CL_TRY(read_numbers(o, in, err));
+    CL_TRY(read_rules(o, in, err));
     for (size_t i = 0; i < o->cert_count; i++) {
         CL_TRY(verify_each_file(o->certs[i], suffixes, add_cert_file, in->evidence, err));
+    }
+    for (size_t i = 0; i < o->collateral_count; i++) {
+        CL_TRY(verify_each_file(o->collateral[i], suffixes, add_cert_file, in->evidence, err));
     }
     for (size_t i = 0; i < o->sim_root_count; i++) {
         CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));

@@ -5,7 +5,7 @@
  * Threads: pure. Memory: the caller's struct.
  * Spec: AMD 57230 (VCEK and KDS); snp.md a.6.
  */
-#include "snp/snp_internal.h"
+#include "snp/snp_chain.h"
 
 #include <openssl/objects.h>
 #include <stdio.h>

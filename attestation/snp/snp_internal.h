@@ -6,57 +6,59 @@
 #define CL_ATTESTATION_SNP_INTERNAL_H
 
 #include "cloister/snp_verify.h"
-#include "snp/snp_evidence.h"
+#include "snp/snp_chain.h"
 #include "verdict/verdict.h"
 
-#include <openssl/x509.h>
-
-/* Which key signed the report: KEY_INFO bits 4:2. */
-enum snp_signing_key { SNP_KEY_VCEK = 0, SNP_KEY_VLEK = 1, SNP_KEY_NONE = 7 };
-
-/* AMD's extensions of a VCEK or VLEK (snp.md a.6). */
-struct snp_extensions {
-    uint8_t struct_version; /* 0 Milan and Genoa, 1 Turin */
-    char product_name[24];
-    struct cl_snp_tcb tcb;
-    bool has_hw_id;
-    uint8_t hw_id[CL_SNP_CHIP_ID_SIZE];
-    size_t hw_id_len; /* 64 or 8 */
-    bool has_csp_id;
-    char csp_id[128];
+/* A pinned root key; a table of them ends with one of no product. */
+struct snp_root {
+    enum cl_snp_product product;
+    uint8_t spki_sha384[CL_SNP_ROOT_SIZE];
 };
 
 struct snp_ctx {
-    const struct cl_snp_evidence *ev;
     const struct cl_snp_report *report;
     const struct cl_snp_policy *policy;
+    const struct cl_snp_rules *rules; /* those for root_class; set once that is known */
     struct cl_verify_result *result;
     enum cl_snp_product product;
     enum snp_signing_key signing_key;
-    const X509 *ek, *ask, *ark; /* borrowed from ev; NULL when there is none */
-    struct snp_extensions ext;
-    bool ext_good;
+    const struct cl_snp_chain *chain;
+    const struct snp_root *roots; /* of class snp */
     enum cl_tee_class root_class; /* of the root found; trusted only with authentic == CL_YES */
 };
 
 /* snp_roots.c */
-const uint8_t *snp_root_of(enum cl_snp_product product); /* NULL when there is none */
-enum cl_snp_product snp_root_product(const uint8_t spki_sha384[static CL_SNP_ROOT_SIZE]);
+extern const struct snp_root snp_amd_roots[];
+const uint8_t *snp_root_of(const struct snp_root *roots,
+                           enum cl_snp_product product); /* NULL when there is none */
+enum cl_snp_product snp_root_product(const struct snp_root *roots,
+                                     const uint8_t spki_sha384[static CL_SNP_ROOT_SIZE]);
 
-/* snp_extensions.c */
-CL_NODISCARD enum cl_status snp_extensions_parse(const X509 *x, struct snp_extensions *ret_ext,
-                                                 struct cl_err *err);
-/* "Milan-B0" -> MILAN: only the part before '-' counts. */
-enum cl_snp_product snp_extensions_product(const struct snp_extensions *ext);
+/* snp_verify.c. What cl_snp_verify() and cl_snp_verify_chain() do, which give it AMD's roots: tests
+ * of class snp give it their own. Nothing else in the library calls it. */
+CL_NODISCARD enum cl_status
+snp_verify_with_roots(const struct cl_snp_report *report, const struct cl_snp_chain *chain,
+                      const struct cl_snp_policy *policy, const struct snp_root *roots,
+                      struct cl_verify_result **ret_result, struct cl_err *err);
 
-/* snp_chain.c: picks the three certificates out of the evidence, then checks them. */
-void snp_chain_pick_ek(struct snp_ctx *c);
+/* snp_chain_check.c */
 void snp_chain_check(struct snp_ctx *c);
+
+/* snp_crl.c: after snp_chain_check(). */
+void snp_crl_check(struct snp_ctx *c);
+
+/* snp_identity.c: is the guest one that the policy trusts? True when it was compared. */
+bool snp_identity_check(struct snp_ctx *c);
 
 /* snp_signature.c */
 void snp_signature_check_format(struct snp_ctx *c);
 void snp_signature_check(struct snp_ctx *c);
 
+/* snp_appraise.c: what the policy says of the report. True when the guest was compared with
+ * something trusted. */
+bool snp_appraise(struct snp_ctx *c);
+
+bool snp_all_zero(const uint8_t *p, size_t n);
 /* Adds a check that passes or fails. */
 struct cl_check *snp_check(struct snp_ctx *c, const char *id, bool good);
 /* Adds one that could not run; `why` says what was missing. */

@@ -235,6 +235,7 @@ const char *cl_snp_product_name(enum cl_snp_product p)
     case CL_SNP_PRODUCT_TURIN:
         return "turin";
     case CL_SNP_PRODUCT_UNKNOWN:
+    case CL_SNP_PRODUCT_COUNT:
         break;
     }
     return NULL;

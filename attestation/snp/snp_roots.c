@@ -8,10 +8,7 @@
 
 #include <string.h>
 
-static const struct {
-    enum cl_snp_product product;
-    uint8_t spki_sha384[CL_SNP_ROOT_SIZE];
-} amd_roots[] = {
+const struct snp_root snp_amd_roots[] = {
     {CL_SNP_PRODUCT_MILAN,
      {0x12, 0x49, 0xf6, 0x7f, 0x15, 0xcf, 0x22, 0x9a, 0x40, 0x69, 0x19, 0x5e,
       0x1a, 0x9c, 0xe5, 0x37, 0xd1, 0x76, 0x5e, 0xf7, 0x06, 0xa1, 0xf4, 0xa1,
@@ -27,24 +24,25 @@ static const struct {
       0x5f, 0x2a, 0x20, 0x97, 0xaa, 0x59, 0xd6, 0x4d, 0x05, 0xc2, 0xa6, 0x78,
       0xc2, 0x29, 0xc8, 0x73, 0xe6, 0x35, 0x9d, 0x3a, 0x69, 0x26, 0x28, 0x7a,
       0x2a, 0x22, 0xcd, 0x5f, 0x88, 0xa3, 0x85, 0xe3, 0x33, 0xa2, 0xfc, 0xc5}},
+    {.product = CL_SNP_PRODUCT_UNKNOWN},
 };
 
-const uint8_t *snp_root_of(enum cl_snp_product product)
+const uint8_t *snp_root_of(const struct snp_root *roots, enum cl_snp_product product)
 {
-    for (size_t i = 0; i < CL_ARRAY_LEN(amd_roots); i++) {
-        if (amd_roots[i].product == product) {
-            return amd_roots[i].spki_sha384;
+    for (; roots->product != CL_SNP_PRODUCT_UNKNOWN; roots++) {
+        if (roots->product == product) {
+            return roots->spki_sha384;
         }
     }
     return NULL;
 }
 
-enum cl_snp_product snp_root_product(const uint8_t spki_sha384[static CL_SNP_ROOT_SIZE])
+enum cl_snp_product snp_root_product(const struct snp_root *roots,
+                                     const uint8_t spki_sha384[static CL_SNP_ROOT_SIZE])
 {
-    for (size_t i = 0; i < CL_ARRAY_LEN(amd_roots); i++) {
-        if (memcmp(amd_roots[i].spki_sha384, spki_sha384, CL_SNP_ROOT_SIZE) == 0) {
-            return amd_roots[i].product;
-        }
+    while (roots->product != CL_SNP_PRODUCT_UNKNOWN &&
+           memcmp(roots->spki_sha384, spki_sha384, CL_SNP_ROOT_SIZE) != 0) {
+        roots++;
     }
-    return CL_SNP_PRODUCT_UNKNOWN;
+    return roots->product;
 }

@@ -5,8 +5,6 @@
  */
 #include "snp/snp_internal.h"
 
-#include "x509/x509.h"
-
 #include <openssl/bn.h>
 #include <openssl/ec.h>
 #include <openssl/ecdsa.h>
@@ -86,15 +84,16 @@ static bool verifies(const struct cl_snp_report *r, EVP_PKEY *key)
 
 void snp_signature_check(struct snp_ctx *c)
 {
-    if (c->ek == NULL) {
+    X509 *ek = c->chain->certs[SNP_CHAIN_EK];
+    if (ek == NULL) {
         snp_cannot(c, "snp.signature", "no VCEK or VLEK certificate was given");
         return;
     }
-    if (!cl_x509_key_is_p384(c->ek)) {
+    if (!c->chain->ek_key_good) {
         snp_skip(c, "snp.signature", "the certificate's key is of another kind");
         return;
     }
-    bool good = verifies(c->report, X509_get0_pubkey(c->ek));
+    bool good = verifies(c->report, X509_get0_pubkey(ek));
     struct cl_check *k = snp_check(c, "snp.signature", good);
     cl_check_expected(k, "ECDSA P-384 with SHA-384 over bytes 0x000 to 0x29F");
     cl_check_actual(k, "%s", good ? "the same" : "a signature that does not verify");

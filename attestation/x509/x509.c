@@ -77,12 +77,10 @@ static bool mgf_is_sha384(const X509_ALGOR *mgf)
     return good;
 }
 
-bool cl_x509_signed_with_pss_sha384(const X509 *x)
+static bool is_pss_sha384(const X509_ALGOR *alg)
 {
-    const X509_ALGOR *alg = NULL;
-    X509_get0_signature(NULL, &alg, x);
-    if (X509_ALGOR_cmp(alg, X509_get0_tbs_sigalg(x)) != 0 || algor_nid(alg) != NID_rsassaPss ||
-        alg->parameter == NULL || alg->parameter->type != V_ASN1_SEQUENCE) {
+    if (algor_nid(alg) != NID_rsassaPss || alg->parameter == NULL ||
+        alg->parameter->type != V_ASN1_SEQUENCE) {
         return false;
     }
     RSA_PSS_PARAMS *p = ASN1_TYPE_unpack_sequence(ASN1_ITEM_rptr(RSA_PSS_PARAMS), alg->parameter);
@@ -91,6 +89,43 @@ bool cl_x509_signed_with_pss_sha384(const X509 *x)
                 ASN1_INTEGER_get(p->saltLength) == 48 &&
                 (p->trailerField == NULL || ASN1_INTEGER_get(p->trailerField) == 1);
     RSA_PSS_PARAMS_free(p);
+    return good;
+}
+
+bool cl_x509_signed_with_pss_sha384(const X509 *x)
+{
+    const X509_ALGOR *alg = NULL;
+    X509_get0_signature(NULL, &alg, x);
+    return X509_ALGOR_cmp(alg, X509_get0_tbs_sigalg(x)) == 0 && is_pss_sha384(alg);
+}
+
+/* The algorithm inside what is signed: OpenSSL 3.0 has no call for it. der is SEQUENCE { SEQUENCE {
+ * INTEGER version, AlgorithmIdentifier, ... }, ... }, as OpenSSL parsed it before. */
+static X509_ALGOR *crl_inner_algorithm(const unsigned char *der, long len)
+{
+    static const int tags[] = {V_ASN1_SEQUENCE, V_ASN1_SEQUENCE, V_ASN1_INTEGER};
+    const unsigned char *p = der, *end = der + len;
+    long n = 0;
+    for (size_t i = 0; i < CL_ARRAY_LEN(tags); i++) {
+        int tag = 0, cls = 0;
+        if ((ASN1_get_object(&p, &n, &tag, &cls, end - p) & 0x80) != 0 || tag != tags[i]) {
+            return NULL;
+        }
+    }
+    p += n; /* behind the version */
+    return d2i_X509_ALGOR(NULL, &p, end - p);
+}
+
+bool cl_x509_crl_signed_with_pss_sha384(const X509_CRL *crl)
+{
+    const X509_ALGOR *alg = NULL;
+    unsigned char *der = NULL;
+    X509_CRL_get0_signature(crl, NULL, &alg);
+    int len = i2d_X509_CRL(crl, &der);
+    X509_ALGOR *inner = len > 0 ? crl_inner_algorithm(der, len) : NULL;
+    bool good = inner != NULL && X509_ALGOR_cmp(alg, inner) == 0 && is_pss_sha384(alg);
+    X509_ALGOR_free(inner);
+    OPENSSL_free(der);
     return good;
 }
 
@@ -159,7 +194,7 @@ bool cl_x509_no_unknown_critical(const X509 *x)
     return true;
 }
 
-static bool to_seconds(const ASN1_TIME *t, int64_t *ret)
+bool cl_x509_time(const ASN1_TIME *t, int64_t *ret)
 {
     struct tm tm = {0};
     if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1) {
@@ -171,6 +206,6 @@ static bool to_seconds(const ASN1_TIME *t, int64_t *ret)
 
 bool cl_x509_validity(const X509 *x, int64_t *ret_from, int64_t *ret_until)
 {
-    return to_seconds(X509_get0_notBefore(x), ret_from) &&
-           to_seconds(X509_get0_notAfter(x), ret_until);
+    return cl_x509_time(X509_get0_notBefore(x), ret_from) &&
+           cl_x509_time(X509_get0_notAfter(x), ret_until);
 }

@@ -367,6 +367,10 @@ START_TEST(test_launch_digest_equals_measure_and_report_verifies_as_sim_snp)
                                        {.tee_class = CL_TEE_CLASS_SNP}};
     memcpy(refs[0].measurement, predicted, 48);
     memcpy(refs[1].measurement, predicted, 48);
+    struct cl_snp_rules rules = cl_snp_rules_default();
+    rules.min_tcb[CL_SNP_PRODUCT_MILAN] = psp_tcb;
+    rules.min_tcb_given = UINT64_C(1) << CL_SNP_PRODUCT_MILAN;
+    rules.refuse_provisional_firmware = true;
     struct cl_snp_policy policy = {.time = (int64_t)time(NULL),
                                    .references = refs,
                                    .reference_count = 2,
@@ -374,8 +378,7 @@ START_TEST(test_launch_digest_equals_measure_and_report_verifies_as_sim_snp)
                                    .host_data = host,
                                    .sim_roots = (const uint8_t(*)[48])root,
                                    .sim_root_count = 1,
-                                   .min_tcb = &psp_tcb,
-                                   .strict_tcb = true};
+                                   .sim_rules = &rules};
     CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
     struct cl_err err = {0};
     ck_assert_int_eq(cl_snp_verify(ev, &policy, &r, NULL), CL_OK);

@@ -70,6 +70,15 @@ static struct cl_snp_reference reference_of(const struct cl_snp_evidence *ev)
     return ref;
 }
 
+/* What a verifier must know beforehand to accept it. */
+static struct cl_snp_rules rules_for(const struct vector *v)
+{
+    struct cl_snp_rules rules = cl_snp_rules_default();
+    rules.vmpls = UINT64_C(1) << v->vmpl;
+    rules.allow_masked_chip = v->vlek;
+    return rules;
+}
+
 /* Verifies, and asserts verdict and (unless NULL) the one check that decides it. */
 static void expect(const struct cl_snp_evidence *ev, const struct cl_snp_policy *policy,
                    enum cl_verdict verdict, const char *deciding)
@@ -95,11 +104,9 @@ START_TEST(test_every_vector_is_authentic_and_accepted_by_a_fitting_policy)
         CL_CLEANUP(cl_snp_evidence_freep)
         struct cl_snp_evidence *ev = load(&vectors[i], vectors[i].product);
         struct cl_snp_reference ref = reference_of(ev);
-        struct cl_snp_policy policy = {.time = TEST_TIME,
-                                       .references = &ref,
-                                       .reference_count = 1,
-                                       .vmpl = vectors[i].vmpl,
-                                       .allow_masked_chip_id = vectors[i].vlek};
+        const struct cl_snp_rules rules = rules_for(&vectors[i]);
+        struct cl_snp_policy policy = {
+            .time = TEST_TIME, .references = &ref, .reference_count = 1, .rules = &rules};
         bool debug = strcmp(vectors[i].name, "milan-v2-debug-google") == 0;
         CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
         ck_assert_int_eq(cl_snp_verify(ev, &policy, &r, NULL), CL_OK);
@@ -112,55 +119,65 @@ START_TEST(test_every_vector_is_authentic_and_accepted_by_a_fitting_policy)
 }
 END_TEST
 
+static void set_min_milan(struct cl_snp_rules *rules)
+{
+    rules->min_tcb[CL_SNP_PRODUCT_MILAN] = (struct cl_snp_tcb){.snp = 0x18};
+    rules->min_tcb_given = UINT64_C(1) << CL_SNP_PRODUCT_MILAN;
+}
+
 START_TEST(test_outcomes_of_the_index)
 {
     if (!shared_available("snp")) {
         return;
     }
-    const struct cl_snp_tcb min_milan = {.snp = 0x18};
     for (size_t i = 0; i < CL_ARRAY_LEN(vectors); i++) {
         CL_CLEANUP(cl_snp_evidence_freep)
         struct cl_snp_evidence *ev = load(&vectors[i], vectors[i].product);
         struct cl_snp_reference ref = reference_of(ev);
-        const struct cl_snp_policy base = {.time = TEST_TIME,
-                                           .references = &ref,
-                                           .reference_count = 1,
-                                           .vmpl = vectors[i].vmpl,
-                                           .allow_masked_chip_id = vectors[i].vlek};
+        const struct cl_snp_rules fitting = rules_for(&vectors[i]);
+        struct cl_snp_rules rules = fitting;
+        const struct cl_snp_policy base = {
+            .time = TEST_TIME, .references = &ref, .reference_count = 1, .rules = &rules};
         struct cl_snp_policy p = base;
         const char *name = vectors[i].name;
         if (strcmp(name, "milan-v3-vlek-aws") == 0) {
-            p.strict_tcb = true;
+            rules.refuse_provisional_firmware = true;
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.tcb.provisional");
             p = base;
-            p.vmpl = 0;
+            rules = fitting;
+            rules.vmpls = 1;
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.vmpl");
             p = base;
+            rules = fitting;
             p.time = INT64_C(1765411200); /* 2025-12-11 */
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.chain.validity");
             p = base;
-            p.allow_masked_chip_id = false;
+            rules = fitting;
+            rules.allow_masked_chip = false;
             expect(ev, &p, CL_VERDICT_UNDETERMINED, "snp.chip_id");
         } else if (strncmp(name, "milan-v2", 8) == 0 && strstr(name, "debug") == NULL) {
-            p.min_tcb = &min_milan;
+            set_min_milan(&rules);
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.tcb.minimum");
             p = base;
-            p.min_version = 3;
+            rules = fitting;
+            rules.min_version = 3;
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.report.min_version");
         } else if (strcmp(name, "milan-v3-oak-oc-release") == 0) {
-            p.min_tcb = &min_milan;
-            p.strict_tcb = true;
+            set_min_milan(&rules);
+            rules.refuse_provisional_firmware = true;
             expect(ev, &p, CL_VERDICT_ACCEPTED, NULL);
         }
         if (strcmp(name, "milan-v2-azure-coco") == 0) {
             p = base;
-            p.strict_tcb = true;
+            rules = fitting;
+            rules.refuse_provisional_firmware = true;
             expect(ev, &p, CL_VERDICT_REJECTED, "snp.tcb.provisional");
         }
         if (strcmp(name, "milan-v2-aci-hostdata") == 0) {
             uint8_t host_data[32];
             memcpy(host_data, cl_snp_evidence_report(ev)->host_data, 32);
             p = base;
+            rules = fitting;
             p.host_data = host_data;
             expect(ev, &p, CL_VERDICT_ACCEPTED, NULL);
             host_data[31] ^= 1;
@@ -209,8 +226,8 @@ START_TEST(test_wrong_chains_are_refused)
     add_cert(vlek, "ca/milan-ark");
     add_cert(vlek, "ca/milan-ask");
     ref = reference_of(vlek);
-    p.vmpl = 1;
-    p.allow_masked_chip_id = true;
+    const struct cl_snp_rules rules = rules_for(&vectors[2]);
+    p.rules = &rules;
     expect(vlek, &p, CL_VERDICT_REJECTED, "snp.chain.names");
     /* No intermediate at all: that cannot be decided. */
     CL_CLEANUP(cl_snp_evidence_freep)
@@ -245,11 +262,10 @@ START_TEST(test_cross_pairs_are_refused)
                 add_cert(ev, name);
             }
             struct cl_snp_reference ref = reference_of(ev);
-            struct cl_snp_policy p = {.time = TEST_TIME,
-                                      .references = &ref,
-                                      .reference_count = 1,
-                                      .vmpl = vectors[i].vmpl,
-                                      .allow_masked_chip_id = true};
+            struct cl_snp_rules rules = rules_for(&vectors[i]);
+            rules.allow_masked_chip = true;
+            struct cl_snp_policy p = {
+                .time = TEST_TIME, .references = &ref, .reference_count = 1, .rules = &rules};
             CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
             ck_assert_int_eq(cl_snp_verify(ev, &p, &r, NULL), CL_OK);
             ck_assert_int_eq(r->verdict, CL_VERDICT_REJECTED);
@@ -362,11 +378,9 @@ START_TEST(test_json_carries_each_vector_unchanged)
         ck_assert_mem_eq(cl_snp_evidence_report(ev)->raw, cl_snp_evidence_report(again)->raw,
                          CL_SNP_REPORT_SIZE);
         struct cl_snp_reference ref = reference_of(again);
-        struct cl_snp_policy policy = {.time = TEST_TIME,
-                                       .references = &ref,
-                                       .reference_count = 1,
-                                       .vmpl = vectors[i].vmpl,
-                                       .allow_masked_chip_id = vectors[i].vlek};
+        const struct cl_snp_rules rules = rules_for(&vectors[i]);
+        struct cl_snp_policy policy = {
+            .time = TEST_TIME, .references = &ref, .reference_count = 1, .rules = &rules};
         if (strstr(vectors[i].name, "debug") == NULL) {
             expect(again, &policy, CL_VERDICT_ACCEPTED, NULL);
         }

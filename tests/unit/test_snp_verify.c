@@ -12,10 +12,13 @@
 
 static uint8_t roots[1][CL_SNP_ROOT_SIZE];
 static struct cl_snp_reference reference;
+static struct cl_snp_rules rules; /* of class sim-snp; default_policy() sets them anew */
 
 static struct cl_snp_policy default_policy(void)
 {
+    rules = cl_snp_rules_default();
     return (struct cl_snp_policy){.time = WORLD_TIME,
+                                  .sim_rules = &rules,
                                   .references = &reference,
                                   .reference_count = 1,
                                   .sim_roots = (const uint8_t(*)[CL_SNP_ROOT_SIZE])roots,
@@ -527,7 +530,7 @@ START_TEST(test_tcb)
     world_report(&r);
     r.current_tcb[7]++;
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_ACCEPTED, NULL);
-    policy.strict_tcb = true;
+    rules.refuse_provisional_firmware = true;
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.tcb.provisional");
     world_report(&r);
     r.current.build++;
@@ -541,25 +544,26 @@ START_TEST(test_minimum_tcb_is_compared_by_component)
     struct world_cert ek = world_vcek(), ask = world_ask(), ark = world_ark();
     struct cl_snp_policy policy = default_policy();
     const struct cl_snp_tcb have = {.bootloader = 4, .snp = 24, .microcode = 219};
-    struct cl_snp_tcb min = have;
-    policy.min_tcb = &min;
+    struct cl_snp_tcb *min = &rules.min_tcb[CL_SNP_PRODUCT_MILAN];
+    *min = have;
+    rules.min_tcb_given = UINT64_C(1) << CL_SNP_PRODUCT_MILAN;
     world_report(&r);
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_ACCEPTED, NULL);
     for (int i = 0; i < 4; i++) {
-        min = (struct cl_snp_tcb){0}; /* a comparison as one number would hide the lower ones */
-        *(i == 0   ? &min.bootloader
-          : i == 1 ? &min.tee
-          : i == 2 ? &min.snp
-                   : &min.microcode) = (uint8_t)(i == 0   ? 5
-                                                 : i == 1 ? 1
-                                                 : i == 2 ? 25
-                                                          : 220);
+        *min = (struct cl_snp_tcb){0}; /* a comparison as one number would hide the lower ones */
+        *(i == 0   ? &min->bootloader
+          : i == 1 ? &min->tee
+          : i == 2 ? &min->snp
+                   : &min->microcode) = (uint8_t)(i == 0   ? 5
+                                                  : i == 1 ? 1
+                                                  : i == 2 ? 25
+                                                           : 220);
         expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.tcb.minimum");
     }
-    min = have;
+    *min = have;
     r.committed_tcb[6] = 23; /* could still be rolled back below the minimum */
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.tcb.minimum");
-    min = (struct cl_snp_tcb){.has_fmc = true}; /* a minimum for another product's layout */
+    *min = (struct cl_snp_tcb){.has_fmc = true}; /* a minimum for another product's layout */
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.tcb.minimum");
 }
 END_TEST
@@ -574,7 +578,7 @@ START_TEST(test_chip_id)
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.chip_id");
     memset(r.chip_id, 0, sizeof(r.chip_id));
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_UNDETERMINED, "snp.chip_id");
-    policy.allow_masked_chip_id = true;
+    rules.allow_masked_chip = true;
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_ACCEPTED, NULL);
 }
 END_TEST
@@ -597,7 +601,7 @@ START_TEST(test_guest_policy_and_vmpl)
     r.vmpl = 1;
     expect_report(&r, "snp.vmpl");
     policy = default_policy();
-    policy.vmpl = 1;
+    rules.vmpls = 2;
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_ACCEPTED, NULL);
     r.vmpl = 0; /* exactly what was expected, not merely no more */
     expect(&r, &ek, &ask, &ark, &policy, CL_VERDICT_REJECTED, "snp.vmpl");

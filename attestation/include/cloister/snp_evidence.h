@@ -57,7 +57,8 @@ CL_NODISCARD enum cl_status cl_snp_evidence_add_der(struct cl_snp_evidence *ev,
 CL_NODISCARD enum cl_status cl_snp_evidence_add_table(struct cl_snp_evidence *ev,
                                                       const uint8_t *data, size_t len,
                                                       struct cl_err *err);
-/* Adds what a file holds: one DER certificate, PEM certificates, or a certificate table. */
+/* Adds what a file holds: one certificate or revocation list in DER, any number of them in PEM, or
+ * a certificate table. */
 CL_NODISCARD enum cl_status cl_snp_evidence_add_file_bytes(struct cl_snp_evidence *ev,
                                                            const uint8_t *data, size_t len,
                                                            struct cl_err *err);

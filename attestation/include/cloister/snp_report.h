@@ -27,6 +27,7 @@ enum cl_snp_product {
     CL_SNP_PRODUCT_MILAN,
     CL_SNP_PRODUCT_GENOA, /* Bergamo and Siena too */
     CL_SNP_PRODUCT_TURIN,
+    CL_SNP_PRODUCT_COUNT,
 };
 
 /* A TCB_VERSION by component. has_fmc marks Turin's layout of the 8 bytes. */

@@ -16,6 +16,7 @@
 #define CLOISTER_SNP_VERIFY_H
 
 #include "cloister/snp_evidence.h"
+#include "cloister/snp_policy.h"
 #include "cloister/verify.h"
 
 #define CL_SNP_ROOT_SIZE 48u /* SHA-384 of a SubjectPublicKeyInfo in DER */
@@ -30,17 +31,16 @@ struct cl_snp_policy { /* all zero: the strict default, which accepts nothing; p
     int64_t time;      /* when to verify, seconds since 1970: certificates must be valid then */
     const struct cl_snp_reference *references;
     size_t reference_count;
-    const uint8_t *report_data;                   /* 64 bytes, or NULL: not compared */
-    const uint8_t *host_data;                     /* 32 bytes, or NULL: not compared */
-    uint32_t vmpl;                                /* the exact VMPL expected: 0 */
-    const struct cl_snp_tcb *min_tcb;             /* for REPORTED and COMMITTED, or NULL */
-    uint32_t min_version;                         /* of the report; 0: any known one */
+    const uint8_t *report_data; /* 64 bytes, or NULL: not compared */
+    const uint8_t *host_data;   /* 32 bytes, or NULL: not compared */
+    /* What is demanded of evidence of class snp, and of class sim-snp: sections of a cl_policy, or
+     * filled by hand. NULL: cl_snp_rules_default(). */
+    const struct cl_snp_rules *rules, *sim_rules;
+    const struct cl_policy_common *common;        /* NULL: nothing */
     enum cl_tee_class require_class;              /* NONE: either */
     const uint8_t (*sim_roots)[CL_SNP_ROOT_SIZE]; /* SPKI digests of simulated roots */
     size_t sim_root_count;
-    bool allow_masked_chip_id; /* CHIP_ID all zero: the chip cannot be told */
-    bool strict_tcb;           /* CURRENT must equal COMMITTED (no provisional firmware) */
-    bool authenticity_only;    /* accept authentic evidence that is compared with nothing */
+    bool authenticity_only; /* accept authentic evidence that is compared with nothing */
 };
 
 /* Verifies. CL_OK with a result also when the verdict is `rejected`; an error (CL_ERR_NOMEM,
@@ -48,6 +48,22 @@ struct cl_snp_policy { /* all zero: the strict default, which accepts nothing; p
 CL_NODISCARD enum cl_status cl_snp_verify(const struct cl_snp_evidence *ev,
                                           const struct cl_snp_policy *policy,
                                           struct cl_verify_result **ret_result, struct cl_err *err);
+
+/* The certificates and revocation lists of ev, picked for its report and examined once: what is
+ * slow in verification (RSA signatures), and the same for every report of one chip at one TCB. */
+struct cl_snp_chain; /* opaque, immutable: threads may share one */
+CL_NODISCARD enum cl_status cl_snp_chain_new(const struct cl_snp_evidence *ev,
+                                             struct cl_snp_chain **ret_chain, struct cl_err *err);
+void cl_snp_chain_free(struct cl_snp_chain *chain);   /* NULL is fine */
+void cl_snp_chain_freep(struct cl_snp_chain **chain); /* for CL_CLEANUP */
+
+/* As cl_snp_verify(), of a report under certificates examined before. Root, dates, revocation and
+ * binding are decided anew each time: a chain made for another chip is refused, not accepted. */
+CL_NODISCARD enum cl_status cl_snp_verify_chain(const struct cl_snp_report *report,
+                                                const struct cl_snp_chain *chain,
+                                                const struct cl_snp_policy *policy,
+                                                struct cl_verify_result **ret_result,
+                                                struct cl_err *err);
 
 /* Every decoded field under its specification name, for cl_verify_result_to_json(). */
 CL_NODISCARD enum cl_status cl_snp_verify_claims(const struct cl_snp_evidence *ev,
