@@ -9,6 +9,8 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "cloister/attestation_cmd.h"
+#include "cloister/jwt.h"
+#include "cloister/pem.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -33,6 +35,9 @@ static void help(void)
         "                        revocation lists: DER or PEM; may be given several times\n"
         "  --policy FILE         what to demand (cloister.verify-policy/1)\n"
         "  --profile NAME        a built-in policy: default, regulated\n"
+        "  --distrust FILE       what is known of broken platforms\n"
+        "                        (cloister.platform-distrust/1, signed)\n"
+        "  --distrust-key FILE   the public key that signed it: PEM, P-256 or Ed25519\n"
         "  --measurement HEX     a launch digest to expect; may be given several times\n"
         "  --reference FILE      a reference value (cloister.reference/1)\n"
         "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
@@ -58,6 +63,8 @@ enum opt {
     OPT_COLLATERAL,
     OPT_POLICY,
     OPT_PROFILE,
+    OPT_DISTRUST,
+    OPT_DISTRUST_KEY,
     OPT_MEASUREMENT,
     OPT_REFERENCE,
     OPT_REPORT_DATA,
@@ -79,6 +86,8 @@ static const struct option long_options[] = {
     {"collateral", required_argument, NULL, OPT_COLLATERAL},
     {"policy", required_argument, NULL, OPT_POLICY},
     {"profile", required_argument, NULL, OPT_PROFILE},
+    {"distrust", required_argument, NULL, OPT_DISTRUST},
+    {"distrust-key", required_argument, NULL, OPT_DISTRUST_KEY},
     {"measurement", required_argument, NULL, OPT_MEASUREMENT},
     {"reference", required_argument, NULL, OPT_REFERENCE},
     {"report-data", required_argument, NULL, OPT_REPORT_DATA},
@@ -123,6 +132,12 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
     case OPT_PROFILE:
         o->profile = optarg;
         return CL_OK;
+    case OPT_DISTRUST:
+        o->distrust_file = optarg;
+        return CL_OK;
+    case OPT_DISTRUST_KEY:
+        o->distrust_key_file = optarg;
+        return CL_OK;
     case OPT_MEASUREMENT:
         return add_to(o->measurements, &o->measurement_count, "--measurement", err);
     case OPT_REFERENCE:
@@ -163,6 +178,23 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
     }
 }
 
+/* What no option alone can tell. */
+static enum cl_status check_options(const struct verify_options *o, struct cl_err *err)
+{
+    if (o->policy_file != NULL && o->profile != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--profile: expected this or --policy, got both");
+    }
+    if (o->profile != NULL && cl_policy_profile_text(o->profile) == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--profile: expected default or regulated, got '%.40s'", o->profile);
+    }
+    if ((o->distrust_file != NULL) != (o->distrust_key_file != NULL)) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--distrust: expected this and --distrust-key, got one of them");
+    }
+    return CL_OK;
+}
+
 static enum cl_status parse(struct verify_options *o, int argc, char **argv, struct cl_err *err)
 {
     opterr = 0;
@@ -179,14 +211,7 @@ static enum cl_status parse(struct verify_options *o, int argc, char **argv, str
     if (o->evidence == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--evidence: expected a file, got nothing");
     }
-    if (o->policy_file != NULL && o->profile != NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "--profile: expected this or --policy, got both");
-    }
-    if (o->profile != NULL && cl_policy_profile_text(o->profile) == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--profile: expected default or regulated, got '%.40s'", o->profile);
-    }
-    return CL_OK;
+    return check_options(o, err);
 }
 
 static void print_check(const struct cl_check *c)
@@ -261,11 +286,31 @@ static enum cl_status read_policy(const struct verify_options *o, struct cl_poli
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "policy '%s'", o->policy_file);
 }
 
+static enum cl_status read_distrust(const struct verify_options *o,
+                                    struct cl_distrust **ret_distrust, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_pem_key_freep) struct evp_pkey_st *key = NULL;
+    if (o->distrust_file == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_pem_public_key(o->distrust_key_file, &key, err));
+    enum cl_status st = verify_read_file(o->distrust_file, CL_JWT_MAX_SIZE, &raw, err);
+    while (raw.len > 0 && raw.data[raw.len - 1] == '\n') { /* of a text file */
+        raw.len--;
+    }
+    if (st == CL_OK) {
+        st = cl_distrust_read((const char *)raw.data, raw.len, key, o->time, ret_distrust, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "distrust '%s'", o->distrust_file);
+}
+
 static enum cl_status run(struct verify_options *o, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf evidence = {0};
     CL_CLEANUP(answer_done) struct verify_answer answer = {0};
     CL_CLEANUP(cl_policy_freep) struct cl_policy *policy = NULL;
+    CL_CLEANUP(cl_distrust_freep) struct cl_distrust *distrust = NULL;
     const struct verify_family *family = NULL;
     enum cl_status st = verify_read_file(o->evidence, MAX_EVIDENCE, &evidence, err);
     if (st != CL_OK) {
@@ -273,7 +318,9 @@ static enum cl_status run(struct verify_options *o, struct cl_err *err)
     }
     CL_TRY(find_family(o, &evidence, &family, err));
     CL_TRY(read_policy(o, &policy, err));
+    CL_TRY(read_distrust(o, &distrust, err));
     o->policy = policy;
+    o->distrust = distrust;
     CL_TRY(family->run(o, &evidence, &answer, err));
     if (o->json) {
         CL_TRY(print_json(&answer, err));

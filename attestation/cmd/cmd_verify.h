@@ -6,6 +6,7 @@
 #define CL_ATTESTATION_CMD_VERIFY_H
 
 #include "base/buf.h"
+#include "cloister/distrust.h"
 #include "cloister/policy.h"
 #include "cloister/verify.h"
 
@@ -25,6 +26,8 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *report_data, *host_data, *initdata;
     const char *vmpl;
     const char *policy_file, *profile;
+    const char *distrust_file, *distrust_key_file;
+    const struct cl_distrust *distrust; /* read and verified; NULL: none was given */
     const struct cl_policy *policy; /* what either says, or the profile "default"; never NULL when a
                                        family runs */
     int64_t time;                   /* seconds since 1970: --time, or now */

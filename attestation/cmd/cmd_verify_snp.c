@@ -212,6 +212,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
                                         .rules = &in->rules,
                                         .sim_rules = &in->sim_rules,
                                         .common = cl_policy_common(o->policy),
+                                        .distrust = o->distrust,
                                         .authenticity_only = o->authenticity_only,
                                         .references = in->references,
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};

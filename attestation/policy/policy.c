@@ -29,7 +29,7 @@ static const struct policy_field common_fields[] = {
 static const struct policy_section section_common = {
     .name = "common", .size = sizeof(struct cl_policy_common), .fields = common_fields};
 
-/* Each family that this version verifies has its entry here. */
+/* Each family that this version verifies has its entry here, and a section in profiles/. */
 static const struct policy_section *const sections[] = {
     &section_common,
     &policy_section_snp,

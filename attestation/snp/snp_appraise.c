@@ -330,6 +330,7 @@ bool snp_appraise(struct snp_ctx *c)
     check_guest_policy_bits(c);
     check_platform(c);
     check_chip_lists(c);
+    snp_distrust_check(c);
     check_vmpl(c);
     check_class(c);
     return snp_identity_check(c);

@@ -47,6 +47,9 @@ void snp_chain_check(struct snp_ctx *c);
 /* snp_crl.c: after snp_chain_check(). */
 void snp_crl_check(struct snp_ctx *c);
 
+/* snp_distrust.c */
+void snp_distrust_check(struct snp_ctx *c);
+
 /* snp_identity.c: is the guest one that the policy trusts? True when it was compared. */
 bool snp_identity_check(struct snp_ctx *c);
 

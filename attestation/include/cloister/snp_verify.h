@@ -15,6 +15,7 @@
 #ifndef CLOISTER_SNP_VERIFY_H
 #define CLOISTER_SNP_VERIFY_H
 
+#include "cloister/distrust.h"
 #include "cloister/snp_evidence.h"
 #include "cloister/snp_policy.h"
 #include "cloister/verify.h"
@@ -37,6 +38,7 @@ struct cl_snp_policy { /* all zero: the strict default, which accepts nothing; p
      * filled by hand. NULL: cl_snp_rules_default(). */
     const struct cl_snp_rules *rules, *sim_rules;
     const struct cl_policy_common *common;        /* NULL: nothing */
+    const struct cl_distrust *distrust;           /* what is known of broken platforms, or NULL */
     enum cl_tee_class require_class;              /* NONE: either */
     const uint8_t (*sim_roots)[CL_SNP_ROOT_SIZE]; /* SPKI digests of simulated roots */
     size_t sim_root_count;
