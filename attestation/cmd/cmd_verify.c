@@ -184,7 +184,7 @@ static enum cl_status check_options(const struct verify_options *o, struct cl_er
     if (o->policy_file != NULL && o->profile != NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--profile: expected this or --policy, got both");
     }
-    if (o->profile != NULL && cl_policy_profile_text(o->profile) == NULL) {
+    if (o->profile != NULL && cl_verify_policy_profile_text(o->profile) == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "--profile: expected default or regulated, got '%.40s'", o->profile);
     }
@@ -272,16 +272,17 @@ static void answer_done(struct verify_answer *a)
     *a = (struct verify_answer){0};
 }
 
-static enum cl_status read_policy(const struct verify_options *o, struct cl_policy **ret_policy,
-                                  struct cl_err *err)
+static enum cl_status read_policy(const struct verify_options *o,
+                                  struct cl_verify_policy **ret_policy, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     if (o->policy_file == NULL) {
-        return cl_policy_profile(o->profile != NULL ? o->profile : "default", ret_policy, err);
+        return cl_verify_policy_profile(o->profile != NULL ? o->profile : "default", ret_policy,
+                                        err);
     }
-    enum cl_status st = verify_read_file(o->policy_file, CL_POLICY_MAX_SIZE, &raw, err);
+    enum cl_status st = verify_read_file(o->policy_file, CL_VERIFY_POLICY_MAX_SIZE, &raw, err);
     if (st == CL_OK) {
-        st = cl_policy_parse(raw.data, raw.len, ret_policy, err);
+        st = cl_verify_policy_parse(raw.data, raw.len, ret_policy, err);
     }
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "policy '%s'", o->policy_file);
 }
@@ -309,7 +310,7 @@ static enum cl_status run(struct verify_options *o, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf evidence = {0};
     CL_CLEANUP(answer_done) struct verify_answer answer = {0};
-    CL_CLEANUP(cl_policy_freep) struct cl_policy *policy = NULL;
+    CL_CLEANUP(cl_verify_policy_freep) struct cl_verify_policy *policy = NULL;
     CL_CLEANUP(cl_distrust_freep) struct cl_distrust *distrust = NULL;
     const struct verify_family *family = NULL;
     enum cl_status st = verify_read_file(o->evidence, MAX_EVIDENCE, &evidence, err);

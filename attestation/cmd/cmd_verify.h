@@ -7,8 +7,8 @@
 
 #include "base/buf.h"
 #include "cloister/distrust.h"
-#include "cloister/policy.h"
 #include "cloister/verify.h"
+#include "cloister/verify_policy.h"
 
 #define VERIFY_MAX_INPUTS 64u
 
@@ -27,11 +27,11 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *vmpl;
     const char *policy_file, *profile;
     const char *distrust_file, *distrust_key_file;
-    const struct cl_distrust *distrust; /* read and verified; NULL: none was given */
-    const struct cl_policy *policy; /* what either says, or the profile "default"; never NULL when a
-                                       family runs */
-    int64_t time;                   /* seconds since 1970: --time, or now */
-    enum cl_tee_class tee;          /* NONE: auto */
+    const struct cl_distrust *distrust;    /* read and verified; NULL: none was given */
+    const struct cl_verify_policy *policy; /* what either says, or the profile "default"; never NULL
+                                       when a family runs */
+    int64_t time;                          /* seconds since 1970: --time, or now */
+    enum cl_tee_class tee;                 /* NONE: auto */
     bool allow_masked_chip, authenticity_only, json, help;
 };
 

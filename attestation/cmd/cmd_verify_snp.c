@@ -193,8 +193,8 @@ static enum cl_status read_rules(const struct verify_options *o, struct verify_i
     if (o->vmpl != NULL) {
         CL_TRY(cl_uint_parse(o->vmpl, "--vmpl", 0, 3, &vmpl, err));
     }
-    in->rules = *cl_policy_snp(o->policy);
-    in->sim_rules = *cl_policy_sim_snp(o->policy);
+    in->rules = *cl_verify_policy_snp(o->policy);
+    in->sim_rules = *cl_verify_policy_sim_snp(o->policy);
     for (size_t i = 0; i < CL_ARRAY_LEN(both); i++) {
         both[i]->vmpls = o->vmpl != NULL ? UINT64_C(1) << vmpl : both[i]->vmpls;
         both[i]->allow_masked_chip = both[i]->allow_masked_chip || o->allow_masked_chip;
@@ -211,7 +211,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
                                         .require_class = o->tee,
                                         .rules = &in->rules,
                                         .sim_rules = &in->sim_rules,
-                                        .common = cl_policy_common(o->policy),
+                                        .common = cl_verify_policy_common(o->policy),
                                         .distrust = o->distrust,
                                         .authenticity_only = o->authenticity_only,
                                         .references = in->references,

@@ -2,7 +2,7 @@
  * policy.c - the document of a policy: its head, and the sections that this version knows.
  * Trust: any bytes. Threads: pure. Memory: one object and its lists.
  */
-#include "cloister/policy.h"
+#include "cloister/verify_policy.h"
 
 #include "policy/policy_profiles.h"
 #include "policy/policy_section.h"
@@ -30,30 +30,31 @@ static const struct policy_section section_common = {
     .name = "common", .size = sizeof(struct cl_policy_common), .fields = common_fields};
 
 /* Each family that this version verifies has its entry here, and a section in profiles/. */
-static const struct policy_section *const sections[] = {
+const struct policy_section *const policy_sections[] = {
     &section_common,
     &policy_section_snp,
     &policy_section_sim_snp,
 };
+const size_t policy_section_count = CL_ARRAY_LEN(policy_sections);
 
-struct cl_policy {
-    void *section[CL_ARRAY_LEN(sections)]; /* by the table; never NULL once parsed */
+struct cl_verify_policy {
+    void *section[CL_ARRAY_LEN(policy_sections)]; /* by the table; never NULL once parsed */
 };
 
-void cl_policy_free(struct cl_policy *policy)
+void cl_verify_policy_free(struct cl_verify_policy *policy)
 {
-    for (size_t i = 0; policy != NULL && i < CL_ARRAY_LEN(sections); i++) {
+    for (size_t i = 0; policy != NULL && i < CL_ARRAY_LEN(policy_sections); i++) {
         if (policy->section[i] != NULL) {
-            policy_free_fields(sections[i]->fields, policy->section[i]);
+            policy_free_fields(policy_sections[i]->fields, policy->section[i]);
             free(policy->section[i]);
         }
     }
     free(policy);
 }
 
-void cl_policy_freep(struct cl_policy **policy)
+void cl_verify_policy_freep(struct cl_verify_policy **policy)
 {
-    cl_policy_free(*policy);
+    cl_verify_policy_free(*policy);
     *policy = NULL;
 }
 
@@ -86,8 +87,8 @@ static enum cl_status check_head(const json_t *doc, struct cl_err *err)
     json_object_foreach((json_t *)(uintptr_t)doc, key, value)
     {
         bool known = strcmp(key, "schema") == 0 || strcmp(key, "name") == 0;
-        for (size_t i = 0; i < CL_ARRAY_LEN(sections); i++) {
-            known = known || strcmp(key, sections[i]->name) == 0;
+        for (size_t i = 0; i < CL_ARRAY_LEN(policy_sections); i++) {
+            known = known || strcmp(key, policy_sections[i]->name) == 0;
         }
         if (!known) {
             return cl_err_set(err, CL_ERR_UNSUPPORTED,
@@ -98,35 +99,36 @@ static enum cl_status check_head(const json_t *doc, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status parse_document(const json_t *doc, struct cl_policy *p, struct cl_err *err)
+static enum cl_status parse_document(const json_t *doc, struct cl_verify_policy *p,
+                                     struct cl_err *err)
 {
     if (!json_is_object(doc)) {
         return cl_err_set(err, CL_ERR_MALFORMED, "policy: expected an object, got another type");
     }
     CL_TRY(check_head(doc, err));
-    for (size_t i = 0; i < CL_ARRAY_LEN(sections); i++) {
-        const json_t *obj = json_object_get(doc, sections[i]->name);
-        p->section[i] = calloc(1, sections[i]->size);
+    for (size_t i = 0; i < CL_ARRAY_LEN(policy_sections); i++) {
+        const json_t *obj = json_object_get(doc, policy_sections[i]->name);
+        p->section[i] = calloc(1, policy_sections[i]->size);
         if (p->section[i] == NULL) {
             return cl_err_nomem(err, "policy");
         }
         if (obj != NULL) {
-            CL_TRY(parse_section(sections[i], obj, p->section[i], err));
+            CL_TRY(parse_section(policy_sections[i], obj, p->section[i], err));
         }
     }
     return CL_OK;
 }
 
-enum cl_status cl_policy_parse(const void *data, size_t len, struct cl_policy **ret_policy,
-                               struct cl_err *err)
+enum cl_status cl_verify_policy_parse(const void *data, size_t len,
+                                      struct cl_verify_policy **ret_policy, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *doc = NULL;
-    if (len > CL_POLICY_MAX_SIZE) {
+    if (len > CL_VERIFY_POLICY_MAX_SIZE) {
         return cl_err_set(err, CL_ERR_MALFORMED, "policy: size: expected at most %u bytes, got %zu",
-                          CL_POLICY_MAX_SIZE, len);
+                          CL_VERIFY_POLICY_MAX_SIZE, len);
     }
     CL_TRY(cl_json_parse(data, len, "policy", &doc, err));
-    CL_CLEANUP(cl_policy_freep) struct cl_policy *p = calloc(1, sizeof(*p));
+    CL_CLEANUP(cl_verify_policy_freep) struct cl_verify_policy *p = calloc(1, sizeof(*p));
     if (p == NULL) {
         return cl_err_nomem(err, "policy");
     }
@@ -135,7 +137,7 @@ enum cl_status cl_policy_parse(const void *data, size_t len, struct cl_policy **
     return CL_OK;
 }
 
-const char *cl_policy_profile_text(const char *name)
+const char *cl_verify_policy_profile_text(const char *name)
 {
     for (size_t i = 0; i < policy_profile_count; i++) {
         if (strcmp(policy_profiles[i].name, name) == 0) {
@@ -145,28 +147,29 @@ const char *cl_policy_profile_text(const char *name)
     return NULL;
 }
 
-enum cl_status cl_policy_profile(const char *name, struct cl_policy **ret_policy,
-                                 struct cl_err *err)
+enum cl_status cl_verify_policy_profile(const char *name, struct cl_verify_policy **ret_policy,
+                                        struct cl_err *err)
 {
-    const char *text = cl_policy_profile_text(name);
+    const char *text = cl_verify_policy_profile_text(name);
     if (text == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "profile: expected default or regulated, got '%.40s'", name);
     }
-    return cl_policy_parse(text, strlen(text), ret_policy, err);
+    return cl_verify_policy_parse(text, strlen(text), ret_policy, err);
 }
 
-const void *policy_section_get(const struct cl_policy *policy, const struct policy_section *section)
+const void *policy_section_get(const struct cl_verify_policy *policy,
+                               const struct policy_section *section)
 {
-    for (size_t i = 0; i < CL_ARRAY_LEN(sections); i++) {
-        if (sections[i] == section) {
+    for (size_t i = 0; i < CL_ARRAY_LEN(policy_sections); i++) {
+        if (policy_sections[i] == section) {
             return policy->section[i];
         }
     }
     return NULL;
 }
 
-const struct cl_policy_common *cl_policy_common(const struct cl_policy *policy)
+const struct cl_policy_common *cl_verify_policy_common(const struct cl_verify_policy *policy)
 {
     return policy_section_get(policy, &section_common);
 }

@@ -36,9 +36,9 @@ static enum cl_status get_list(const json_t *obj, const char *what, const char *
 {
     CL_TRY(cl_json_get_array(obj, what, name, ret_a, err));
     size_t n = json_array_size(*ret_a);
-    if (n == 0 || n > CL_POLICY_LIST_MAX) {
+    if (n == 0 || n > CL_VERIFY_POLICY_LIST_MAX) {
         return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected 1 to %u values, got %zu", what,
-                          name, CL_POLICY_LIST_MAX, n);
+                          name, CL_VERIFY_POLICY_LIST_MAX, n);
     }
     return CL_OK;
 }

@@ -7,7 +7,7 @@
 #define CL_ATTESTATION_POLICY_SECTION_H
 
 #include "base/json.h"
-#include "cloister/policy.h"
+#include "cloister/verify_policy.h"
 
 enum policy_kind {
     POLICY_BOOL,      /* bool */
@@ -54,8 +54,11 @@ void policy_free_fields(const struct policy_field *fields, void *section);
 
 /* The struct of a section by the address of its table entry; never NULL for one of policy.c's
  * table. */
-const void *policy_section_get(const struct cl_policy *policy,
+const void *policy_section_get(const struct cl_verify_policy *policy,
                                const struct policy_section *section);
+
+extern const struct policy_section *const policy_sections[]; /* those of this version */
+extern const size_t policy_section_count;
 
 /* snp/snp_policy.c */
 extern const struct policy_section policy_section_snp, policy_section_sim_snp;

@@ -237,12 +237,12 @@ const struct policy_section policy_section_sim_snp = {.name = "sim-snp",
                                                       .set_defaults = set_defaults,
                                                       .check = check};
 
-const struct cl_snp_rules *cl_policy_snp(const struct cl_policy *policy)
+const struct cl_snp_rules *cl_verify_policy_snp(const struct cl_verify_policy *policy)
 {
     return policy_section_get(policy, &policy_section_snp);
 }
 
-const struct cl_snp_rules *cl_policy_sim_snp(const struct cl_policy *policy)
+const struct cl_snp_rules *cl_verify_policy_sim_snp(const struct cl_verify_policy *policy)
 {
     return policy_section_get(policy, &policy_section_sim_snp);
 }

@@ -6,8 +6,8 @@
 #ifndef CLOISTER_SNP_POLICY_H
 #define CLOISTER_SNP_POLICY_H
 
-#include "cloister/policy.h"
 #include "cloister/snp_report.h"
+#include "cloister/verify_policy.h"
 
 #define CL_SNP_CSP_ID_SIZE 128u /* bytes of a cspID with its NUL, padded with zeros */
 
@@ -60,7 +60,7 @@ struct cl_snp_rules cl_snp_rules_default(void);
 
 /* The section of a policy for class snp, or sim-snp; borrowed. All zero when the policy has none.
  */
-const struct cl_snp_rules *cl_policy_snp(const struct cl_policy *policy);
-const struct cl_snp_rules *cl_policy_sim_snp(const struct cl_policy *policy);
+const struct cl_snp_rules *cl_verify_policy_snp(const struct cl_verify_policy *policy);
+const struct cl_snp_rules *cl_verify_policy_sim_snp(const struct cl_verify_policy *policy);
 
 #endif

@@ -34,8 +34,8 @@ struct cl_snp_policy { /* all zero: the strict default, which accepts nothing; p
     size_t reference_count;
     const uint8_t *report_data; /* 64 bytes, or NULL: not compared */
     const uint8_t *host_data;   /* 32 bytes, or NULL: not compared */
-    /* What is demanded of evidence of class snp, and of class sim-snp: sections of a cl_policy, or
-     * filled by hand. NULL: cl_snp_rules_default(). */
+    /* What is demanded of evidence of class snp, and of class sim-snp: sections of a
+     * cl_verify_policy, or filled by hand. NULL: cl_snp_rules_default(). */
     const struct cl_snp_rules *rules, *sim_rules;
     const struct cl_policy_common *common;        /* NULL: nothing */
     const struct cl_distrust *distrust;           /* what is known of broken platforms, or NULL */

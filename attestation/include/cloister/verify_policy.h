@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * policy.h - what a verifier demands of evidence, as one JSON document (cloister.verify-policy/1):
- * a section for each family of evidence, and one for what they share.
+ * verify_policy.h - what a verifier demands of evidence, as one JSON document
+ * (cloister.verify-policy/1): a section for each family of evidence, and one for what they share.
  *
  *   {"schema": "cloister.verify-policy/1",
  *    "common": {"require_crls": true},
@@ -11,10 +11,10 @@
  * are an error: a demand that nobody checks must not look like one.
  *
  * Trust: the document is the user's word, but its bytes may be anything.
- * Threads: a policy is immutable. Memory: bounded by CL_POLICY_MAX_SIZE of text.
+ * Threads: a policy is immutable. Memory: bounded by CL_VERIFY_POLICY_MAX_SIZE of text.
  */
-#ifndef CLOISTER_POLICY_H
-#define CLOISTER_POLICY_H
+#ifndef CLOISTER_VERIFY_POLICY_H
+#define CLOISTER_VERIFY_POLICY_H
 
 #include "base/err.h"
 
@@ -22,8 +22,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define CL_POLICY_MAX_SIZE (1u << 20) /* bytes of JSON */
-#define CL_POLICY_LIST_MAX 10000u     /* values in one list */
+#define CL_VERIFY_POLICY_MAX_SIZE (1u << 20) /* bytes of JSON */
+#define CL_VERIFY_POLICY_LIST_MAX 10000u     /* values in one list */
 
 /* Values of one size, one behind the other. */
 struct cl_policy_list {
@@ -42,23 +42,25 @@ struct cl_policy_common {
     uint32_t max_collateral_age_days; /* since it was issued; 0: its own period alone */
 };
 
-struct cl_policy; /* opaque */
+struct cl_verify_policy; /* opaque */
 
 /* Parses one document. CL_ERR_MALFORMED or CL_ERR_TRUNCATED, naming the member;
  * CL_ERR_UNSUPPORTED for another schema or a section of a family that this version does not
  * know; CL_ERR_NOMEM. */
-CL_NODISCARD enum cl_status cl_policy_parse(const void *data, size_t len,
-                                            struct cl_policy **ret_policy, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_verify_policy_parse(const void *data, size_t len,
+                                                   struct cl_verify_policy **ret_policy,
+                                                   struct cl_err *err);
 
 /* One of the built-in policies: "default" or "regulated". CL_ERR_MALFORMED for another name. */
-CL_NODISCARD enum cl_status cl_policy_profile(const char *name, struct cl_policy **ret_policy,
-                                              struct cl_err *err);
+CL_NODISCARD enum cl_status cl_verify_policy_profile(const char *name,
+                                                     struct cl_verify_policy **ret_policy,
+                                                     struct cl_err *err);
 /* The text of a built-in policy, or NULL; static. */
-const char *cl_policy_profile_text(const char *name);
+const char *cl_verify_policy_profile_text(const char *name);
 
-void cl_policy_free(struct cl_policy *policy);   /* NULL is fine */
-void cl_policy_freep(struct cl_policy **policy); /* for CL_CLEANUP */
+void cl_verify_policy_free(struct cl_verify_policy *policy);   /* NULL is fine */
+void cl_verify_policy_freep(struct cl_verify_policy **policy); /* for CL_CLEANUP */
 
-const struct cl_policy_common *cl_policy_common(const struct cl_policy *policy);
+const struct cl_policy_common *cl_verify_policy_common(const struct cl_verify_policy *policy);
 
 #endif
