@@ -3,6 +3,8 @@
  */
 #include "snp_world.h"
 
+#include "snp/snp_internal.h"
+
 #include <openssl/ecdsa.h>
 #include <openssl/objects.h>
 #include <openssl/rsa.h>
@@ -98,6 +100,66 @@ struct world_cert world_vcek(void)
     return c;
 }
 
+static void set_int(struct world_cert *c, const char *oid, uint8_t v)
+{
+    world_drop_ext(c, oid);
+    add_int(c, oid, v);
+}
+
+static void make_turin(struct world_cert *c)
+{
+    set_int(c, "1", 1);
+    add_int(c, "3.9", 1); /* fmc */
+    set_int(c, "3.1", 2);
+    set_int(c, "3.3", 3);
+    set_int(c, "3.8", 71);
+    size_t at = world_ext_at(c, "4");
+    c->ext[at].len = 8;
+}
+
+static void make_vlek(struct world_cert *c)
+{
+    static const char csp[] = "\x16\x0d"
+                              "CN=csp.test.x";
+    world_drop_ext(c, "4");
+    world_add_ext(c, "5", csp, sizeof(csp) - 1);
+    c->cn = "SEV-VLEK";
+}
+
+struct world_chain world_amd(enum cl_snp_product product, bool vlek)
+{
+    static const struct {
+        const char *ark, *ask, *asvk, *name;
+        uint8_t name_len;
+    } names[CL_SNP_PRODUCT_COUNT] = {
+        [CL_SNP_PRODUCT_MILAN] = {"ARK-Milan", "SEV-Milan", "SEV-VLEK-Milan", "\x16\x05Milan", 7},
+        [CL_SNP_PRODUCT_GENOA] = {"ARK-Genoa", "SEV-Genoa", "SEV-VLEK-Genoa", "\x16\x05Genoa", 7},
+        [CL_SNP_PRODUCT_TURIN] = {"ARK-Turin", "SEV-Turin", "SEV-VLEK-Turin", "\x16\x05Turin", 7},
+    };
+    struct world_chain w = {.ek = world_vcek(), .ask = world_ask(), .ark = world_ark()};
+    w.ark.cn = w.ark.issuer_cn = w.ask.issuer_cn = names[product].ark;
+    w.ask.cn = w.ek.issuer_cn = vlek ? names[product].asvk : names[product].ask;
+    w.ek.cn = "SEV-VCEK";
+    world_drop_ext(&w.ek, "2");
+    world_add_ext(&w.ek, "2", names[product].name, names[product].name_len);
+    w.ark.serial = 0x10000;
+    w.ask.serial = 0x10001;
+    if (product == CL_SNP_PRODUCT_TURIN) {
+        make_turin(&w.ek);
+    }
+    if (vlek) {
+        make_vlek(&w.ek);
+    }
+    return w;
+}
+
+void world_pinned_root(enum cl_snp_product product, struct snp_root *ret_two)
+{
+    ret_two[0] = (struct snp_root){.product = product};
+    world_root(ret_two[0].spki_sha384);
+    ret_two[1] = (struct snp_root){.product = CL_SNP_PRODUCT_UNKNOWN};
+}
+
 size_t world_ext_at(const struct world_cert *c, const char *oid)
 {
     for (size_t i = 0; i < c->ext_count; i++) {
@@ -149,7 +211,7 @@ static void add_ext(X509 *x, const struct world_ext *ext)
     ASN1_OBJECT_free(obj);
 }
 
-static void sign_cert(X509 *x, EVP_PKEY *key, enum world_signing how)
+static EVP_MD_CTX *signing_context(EVP_PKEY *key, enum world_signing how)
 {
     EVP_PKEY_CTX *p = NULL;
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -159,6 +221,12 @@ static void sign_cert(X509 *x, EVP_PKEY *key, enum world_signing how)
         MUST((EVP_PKEY_CTX_set_rsa_padding(p, RSA_PKCS1_PSS_PADDING)) > 0);
         MUST((EVP_PKEY_CTX_set_rsa_pss_saltlen(p, how == WORLD_PSS_SALT_32 ? 32 : 48)) > 0);
     }
+    return ctx;
+}
+
+static void sign_cert(X509 *x, EVP_PKEY *key, enum world_signing how)
+{
+    EVP_MD_CTX *ctx = signing_context(key, how);
     MUST((X509_sign_ctx(x, ctx)) > 0);
     EVP_MD_CTX_free(ctx);
 }
@@ -168,6 +236,7 @@ void world_cert_der(const struct world_cert *c, struct cl_buf *out)
     unsigned char *der = NULL;
     X509 *x = X509_new();
     MUST((X509_set_version(x, X509_VERSION_3)) == 1);
+    MUST(ASN1_INTEGER_set(X509_get_serialNumber(x), c->serial) == 1);
     set_name(X509_get_subject_name(x), c->cn);
     set_name(X509_get_issuer_name(x), c->issuer_cn);
     MUST((ASN1_TIME_set(X509_getm_notBefore(x), (time_t)c->from)) != NULL);
@@ -184,6 +253,107 @@ void world_cert_der(const struct world_cert *c, struct cl_buf *out)
     MUST((cl_buf_append(out, der, (size_t)len, NULL)) == CL_OK);
     OPENSSL_free(der);
     X509_free(x);
+}
+
+struct world_crl world_crl(void)
+{
+    return (struct world_crl){.issuer_cn = "Cloister simulated ARK",
+                              .issuer_key = WORLD_ARK,
+                              .from = WORLD_TIME - 86400,
+                              .until = WORLD_TIME + YEAR,
+                              .serials = {-1}};
+}
+
+static void sign_crl(X509_CRL *crl, EVP_PKEY *key, enum world_signing how)
+{
+    EVP_MD_CTX *ctx = signing_context(key, how);
+    MUST((X509_CRL_sign_ctx(crl, ctx)) > 0);
+    EVP_MD_CTX_free(ctx);
+}
+
+static void revoke(X509_CRL *crl, long serial, int64_t when)
+{
+    X509_REVOKED *r = X509_REVOKED_new();
+    ASN1_INTEGER *n = ASN1_INTEGER_new();
+    ASN1_TIME *t = ASN1_TIME_set(NULL, (time_t)when);
+    MUST(ASN1_INTEGER_set(n, serial) == 1);
+    MUST(X509_REVOKED_set_serialNumber(r, n) == 1);
+    MUST(X509_REVOKED_set_revocationDate(r, t) == 1);
+    MUST(X509_CRL_add0_revoked(crl, r) == 1);
+    ASN1_INTEGER_free(n);
+    ASN1_TIME_free(t);
+}
+
+void world_crl_der(const struct world_crl *c, struct cl_buf *out)
+{
+    unsigned char *der = NULL;
+    X509_CRL *crl = X509_CRL_new();
+    X509_NAME *name = X509_NAME_new();
+    ASN1_TIME *from = ASN1_TIME_set(NULL, (time_t)c->from);
+    ASN1_TIME *until = ASN1_TIME_set(NULL, (time_t)c->until);
+    set_name(name, c->issuer_cn);
+    MUST(X509_CRL_set_version(crl, X509_CRL_VERSION_2) == 1);
+    MUST(X509_CRL_set_issuer_name(crl, name) == 1);
+    MUST(X509_CRL_set1_lastUpdate(crl, from) == 1);
+    if (c->until != 0) {
+        MUST(X509_CRL_set1_nextUpdate(crl, until) == 1);
+    }
+    for (size_t i = 0; i < 4 && c->serials[i] >= 0; i++) {
+        revoke(crl, c->serials[i], c->from);
+    }
+    if (c->critical_nid != 0) {
+        X509_EXTENSION *e =
+            X509V3_EXT_conf_nid(NULL, NULL, c->critical_nid,
+                                c->critical_nid == NID_delta_crl ? "1" : "onlyuser:TRUE");
+        MUST(e != NULL);
+        X509_EXTENSION_set_critical(e, c->critical_nid != NID_delta_crl);
+        MUST(X509_CRL_add_ext(crl, e, -1) == 1);
+        X509_EXTENSION_free(e);
+    }
+    sign_crl(crl, keys[c->issuer_key], c->signing);
+    int len = i2d_X509_CRL(crl, &der);
+    MUST(len > 0);
+    MUST(cl_buf_append(out, der, (size_t)len, NULL) == CL_OK);
+    OPENSSL_free(der);
+    ASN1_TIME_free(from);
+    ASN1_TIME_free(until);
+    X509_NAME_free(name);
+    X509_CRL_free(crl);
+}
+
+void world_add_crl(struct cl_snp_evidence *ev, const struct world_crl *c)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf der = {0};
+    world_crl_der(c, &der);
+    MUST(cl_snp_evidence_add_der(ev, CL_SNP_CERT_CRL, der.data, der.len, NULL) == CL_OK);
+}
+
+void world_report_of(struct cl_snp_report *r, enum cl_snp_product product, uint32_t version,
+                     bool vlek)
+{
+    static const struct cl_snp_tcb turin = {
+        .has_fmc = true, .fmc = 1, .bootloader = 2, .snp = 3, .microcode = 71};
+    world_report(r);
+    r->version = version;
+    r->key_info = vlek ? 1u << 2 : 0;
+    r->cpuid_fam_id = product == CL_SNP_PRODUCT_TURIN ? 0x1A : 0x19;
+    r->cpuid_mod_id = product == CL_SNP_PRODUCT_MILAN   ? 1
+                      : product == CL_SNP_PRODUCT_GENOA ? 0x11
+                                                        : 2;
+    if (version < 3) {
+        r->cpuid_fam_id = r->cpuid_mod_id = r->cpuid_step = 0;
+    }
+    if (version >= 5) {
+        r->launch_mit_vector = 1;
+        r->current_mit_vector = 3;
+    }
+    if (product == CL_SNP_PRODUCT_TURIN) {
+        memset(r->chip_id + 8, 0, sizeof(r->chip_id) - 8);
+        cl_snp_tcb_encode(&turin, r->current_tcb);
+        cl_snp_tcb_encode(&turin, r->reported_tcb);
+        cl_snp_tcb_encode(&turin, r->committed_tcb);
+        cl_snp_tcb_encode(&turin, r->launch_tcb);
+    }
 }
 
 void world_report(struct cl_snp_report *r)

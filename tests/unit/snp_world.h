@@ -29,6 +29,7 @@ struct world_cert {
     enum world_key key, issuer_key;
     enum world_signing signing;
     int64_t from, until;
+    long serial;
     const char *basic_constraints, *key_usage; /* NULL: none */
     size_t ext_count;
     struct world_ext ext[WORLD_MAX_EXT];
@@ -38,12 +39,36 @@ struct world_cert {
 void world_init(void);
 
 struct world_cert world_ark(void), world_ask(void), world_vcek(void);
+/* The three as AMD names them, for class snp under a root of ours (world_pinned_root()). */
+struct world_chain {
+    struct world_cert ek, ask, ark;
+};
+struct world_chain world_amd(enum cl_snp_product product, bool vlek);
+/* A table for snp_verify_with_roots(): our root, as that product's. */
+struct snp_root;
+void world_pinned_root(enum cl_snp_product product, struct snp_root *ret_two);
+
+/* A revocation list. */
+struct world_crl {
+    const char *issuer_cn;
+    enum world_key issuer_key;
+    enum world_signing signing;
+    int64_t from, until; /* until 0: no nextUpdate */
+    long serials[4];     /* those listed, ended by -1 */
+    int critical_nid;    /* an extension of that kind, critical; 0: none */
+};
+struct world_crl world_crl(void); /* of the root, for a year, lists nothing */
+void world_crl_der(const struct world_crl *c, struct cl_buf *out);
+void world_add_crl(struct cl_snp_evidence *ev, const struct world_crl *c);
 /* The index of the extension with that tail; asserts that there is one. */
 size_t world_ext_at(const struct world_cert *c, const char *oid);
 void world_drop_ext(struct world_cert *c, const char *oid);
 void world_add_ext(struct world_cert *c, const char *oid, const void *value, size_t len);
 void world_cert_der(const struct world_cert *c, struct cl_buf *out);
 
+/* The same report from another product line, and of another version. */
+void world_report_of(struct cl_snp_report *r, enum cl_snp_product product, uint32_t version,
+                     bool vlek);
 /* A good version 3 report of a Milan part; sign with world_sign() after changing it. */
 void world_report(struct cl_snp_report *r);
 void world_sign(struct cl_snp_report *r, uint8_t ret_raw[static CL_SNP_REPORT_SIZE]);
