@@ -301,12 +301,15 @@ void world_crl_der(const struct world_crl *c, struct cl_buf *out)
     for (size_t i = 0; i < 4 && c->serials[i] >= 0; i++) {
         revoke(crl, c->serials[i], c->from);
     }
-    if (c->critical_nid != 0) {
-        X509_EXTENSION *e =
-            X509V3_EXT_conf_nid(NULL, NULL, c->critical_nid,
-                                c->critical_nid == NID_delta_crl ? "1" : "onlyuser:TRUE");
+    if (c->extra_nid != 0) {
+        bool delta = c->extra_nid == NID_delta_crl; /* a number; else {onlyContainsUserCerts} */
+        ASN1_OCTET_STRING *value = ASN1_OCTET_STRING_new();
+        MUST(ASN1_OCTET_STRING_set(
+                 value, (const uint8_t *)(delta ? "\x02\x01\x01" : "\x30\x03\x81\x01\xff"),
+                 delta ? 3 : 5) == 1);
+        X509_EXTENSION *e = X509_EXTENSION_create_by_NID(NULL, c->extra_nid, !delta, value);
+        ASN1_OCTET_STRING_free(value);
         MUST(e != NULL);
-        X509_EXTENSION_set_critical(e, c->critical_nid != NID_delta_crl);
         MUST(X509_CRL_add_ext(crl, e, -1) == 1);
         X509_EXTENSION_free(e);
     }

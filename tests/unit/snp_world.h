@@ -55,7 +55,7 @@ struct world_crl {
     enum world_signing signing;
     int64_t from, until; /* until 0: no nextUpdate */
     long serials[4];     /* those listed, ended by -1 */
-    int critical_nid;    /* an extension of that kind, critical; 0: none */
+    int extra_nid;       /* a delta CRL indicator, or a distribution point (critical); 0: none */
 };
 struct world_crl world_crl(void); /* of the root, for a year, lists nothing */
 void world_crl_der(const struct world_crl *c, struct cl_buf *out);

@@ -155,9 +155,9 @@ START_TEST(test_lists_that_are_none)
         expect(&crl, 1, &p, CL_VERDICT_UNDETERMINED, "snp.crl");
     }
     crl = base;
-    crl.critical_nid = NID_issuing_distribution_point;
+    crl.extra_nid = NID_issuing_distribution_point;
     expect(&crl, 1, &p, CL_VERDICT_UNDETERMINED, "snp.crl");
-    crl.critical_nid = NID_delta_crl;
+    crl.extra_nid = NID_delta_crl;
     expect(&crl, 1, &p, CL_VERDICT_UNDETERMINED, "snp.crl");
     /* Not required: a host cannot have a guest refused by putting rubbish beside its report. */
     p.common = NULL;
