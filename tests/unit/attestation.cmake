@@ -16,3 +16,5 @@ if(TARGET cl_sim_psp)
     target_compile_definitions(test_sim_psp PRIVATE CL_TEST_PSP="$<TARGET_FILE:cloister-sim-psp>")
     add_dependencies(test_sim_psp cloister-sim-psp)
 endif()
+# Every bit of real evidence: a minute of one CPU, three under a sanitizer.
+set_tests_properties(unit.test_snp_flips PROPERTIES LABELS "unit;long" TIMEOUT 1800)
