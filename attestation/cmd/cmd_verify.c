@@ -295,6 +295,7 @@ static enum cl_status read_distrust(const struct verify_options *o,
     if (o->distrust_file == NULL) {
         return CL_OK;
     }
+    CL_TRY(verify_is_file(o->distrust_key_file, err));
     CL_TRY(cl_pem_public_key(o->distrust_key_file, &key, err));
     enum cl_status st = verify_read_file(o->distrust_file, CL_JWT_MAX_SIZE, &raw, err);
     while (raw.len > 0 && raw.data[raw.len - 1] == '\n') { /* of a text file */

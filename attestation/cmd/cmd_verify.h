@@ -55,6 +55,8 @@ extern const struct verify_family verify_family_snp; /* cmd_verify_snp.c */
 
 /* cmd_verify_input.c */
 
+/* CL_ERR_MALFORMED for a folder; what is absent is for the reader to say. */
+CL_NODISCARD enum cl_status verify_is_file(const char *path, struct cl_err *err);
 /* Reads a whole regular file that is not empty. */
 CL_NODISCARD enum cl_status verify_read_file(const char *path, size_t max, struct cl_buf *out,
                                              struct cl_err *err);

@@ -17,14 +17,20 @@
 
 #define MAX_PATH_SIZE 4096u
 
-enum cl_status verify_read_file(const char *path, size_t max, struct cl_buf *out,
-                                struct cl_err *err)
+enum cl_status verify_is_file(const char *path, struct cl_err *err)
 {
     struct stat st;
     if (stat(path, &st) == 0 && S_ISDIR(st.st_mode)) {
         return cl_err_set(err, CL_ERR_MALFORMED, "file '%s': expected a file, got a directory",
                           path);
     }
+    return CL_OK;
+}
+
+enum cl_status verify_read_file(const char *path, size_t max, struct cl_buf *out,
+                                struct cl_err *err)
+{
+    CL_TRY(verify_is_file(path, err));
     CL_TRY(cl_buf_read_file(out, path, max, err));
     if (out->len == 0) {
         return cl_err_at(err, CL_ERR_TRUNCATED, 0, "file '%s': expected contents, got none", path);

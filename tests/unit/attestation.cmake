@@ -7,6 +7,7 @@ endforeach()
 foreach(test test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_attestation_cmd)
     target_sources(${test} PRIVATE snp_world.c) # test-only roots: never in the library
 endforeach()
+cl_unit_test(test_distrust LIBS cl_attestation)
 cl_unit_test(test_verify_policy LIBS cl_attestation)
 target_include_directories(test_verify_policy PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
 target_compile_definitions(test_verify_policy PRIVATE CL_TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")

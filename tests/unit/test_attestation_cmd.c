@@ -8,9 +8,11 @@
 #include "base/log.h"
 #include "check_main.h"
 #include "cloister/attestation_cmd.h"
+#include "cloister/jwt.h"
 #include "snp_image.h"
 #include "snp_world.h"
 
+#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -87,6 +89,22 @@ static void expect(const char *line, int status, const char *in_stderr)
     const char *err = o.err.data != NULL ? (const char *)o.err.data : "";
     ck_assert_msg(o.status == status, "%s: %d: %s", line, o.status, err);
     ck_assert_msg(strstr(err, in_stderr) != NULL, "%s: %s", line, err);
+}
+
+static void put(const char *name, const void *data, size_t len)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
+    if (cl_write_file(path, data, len, 0600, NULL) != CL_OK) {
+        abort();
+    }
+}
+
+static void put_cert(const char *name, const struct world_cert *c)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf der = {0};
+    world_cert_der(c, &der);
+    put(name, der.data, der.len);
 }
 
 #define FW "measure snp --firmware @/fw.bin --cpus 1 "
@@ -291,6 +309,132 @@ START_TEST(test_verify_usage_and_bad_files)
 }
 END_TEST
 
+START_TEST(test_verify_policies)
+{
+    static const char head[] = "{\"schema\":\"cloister.verify-policy/1\",";
+    char text[1024];
+    expect(VERIFY "--profile default --measurement " MEASUREMENT, 0, "");
+    expect(VERIFY "--profile regulated --measurement " MEASUREMENT, 1,
+           "rejected: snp.product.allowed: expected a policy with rules for class sim-snp");
+    expect(VERIFY "--profile strict", 2, "--profile: expected default or regulated, got 'strict'");
+    expect(VERIFY "--profile default --policy @/empty", 2,
+           "--profile: expected this or --policy, got both");
+    (void)snprintf(text, sizeof(text), "%s\"sim-snp\":{\"measurements\":[\"%s\"]}}", head,
+                   MEASUREMENT);
+    put("policy.json", text, strlen(text));
+    expect(VERIFY "--policy @/policy.json", 0, "");
+    expect(VERIFY "--policy @/policy.json --vmpl 2", 1, "snp.vmpl: expected 2, got 0");
+    (void)snprintf(text, sizeof(text),
+                   "%s\"common\":{\"require_crls\":true},\"sim-snp\":{\"vmpls\":[3]}}", head);
+    put("policy.json", text, strlen(text));
+    expect(VERIFY "--policy @/policy.json --authenticity-only", 1, "snp.vmpl: expected 3, got 0");
+    expect(VERIFY "--policy @/policy.json --authenticity-only --vmpl 0", 3,
+           "undetermined: snp.crl: expected a list of the root in its period at "
+           "2026-01-01T00:00:00Z, got none");
+    expect(VERIFY "--policy @/policy.json --authenticity-only --vmpl 0 --collateral @/root.list", 0,
+           "");
+    expect(VERIFY "--policy @/policy.json --authenticity-only --vmpl 0 --certs @/root.list", 0, "");
+    expect(VERIFY "--authenticity-only --collateral @/revoked.list", 1,
+           "snp.revocation: expected no certificate on a revocation list, got the root's");
+}
+END_TEST
+
+static void put_distrust(const char *entries, int64_t expires)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf token = {0};
+    json_t *claims =
+        json_pack("{s:s,s:i,s:I,s:o}", "schema", "cloister.platform-distrust/1", "iat", 1, "exp",
+                  (json_int_t)expires, "entries", json_loads(entries, 0, NULL));
+    struct cl_err err = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *data = NULL;
+    ck_assert_int_eq(cl_jwt_sign(CL_JWT_EDDSA, key, NULL, claims, &token, &err), CL_OK);
+    ck_assert_int_eq(cl_buf_append(&token, "\n", 1, NULL), CL_OK);
+    ck_assert_int_eq(PEM_write_bio_PUBKEY(bio, key), 1);
+    long n = BIO_get_mem_data(bio, &data);
+    put("distrust.key", data, (size_t)n);
+    put("distrust.jws", token.data, token.len);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    json_decref(claims);
+}
+
+#define DISTRUST "--authenticity-only --distrust @/distrust.jws --distrust-key @/distrust.key"
+
+START_TEST(test_verify_distrust)
+{
+    put_distrust("[]", 4000000000);
+    expect(VERIFY DISTRUST, 0, "");
+    expect(VERIFY "--authenticity-only --distrust @/distrust.jws", 2,
+           "--distrust: expected this and --distrust-key, got one of them");
+    expect(VERIFY "--authenticity-only --distrust @/distrust.jws --distrust-key @/kernel", 4,
+           "/kernel': contents: expected a public key in PEM");
+    put_distrust("[{\"id\":\"X-1\",\"source\":\"s\",\"reason\":\"r\",\"family\":\"sim-snp\"}]",
+                 4000000000);
+    expect(VERIFY DISTRUST, 1,
+           "rejected: snp.distrust: expected a platform that no entry distrusts, got X-1");
+    put_distrust("[]", 1767225600);
+    expect(VERIFY DISTRUST, 3, "/distrust.jws': distrust: exp: expected a time to come");
+    put_distrust("[{\"id\":\"X-1\"}]", 4000000000);
+    expect(VERIFY DISTRUST, 4, "distrust: entry 0: entry: source: expected string, got nothing");
+    CL_CLEANUP(cl_buf_done) struct cl_buf token = {0};
+    put_distrust("[]", 4000000000);
+    slurp("distrust.jws", &token);
+    put_distrust("[]", 4000000000); /* another key */
+    put("distrust.jws", token.data, token.len);
+    expect(VERIFY DISTRUST, 1, "/distrust.jws': JWT: signature does not verify");
+}
+END_TEST
+
+/* Each option that takes a file, and what may stand in its place. */
+START_TEST(test_verify_every_file_that_is_none)
+{
+    static const struct {
+        const char *option;
+        bool folder;       /* may be a folder */
+        const char *other; /* what another format gets */
+    } options[] = {
+        {"--policy", false, "/kernel': policy: not JSON at byte"},
+        {"--certs", true, "certificates '"},
+        {"--collateral", true, "certificates '"},
+        {"--reference", false, "/kernel': reference: not JSON at byte"},
+        {"--sim-root", false, "simulated root '"},
+        {"--distrust-key @/distrust.key --distrust", false, "JWT: expected three parts"},
+        {"--distrust @/distrust.jws --distrust-key", false, "expected a public key in PEM"},
+    };
+    char line[256];
+    put_distrust("[]", 4000000000);
+    for (size_t i = 0; i < CL_ARRAY_LEN(options); i++) {
+        const struct {
+            const char *file;
+            int status;
+            const char *message;
+        } files[] = {{"nothing", 5, "No such file or directory"},
+                     {"empty", 4, ""},
+                     {"", 4, ""},
+                     {"kernel", 4, options[i].other},
+                     {"big", 4, ""}};
+        for (size_t k = 0; k < CL_ARRAY_LEN(files); k++) {
+            (void)snprintf(line, sizeof(line),
+                           "verify --evidence @/report.bin --authenticity-only %s @/%s",
+                           options[i].option, files[k].file);
+            CL_CLEANUP(outcome_done) struct outcome o = run(line);
+            const char *err = o.err.data != NULL ? (const char *)o.err.data : "";
+            if (files[k].file[0] == '\0' && options[i].folder) {
+                ck_assert_int_ne(o.status, 5); /* the folder's certificates, or its big file */
+                continue;
+            }
+            ck_assert_msg(o.status == files[k].status, "%s: %d: %s", line, o.status, err);
+            ck_assert_msg(strstr(err, files[k].message) != NULL, "%s: %s", line, err);
+            ck_assert_msg(strchr(err, '\n') == err + strlen(err) - 1, "%s: %s", line, err);
+            ck_assert_msg(strstr(err, dir) != NULL, "%s: %s", line, err);
+        }
+    }
+}
+END_TEST
+
 START_TEST(test_verify_takes_json_evidence)
 {
     struct cl_snp_evidence *ev = NULL;
@@ -314,19 +458,10 @@ START_TEST(test_verify_takes_json_evidence)
 }
 END_TEST
 
-static void put(const char *name, const void *data, size_t len)
-{
-    char path[128];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    if (cl_write_file(path, data, len, 0600, NULL) != CL_OK) {
-        abort();
-    }
-}
-
-static void put_cert(const char *name, const struct world_cert *c)
+static void put_crl(const char *name, const struct world_crl *c)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf der = {0};
-    world_cert_der(c, &der);
+    world_crl_der(c, &der);
     put(name, der.data, der.len);
 }
 
@@ -349,14 +484,22 @@ static void make_files(void)
     put("vmlinuz", "kernel", 6);
     put("initrd.img", "kernel", 6);
     put("empty", "", 0);
+    struct world_crl crl = world_crl();
+    put_crl("root.list", &crl);
+    crl.serials[0] = 0; /* every certificate of this world has that serial */
+    crl.serials[1] = -1;
+    put_crl("revoked.list", &crl);
+    static uint8_t big[(1u << 20) + 1];
+    put("big", big, sizeof(big));
 }
 
 static void remove_files(void)
 {
-    static const char *const names[] = {"report.bin",     "ek.der",       "ask.der", "ark.der",
-                                        "fw.bin",         "stage0.bin",   "kernel",  "vmlinuz",
-                                        "initrd.img",     "empty",        "stdout",  "stderr",
-                                        "reference.json", "evidence.json"};
+    static const char *const names[] = {
+        "report.bin",     "ek.der",        "ask.der",     "ark.der",  "fw.bin",      "stage0.bin",
+        "kernel",         "vmlinuz",       "initrd.img",  "empty",    "stdout",      "stderr",
+        "reference.json", "evidence.json", "policy.json", "root.list", "revoked.list", "big",
+        "distrust.key",   "distrust.jws"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -385,6 +528,9 @@ int main(void)
     tcase_add_test(t, test_verify_references);
     tcase_add_test(t, test_verify_json_document);
     tcase_add_test(t, test_verify_usage_and_bad_files);
+    tcase_add_test(t, test_verify_policies);
+    tcase_add_test(t, test_verify_distrust);
+    tcase_add_test(t, test_verify_every_file_that_is_none);
     tcase_add_test(t, test_verify_takes_json_evidence);
     suite_add_tcase(s, t);
     int rc = run_suite(s);
