@@ -203,6 +203,64 @@ START_TEST(test_validity_to_the_second)
 }
 END_TEST
 
+/* Whose VLEK it is, and what a policy says of keys and classes when nothing vouches for either. */
+START_TEST(test_rules_about_the_key)
+{
+    static const struct {
+        const char *csp;
+        bool vlek, with_ek;
+        const char *id;
+        enum cl_check_status status;
+    } cases[] = {{"CN=csp.test.x", true, true, "snp.csp_id", CL_CHECK_PASS},
+                 {"CN=csp.test.y", true, true, "snp.csp_id", CL_CHECK_FAIL},
+                 {"CN=csp.test.x", true, false, "snp.csp_id", CL_CHECK_UNKNOWN},
+                 {"CN=csp.test.y", false, true, "snp.csp_id", CL_CHECK_SKIPPED},
+                 {"CN=csp.test.x", true, false, "snp.class", CL_CHECK_UNKNOWN},
+                 {"CN=csp.test.x", true, false, "snp.measurement", CL_CHECK_UNKNOWN}};
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        CL_CLEANUP(guest_done) struct guest g;
+        CL_CLEANUP(cl_snp_chain_freep) struct cl_snp_chain *chain = NULL;
+        CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
+        struct cl_snp_rules rules = cl_snp_rules_default();
+        uint8_t csp[CL_SNP_CSP_ID_SIZE] = {0};
+        struct snp_root roots[2];
+        const struct cl_snp_reference ref = {.tee_class = CL_TEE_CLASS_SNP};
+        struct cl_snp_policy policy = {.time = WORLD_TIME,
+                                       .rules = &rules,
+                                       .references = &ref,
+                                       .reference_count = 1,
+                                       .require_class = CL_TEE_CLASS_SNP};
+        memcpy(csp, cases[i].csp, strlen(cases[i].csp));
+        rules.csp_ids = (struct cl_policy_list){.data = csp, .count = 1, .size = sizeof(csp)};
+        world_pinned_root(CL_SNP_PRODUCT_GENOA, roots);
+        guest(&g, CL_SNP_PRODUCT_GENOA, 3, cases[i].vlek);
+        if (!cases[i].with_ek) {
+            cl_snp_evidence_freep(&g.ev);
+            g.ev = world_evidence(&g.r, NULL, &g.w.ask, &g.w.ark);
+        }
+        ck_assert_int_eq(cl_snp_chain_new(g.ev, &chain, NULL), CL_OK);
+        ck_assert_int_eq(
+            snp_verify_with_roots(cl_snp_evidence_report(g.ev), chain, &policy, roots, &r, NULL),
+            CL_OK);
+        ck_assert_int_eq(cl_verify_result_check(r, cases[i].id)->status, cases[i].status);
+    }
+}
+END_TEST
+
+START_TEST(test_rules_that_accept_nothing)
+{
+    static const struct cl_snp_rules nothing;
+    CL_CLEANUP(guest_done) struct guest g;
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
+    const struct cl_snp_policy policy = {.time = WORLD_TIME, .rules = &nothing};
+    guest(&g, CL_SNP_PRODUCT_GENOA, 3, false); /* under AMD's roots: of no class */
+    ck_assert_int_eq(cl_snp_verify(g.ev, &policy, &r, NULL), CL_OK);
+    ck_assert_int_eq(cl_verify_result_check(r, "snp.product.allowed")->status, CL_CHECK_UNKNOWN);
+    ck_assert_int_eq(cl_verify_result_check(r, "snp.vmpl")->status, CL_CHECK_FAIL);
+    ck_assert_int_eq(cl_verify_result_check(r, "snp.signing_key")->status, CL_CHECK_FAIL);
+}
+END_TEST
+
 static bool same_checks(const struct cl_verify_result *a, const struct cl_verify_result *b)
 {
     bool same = a->verdict == b->verdict && a->authentic == b->authentic &&
@@ -364,6 +422,8 @@ int main(void)
     tcase_add_test(t, test_kind_of_key_and_certificate_must_agree);
     tcase_add_test(t, test_turin_chip_id_is_eight_bytes);
     tcase_add_test(t, test_validity_to_the_second);
+    tcase_add_test(t, test_rules_about_the_key);
+    tcase_add_test(t, test_rules_that_accept_nothing);
     tcase_add_test(t, test_chain_used_again_gives_the_same_answer);
     tcase_add_test(t, test_chain_outlives_its_evidence_and_refuses_other_chips);
     tcase_add_loop_test(t, test_forged_world_is_refused, 0, (int)CL_ARRAY_LEN(kinds));
