@@ -213,21 +213,25 @@ static enum cl_tristate is_below(const struct entry *e, const struct cl_distrust
     return answer;
 }
 
+static bool same(const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+    return a != NULL && b != NULL && a_len == b_len && memcmp(a, b, a_len) == 0; /* public */
+}
+
 static enum cl_tristate hits(const struct entry *e, const struct cl_distrust_platform *p)
 {
     enum cl_tristate t = strcmp(e->family, p->family) == 0 ? CL_YES : CL_NO;
     if (e->product != NULL) {
-        t = both(t, yes_if(p->product != NULL,
-                           p->product != NULL && strcmp(e->product, p->product) == 0));
+        bool equal = p->product != NULL && strcmp(e->product, p->product) == 0;
+        t = both(t, yes_if(p->product != NULL, equal));
     }
     if (e->has_fmspc) {
-        t = both(t, yes_if(p->fmspc != NULL,
-                           p->fmspc != NULL && memcmp(e->fmspc, p->fmspc, sizeof(e->fmspc)) == 0));
+        bool equal = same(e->fmspc, sizeof(e->fmspc), p->fmspc, CL_DISTRUST_FMSPC_SIZE);
+        t = both(t, yes_if(p->fmspc != NULL, equal));
     }
     if (e->chip_id_len > 0) {
-        bool same = p->chip_id != NULL && p->chip_id_len == e->chip_id_len &&
-                    memcmp(e->chip_id, p->chip_id, e->chip_id_len) == 0;
-        t = both(t, yes_if(p->chip_id != NULL, same));
+        bool equal = same(e->chip_id, e->chip_id_len, p->chip_id, p->chip_id_len);
+        t = both(t, yes_if(p->chip_id != NULL, equal));
     }
     return e->component_count > 0 ? both(t, is_below(e, p)) : t;
 }

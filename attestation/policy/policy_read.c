@@ -12,7 +12,7 @@
 bool cl_policy_list_has(const struct cl_policy_list *list, const void *value)
 {
     for (size_t i = 0; i < list->count; i++) {
-        if (memcmp(list->data + i * list->size, value, list->size) == 0) {
+        if (memcmp(list->data + i * list->size, value, list->size) == 0) { /* public */
             return true;
         }
     }

@@ -496,8 +496,8 @@ static void make_files(void)
 static void remove_files(void)
 {
     static const char *const names[] = {
-        "report.bin",     "ek.der",        "ask.der",     "ark.der",  "fw.bin",      "stage0.bin",
-        "kernel",         "vmlinuz",       "initrd.img",  "empty",    "stdout",      "stderr",
+        "report.bin",     "ek.der",        "ask.der",     "ark.der",   "fw.bin",       "stage0.bin",
+        "kernel",         "vmlinuz",       "initrd.img",  "empty",     "stdout",       "stderr",
         "reference.json", "evidence.json", "policy.json", "root.list", "revoked.list", "big",
         "distrust.key",   "distrust.jws"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
