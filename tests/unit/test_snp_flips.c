@@ -71,16 +71,27 @@ static struct cl_snp_policy policy_of(const struct vector *v, struct cl_snp_rule
     return (struct cl_snp_policy){.time = TEST_TIME, .rules = rules, .authenticity_only = true};
 }
 
-START_TEST(test_every_bit_of_a_report)
+/* False: there are no vectors. */
+static bool open_vector(const struct vector *v, struct files *f, struct cl_snp_rules *rules,
+                        struct cl_snp_policy *policy)
 {
     if (!shared_available("snp")) {
-        return;
+        return false;
     }
+    load(v, f);
+    *policy = policy_of(v, rules);
+    return true;
+}
+
+START_TEST(test_every_bit_of_a_report)
+{
     CL_CLEANUP(files_done) struct files f = {0};
     CL_CLEANUP(cl_snp_chain_freep) struct cl_snp_chain *chain = NULL;
     struct cl_snp_rules rules;
-    struct cl_snp_policy policy = policy_of(&vectors[_i], &rules);
-    load(&vectors[_i], &f);
+    struct cl_snp_policy policy;
+    if (!open_vector(&vectors[_i], &f, &rules, &policy)) {
+        return;
+    }
     CL_CLEANUP(cl_snp_evidence_freep) struct cl_snp_evidence *ev = evidence(&f);
     ck_assert_ptr_nonnull(ev);
     ck_assert_int_eq(cl_snp_chain_new(ev, &chain, NULL), CL_OK);
@@ -137,13 +148,12 @@ static void expect_refused(const struct files *f, const struct cl_snp_policy *po
 /* One vector's certificates, a bit in each byte: which one goes round. */
 START_TEST(test_every_byte_of_each_certificate)
 {
-    if (!shared_available("snp")) {
-        return;
-    }
     CL_CLEANUP(files_done) struct files f = {0};
     struct cl_snp_rules rules;
-    struct cl_snp_policy policy = policy_of(&vectors[_i], &rules);
-    load(&vectors[_i], &f);
+    struct cl_snp_policy policy;
+    if (!open_vector(&vectors[_i], &f, &rules, &policy)) {
+        return;
+    }
     for (size_t c = 0; c < CERTS; c++) {
         for (size_t at = 0; at < f.certs[c].len; at++) {
             f.certs[c].data[at] ^= (uint8_t)(1u << (at % 8));
@@ -156,13 +166,12 @@ END_TEST
 
 START_TEST(test_every_truncation_of_each_certificate)
 {
-    if (!shared_available("snp")) {
-        return;
-    }
     CL_CLEANUP(files_done) struct files f = {0};
     struct cl_snp_rules rules;
-    struct cl_snp_policy policy = policy_of(&vectors[_i], &rules);
-    load(&vectors[_i], &f);
+    struct cl_snp_policy policy;
+    if (!open_vector(&vectors[_i], &f, &rules, &policy)) {
+        return;
+    }
     for (size_t c = 0; c < CERTS; c++) {
         size_t len = f.certs[c].len;
         for (size_t n = 0; n < len; n++) {
