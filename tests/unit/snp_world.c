@@ -64,7 +64,7 @@ struct world_cert world_ask(void)
 
 void world_add_ext(struct world_cert *c, const char *oid, const void *value, size_t len)
 {
-    MUST(c->ext_count < WORLD_MAX_EXT);
+    MUST(c->ext_count < WORLD_MAX_EXT && value != NULL);
     struct world_ext *e = &c->ext[c->ext_count++];
     *e = (struct world_ext){.oid = oid, .len = len};
     memcpy(e->value, value, len);
