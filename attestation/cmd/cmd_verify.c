@@ -353,7 +353,8 @@ int cl_cmd_verify(int argc, char **argv)
         return 0;
     }
     return cl_fail(&err, st == CL_ERR_UNAVAILABLE && o.measurement_count == 0 &&
-                                 o.reference == NULL && !o.authenticity_only
+                                 o.reference == NULL && o.policy_file == NULL &&
+                                 !o.authenticity_only
                              ? "give --measurement or --reference, or ask for --authenticity-only"
                              : NULL);
 }
