@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * corim_classes.c - how an environment-map names our TEE classes. Class `snp` has the two names of
  * the profile for SEV-SNP reports (draft-deeglaze-amd-sev-snp-corim-profile: signed with a VCEK,
- * with a VLEK); a simulated class has a name of its own, which no other verifier knows.
+ * with a VLEK); TDX has no registered name yet, so it has one of ours, as the simulated classes
+ * have, which no other verifier knows.
  */
 #include "corim/corim_internal.h"
 
@@ -21,5 +22,15 @@ const struct corim_class corim_classes[] = {
       0x02},
      "Cloister",
      "simulated SEV-SNP"},
+    {CL_TEE_CLASS_TDX,
+     {0x2f, 0x63, 0xb1, 0x0d, 0x64, 0x95, 0x4d, 0x0a, 0x8a, 0x57, 0x31, 0x9f, 0x8e, 0x0a, 0xc6,
+      0x71},
+     "Intel",
+     "TDX"},
+    {CL_TEE_CLASS_SIM_TDX,
+     {0x91, 0xc4, 0x5e, 0x26, 0xd7, 0x38, 0x4c, 0x1b, 0xb0, 0x2d, 0x6a, 0x04, 0xf5, 0x93, 0x1e,
+      0xaa},
+     "Cloister",
+     "simulated TDX"},
 };
 const size_t corim_class_count = CL_ARRAY_LEN(corim_classes);
