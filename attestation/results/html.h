@@ -24,6 +24,7 @@ void html_base64(struct html *h, const uint8_t *data, size_t len);
 enum html_state { STATE_PASS, STATE_WARNING, STATE_FAIL, STATE_UNKNOWN, STATE_SKIPPED };
 enum html_state html_state_of(const struct cl_check *c);
 const char *html_state_class(enum html_state s); /* of the style sheet */
+const char *html_state_sign(enum html_state s);  /* markup of one character */
 /* Sign and word together: colour alone says nothing. */
 void html_badge(struct html *h, enum html_state s);
 

@@ -130,8 +130,10 @@ static void open_link(struct html *h, const struct family_words *w, enum check_s
 {
     html_raw(h, "<li class=\"");
     html_raw(h, html_state_class(s));
-    html_raw(h, "\">\n<div class=\"linkhead\"><h3>");
-    html_text(h, w->title[step]);
+    html_raw(h, "\"><span class=\"node\" aria-hidden=\"true\">");
+    html_raw(h, html_state_sign(s));
+    html_raw(h, "</span>\n<div class=\"card\"><div class=\"linkhead\"><h3>");
+    html_format(h, "%d. %s", (int)step + 1, w->title[step]);
     html_raw(h, "</h3>");
     html_badge(h, s);
     html_raw(h, "</div>\n<div class=\"linkbody\">");
@@ -139,11 +141,11 @@ static void open_link(struct html *h, const struct family_words *w, enum check_s
 
 static void close_link(struct html *h, const struct family_words *w, enum check_step step)
 {
-    html_raw(h, "</div>\n");
+    html_raw(h, "</div></div>\n");
     if (w->hands_on[step] != NULL) {
-        html_raw(h, "<span class=\"arrow\"><span aria-hidden=\"true\">&darr;</span> ");
+        html_raw(h, "<span class=\"arrow\">");
         html_text(h, w->hands_on[step]);
-        html_raw(h, "</span>\n");
+        html_raw(h, " <span aria-hidden=\"true\">&darr;</span></span>\n");
     }
     html_raw(h, "</li>\n");
 }

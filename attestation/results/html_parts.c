@@ -44,6 +44,11 @@ const char *html_state_class(enum html_state s)
     return states[s].class;
 }
 
+const char *html_state_sign(enum html_state s)
+{
+    return states[s].sign;
+}
+
 void html_badge(struct html *h, enum html_state s)
 {
     html_raw(h, "<span class=\"badge\"><span aria-hidden=\"true\">");
@@ -110,6 +115,28 @@ static void sentence(struct html *h, const struct cl_verify_result *r)
     }
 }
 
+/* `actual`, with what differs from `expected` marked where both are digests of one length. */
+static void found_text(struct html *h, const struct cl_check *c)
+{
+    size_t n = strlen(c->actual);
+    bool mark = c->status == CL_CHECK_FAIL && n > 0 && n == strlen(c->expected) &&
+                strspn(c->actual, "0123456789abcdef") == n;
+    bool open = false;
+    if (!mark) {
+        html_text(h, c->actual);
+        return;
+    }
+    for (size_t i = 0; i < n; i++) {
+        bool differs = c->actual[i] != c->expected[i];
+        if (differs != open) {
+            html_raw(h, differs ? "<mark>" : "</mark>");
+            open = differs;
+        }
+        html_format(h, "%c", c->actual[i]);
+    }
+    html_raw(h, open ? "</mark>" : "");
+}
+
 static void check_texts(struct html *h, const struct cl_check *c)
 {
     html_raw(h, "<dl class=\"texts\">");
@@ -117,7 +144,9 @@ static void check_texts(struct html *h, const struct cl_check *c)
         row(h, "Expected", c->expected);
     }
     if (c->actual[0] != '\0') {
-        row(h, "Found", c->actual);
+        html_raw(h, "<div><dt>Found</dt><dd>");
+        found_text(h, c);
+        html_raw(h, "</dd></div>\n");
     }
     if (c->why[0] != '\0') {
         row(h, c->status == CL_CHECK_PASS && !c->warning ? "Note" : "Why", c->why);
@@ -200,12 +229,28 @@ static void counts(struct html *h, const struct cl_verify_result *r)
         n[html_state_of(&r->checks[i])]++;
     }
     html_raw(h, "<p class=\"counts\">");
-    html_format(h,
-                "%zu checks: %zu passed, %zu with a warning, %zu failed, %zu cannot tell, %zu not "
-                "asked for.",
-                r->check_count, n[STATE_PASS], n[STATE_WARNING], n[STATE_FAIL], n[STATE_UNKNOWN],
-                n[STATE_SKIPPED]);
-    html_raw(h, "</p>\n");
+    html_format(h, "%zu checks:", r->check_count);
+    for (size_t i = 0, shown = 0; i < CL_ARRAY_LEN(states); i++) {
+        if (n[i] > 0) {
+            html_format(h, "%s %zu %s", shown++ > 0 ? "," : "", n[i], states[i].word);
+        }
+    }
+    html_raw(h, ".</p>\n");
+}
+
+/* What "Accepted" leaves out; empty for a full yes, and for the other verdicts. */
+static const char *reservation(const struct cl_verify_result *r)
+{
+    if (r->verdict != CL_VERDICT_ACCEPTED) {
+        return "";
+    }
+    if (cl_tee_class_is_simulated(r->tee_class)) {
+        return ", simulated hardware";
+    }
+    if (!was_compared(r)) {
+        return ", authenticity only";
+    }
+    return r->appraisal == CL_APPRAISAL_WARNING ? ", with warnings" : "";
 }
 
 void html_verdict(struct html *h, const struct cl_html_report *p)
@@ -218,19 +263,15 @@ void html_verdict(struct html *h, const struct cl_html_report *p)
         [CL_VERDICT_REJECTED] = {"Rejected", "fail", "&#10007;"},
     };
     const struct cl_verify_result *r = p->result;
-    bool sim = cl_tee_class_is_simulated(r->tee_class);
-    bool mixed = r->verdict == CL_VERDICT_ACCEPTED && (sim || r->appraisal == CL_APPRAISAL_WARNING);
+    const char *but = reservation(r);
     html_raw(h, "<header class=\"verdict ");
-    html_raw(h, mixed ? "warn" : verdicts[r->verdict].class);
+    html_raw(h, but[0] != '\0' ? "warn" : verdicts[r->verdict].class);
     html_raw(h, "\">\n<p class=\"kicker\">Verification of attestation evidence</p>\n<h1>"
                 "<span class=\"sign\" aria-hidden=\"true\">");
     html_raw(h, verdicts[r->verdict].sign);
     html_raw(h, "</span>");
     html_raw(h, verdicts[r->verdict].word);
-    html_raw(h, r->verdict != CL_VERDICT_ACCEPTED      ? ""
-                : sim                                  ? ", simulated hardware"
-                : r->appraisal == CL_APPRAISAL_WARNING ? ", with warnings"
-                                                       : "");
+    html_raw(h, but);
     html_raw(h, "</h1>\n<p class=\"lead\">");
     sentence(h, r);
     html_raw(h, "</p>\n");
@@ -306,7 +347,7 @@ void html_demands(struct html *h, const struct cl_html_report *p)
     html_raw(h, "</section>\n");
 }
 
-static void claim_value(struct html *h, const json_t *v)
+static void claim_scalar(struct html *h, const json_t *v)
 {
     if (json_is_string(v)) {
         html_text(h, json_string_value(v));
@@ -316,6 +357,49 @@ static void claim_value(struct html *h, const json_t *v)
         html_raw(h, json_is_true(v) ? "true" : "false");
     } else {
         html_raw(h, json_is_null(v) ? "null" : "...");
+    }
+}
+
+static bool is_nested(json_t *v)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+    json_object_foreach(v, key, member)
+    {
+        if (json_is_object(member) || json_is_array(member)) {
+            return true;
+        }
+    }
+    size_t i = 0;
+    json_array_foreach(v, i, member)
+    {
+        if (json_is_object(member) || json_is_array(member)) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* A scalar, or the members of an object or array of scalars in one line. */
+static void claim_value(struct html *h, json_t *v)
+{
+    const char *key = NULL;
+    json_t *member = NULL;
+    size_t i = 0;
+    if (is_nested(v) || (!json_is_object(v) && !json_is_array(v))) {
+        claim_scalar(h, v);
+    }
+    json_object_foreach(v, key, member)
+    {
+        html_raw(h, i++ > 0 ? " " : "");
+        html_text(h, key);
+        html_raw(h, "=");
+        claim_scalar(h, member);
+    }
+    json_array_foreach(v, i, member)
+    {
+        html_raw(h, i > 0 ? ", " : "");
+        claim_scalar(h, member);
     }
 }
 
@@ -334,7 +418,7 @@ static void claim_rows( // NOLINT(misc-no-recursion): depth is bounded
         if (h->st != CL_OK) {
             return;
         }
-        if (json_is_object(v) && depth < MAX_CLAIM_DEPTH) {
+        if (json_is_object(v) && is_nested(v) && depth < MAX_CLAIM_DEPTH) {
             claim_rows(h, (const char *)name.data, v, depth + 1);
             continue;
         }
@@ -416,12 +500,24 @@ void html_files(struct html *h, const struct cl_html_report *p)
     html_raw(h, "</tbody>\n</table>\n</section>\n");
 }
 
+/* Text whose line ends are kept: escaped line by line. */
+static void lines(struct html *h, const char *text)
+{
+    for (const char *end = strchr(text, '\n'); h->st == CL_OK && end != NULL;
+         end = strchr(text, '\n')) {
+        h->st = cl_html_escape(h->out, text, (size_t)(end - text), h->err);
+        html_raw(h, "\n");
+        text = end + 1;
+    }
+    html_text(h, text);
+}
+
 void html_again(struct html *h, const struct cl_html_report *p)
 {
     html_raw(h, "<section aria-labelledby=\"again\">\n<h2 id=\"again\">Verify it again</h2>\n"
                 "<p>This page is a statement of whoever made it. To need nobody's word, save the "
                 "attached files and run, on a machine without a network if you like:</p>\n<pre>");
-    html_text(h, p->command);
+    lines(h, p->command);
     html_raw(h, "</pre>\n<p>Exit status 0 means accepted, 1 rejected, 3 cannot tell. The program "
                 "can be built from source; the roots it trusts stand in its source, as digests of "
                 "their keys.</p>\n</section>\n");

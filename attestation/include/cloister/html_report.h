@@ -15,7 +15,7 @@
 
 #define CL_HTML_MAX_FILES 160u
 #define CL_HTML_MAX_ATTACHED (16u << 20) /* bytes of all files together */
-#define CL_HTML_MAX_CERTS 8u
+#define CL_HTML_MAX_CERTS 32u
 
 struct cl_html_file { /* something to attach; borrowed */
     const char *role; /* "Evidence", "Certificate", ... */
