@@ -8,6 +8,7 @@
 #include "base/json.h"
 #include "cloister/jwk.h"
 #include "cloister/jwt.h"
+#include "token/sign.h"
 
 #include <string.h>
 
@@ -52,6 +53,7 @@ enum cl_status cl_ear_token_sign(struct evp_pkey_st *key, const struct cl_ear_to
 {
     CL_CLEANUP(cl_jwk_freep) struct cl_jwk *signer = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *jwk = NULL;
+    CL_TRY(cl_sig_check_key(CL_SIG_ES256, key, err));
     CL_TRY(cl_jwk_from_pkey(key, &signer, err));
     CL_TRY(cl_jwk_emit(signer, CL_JWK_ES256, &jwk, err));
     CL_CLEANUP(cl_json_decrefp) json_t *claims = claims_json(t);
