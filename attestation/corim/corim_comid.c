@@ -161,8 +161,8 @@ static enum cl_status read_registers(struct cl_cbor_reader *r, struct cl_corim_r
     }
 }
 
-static enum cl_status read_values(struct cl_cbor_reader *r, struct cl_corim_reference *ref,
-                                  struct cl_err *err)
+static enum cl_status read_values(struct cl_cbor_reader *r, const struct corim_class *class,
+                                  struct cl_corim_reference *ref, struct cl_err *err)
 {
     struct cl_cbor_map m;
     struct cl_cbor_item key;
@@ -176,7 +176,7 @@ static enum cl_status read_values(struct cl_cbor_reader *r, struct cl_corim_refe
         if (is_key(&key, VALUES_DIGESTS)) {
             CL_TRY(read_digests(r, "digests", ref->measurement, err));
             digests = true;
-        } else if (is_key(&key, VALUES_REGISTERS)) {
+        } else if (class->has_registers && is_key(&key, VALUES_REGISTERS)) {
             CL_TRY(read_registers(r, ref, err));
         } else {
             return unsupported(r, "measurement values", &key, err);
@@ -188,8 +188,8 @@ static enum cl_status read_values(struct cl_cbor_reader *r, struct cl_corim_refe
 }
 
 /* mkey 0 is the guest's own measurement (profile for SEV-SNP); it may be left out. */
-static enum cl_status read_measurement(struct cl_cbor_reader *r, struct cl_corim_reference *ref,
-                                       struct cl_err *err)
+static enum cl_status read_measurement(struct cl_cbor_reader *r, const struct corim_class *class,
+                                       struct cl_corim_reference *ref, struct cl_err *err)
 {
     struct cl_cbor_map m;
     struct cl_cbor_item key, mkey;
@@ -201,7 +201,7 @@ static enum cl_status read_measurement(struct cl_cbor_reader *r, struct cl_corim
             break;
         }
         if (is_key(&key, MEASUREMENT_VALUES)) {
-            CL_TRY(read_values(r, ref, err));
+            CL_TRY(read_values(r, class, ref, err));
             values = true;
             continue;
         }
@@ -235,7 +235,7 @@ static enum cl_status read_triple(struct cl_cbor_reader *r, struct cl_corim *c, 
                          "measurements: expected one in a triple of %s, got %llu", class->model,
                          (unsigned long long)n);
     }
-    CL_TRY(read_measurement(r, &ref, err));
+    CL_TRY(read_measurement(r, class, &ref, err));
     if (c->count > 0 && memcmp(&c->references[c->count - 1], &ref, sizeof(ref)) == 0) { /* public */
         return CL_OK; /* the same under the class's other name */
     }

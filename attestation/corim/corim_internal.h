@@ -42,6 +42,7 @@ struct corim_class {
     enum cl_tee_class tee_class;
     uint8_t class_id[CORIM_UUID_SIZE];
     const char *vendor, *model;
+    bool has_registers; /* RTMRs; of another class they would be a demand that nobody compares */
 };
 extern const struct corim_class corim_classes[];
 extern const size_t corim_class_count;

@@ -68,6 +68,10 @@ static enum cl_status put_triple(struct cl_buf *out, const struct corim_class *c
     for (size_t i = 0; i < CL_CORIM_RTMR_COUNT; i++) {
         registers += ref->has_rtmr[i] ? 1 : 0;
     }
+    if (registers > 0 && !class->has_registers) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED, "CoRIM: RTMRs: expected none for %s, got some",
+                          class->model);
+    }
     CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 2, err));
     CL_TRY(put_environment(out, class, err));
     CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 1, err));

@@ -23,7 +23,7 @@ static struct cl_corim example(void)
                          .not_after = NOW + 1000,
                          .count = 2};
     c.references[0].tee_class = CL_TEE_CLASS_SNP;
-    c.references[1].tee_class = CL_TEE_CLASS_SIM_SNP;
+    c.references[1].tee_class = CL_TEE_CLASS_SIM_TDX;
     for (size_t i = 0; i < CL_CORIM_MEASUREMENT_SIZE; i++) {
         c.references[0].measurement[i] = (uint8_t)i;
         c.references[1].measurement[i] = (uint8_t)(0x80 + i);
@@ -189,7 +189,12 @@ static const struct {
     {CORIM(COMID("A1 A2 " SNP " A2 " GOOD_MEASUREMENT " " GOOD_MEASUREMENT)), CL_ERR_UNSUPPORTED,
      "measurements: expected one in a triple of SEV-SNP, got 2"},
     {ONE(SNP, "M1 1 M2 2 A1 A2 7 " D48 " 14 M1 4 A1 A2 7 " D48), CL_ERR_UNSUPPORTED,
-     "integrity registers: expected only what can be compared, got key 4"},
+     "measurement values: expected only what can be compared, got key 14"},
+    {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671",
+         "M1 1 M2 2 A1 A2 7 " D48 " 14 M1 4 A1 A2 7 " D48),
+     CL_ERR_UNSUPPORTED, "integrity registers: expected only what can be compared, got key 4"},
+    {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671", "M1 1 M1 14 M1 0 A1 A2 7 " D48),
+     CL_ERR_UNSUPPORTED, "measurement values: expected digests, got none"},
     {"T501 M4 0 'id' 1 A1 T506 < " COMID(
          "A1 " TRIPLE(SNP, GOOD_MEASUREMENT)) " > 3 T32 'x' " VALIDITY,
      CL_ERR_UNSUPPORTED, "profile: expected none, got one"},
@@ -200,8 +205,6 @@ static const struct {
      "digests: expected one SHA-384 digest of 48 bytes, got another length"},
     {ONE(SNP, "M1 1 M1 2 A2 A2 7 " D48 " A2 7 " D48), CL_ERR_MALFORMED,
      "digests: expected one SHA-384 digest of 48 bytes, got two"},
-    {ONE(SNP, "M1 1 M1 14 M1 0 A1 A2 7 " D48), CL_ERR_UNSUPPORTED,
-     "measurement values: expected digests, got none"},
     {ONE(SNP, "M1 0 0"), CL_ERR_MALFORMED, "measurement: expected values, got none"},
     {ONE("M1 0 M1 0 T37 h00", GOOD_MEASUREMENT), CL_ERR_MALFORMED,
      "class-id: expected 16 bytes, got 1"},
@@ -408,7 +411,11 @@ START_TEST(test_the_writer_refuses_what_would_not_be_read)
     c.signer[0] = '\0';
     ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
     c = example();
+    c.references[0].has_rtmr[2] = true; /* SEV-SNP has no registers */
+    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_UNSUPPORTED);
+    c = example();
     c.references[0].tee_class = c.references[1].tee_class = CL_TEE_CLASS_NONE;
+    c.references[1].has_rtmr[1] = c.references[1].has_rtmr[3] = false;
     ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
     ck_assert_uint_eq(b.len, 0);
 }

@@ -209,7 +209,7 @@ static void put_corim(struct fx *f, bool rtmr, char file[static 256], char pub[s
                          .not_after = INT64_C(4000000000),
                          .count = 2};
     c.references[0].tee_class = CL_TEE_CLASS_SNP;
-    c.references[1].tee_class = CL_TEE_CLASS_SIM_SNP;
+    c.references[1].tee_class = rtmr ? CL_TEE_CLASS_SIM_TDX : CL_TEE_CLASS_SIM_SNP;
     c.references[1].has_rtmr[0] = rtmr;
     memset(c.references[0].measurement, 0x4d, sizeof(c.references[0].measurement));
     memset(c.references[1].measurement, 0x4e, sizeof(c.references[1].measurement));
@@ -244,7 +244,7 @@ START_TEST(test_corim_as_reference)
     put(&f, "other.pub", "nothing", other);
     expect(KBS(&f, "set-reference", "--corim-key", other, old), 4);
     put_corim(&f, true, file, pub); /* another key signed it, and there is a register in it */
-    expect(KBS(&f, "set-reference", "--class", "sim-snp", "--corim-key", pub, file), 4);
+    expect(KBS(&f, "set-reference", "--class", "sim-tdx", "--corim-key", pub, file), 4);
     expect_err("RTMR0: expected a launch measurement alone, got registers");
     fx_done(&f);
 }

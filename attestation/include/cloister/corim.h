@@ -8,11 +8,11 @@
  *
  * Form: COSE_Sign1 (tag 18) over a corim-map (tag 501) of CoMID tags (506) with reference triples.
  *       A triple's class-id names one of our TEE classes; its digest is SHA-384 (7); integrity
- *       registers 0 to 3 are RTMRs. Triples of other classes are stepped over. What such a triple
- *       demands beyond what we compare (SVN, flags, instance, ...) is refused, never dropped.
- * Trust: the bytes are hostile until their signature verified under the caller's key; the algorithm
- *        is the one that key is for (ES256, ES384, EdDSA). The encoding must be deterministic.
- * Threads: pure. Memory: the caller's struct.
+ *       registers 0 to 3 are RTMRs, of TDX's classes only. Triples of other classes are stepped
+ * over. What such a triple demands beyond what we compare (SVN, flags, instance, ...) is refused,
+ * never dropped. Trust: the bytes are hostile until their signature verified under the caller's
+ * key; the algorithm is the one that key is for (ES256, ES384, EdDSA). The encoding must be
+ * deterministic. Threads: pure. Memory: the caller's struct.
  */
 #ifndef CLOISTER_CORIM_H
 #define CLOISTER_CORIM_H
@@ -31,7 +31,7 @@ struct evp_pkey_st; /* OpenSSL's EVP_PKEY */
 struct cl_corim_reference {
     enum cl_tee_class tee_class;
     uint8_t measurement[CL_CORIM_MEASUREMENT_SIZE]; /* launch digest, or MRTD */
-    bool has_rtmr[CL_CORIM_RTMR_COUNT];
+    bool has_rtmr[CL_CORIM_RTMR_COUNT];             /* each that is there must be compared */
     uint8_t rtmr[CL_CORIM_RTMR_COUNT][CL_CORIM_MEASUREMENT_SIZE];
 };
 
