@@ -29,6 +29,7 @@ struct page { /* what the page is made of, owned here */
     struct cl_buf contents[CL_HTML_MAX_FILES], names[CL_HTML_MAX_FILES]; /* of files 1 and on */
     struct cl_html_demand demands[MAX_DEMANDS];
     struct cl_buf command;
+    char by[MAX_NAME], as_of[21];
     const char *role, *option; /* of the file that is added next */
 };
 
@@ -133,7 +134,7 @@ static enum cl_status demand_value(struct page *p, const char *name, const char 
     return value != NULL ? put_option(p, option, value, err) : CL_OK;
 }
 
-static enum cl_status demand_all(struct page *p, const char *as_of, struct cl_err *err)
+static enum cl_status demand_all(struct page *p, struct cl_err *err)
 {
     const struct verify_options *o = p->o;
     const char *tee = o->tee != CL_TEE_CLASS_NONE ? cl_tee_class_name(o->tee) : NULL;
@@ -150,7 +151,7 @@ static enum cl_status demand_all(struct page *p, const char *as_of, struct cl_er
     CL_TRY(demand_value(p, "Host data", "--host-data", o->host_data, err));
     CL_TRY(demand_value(p, "Privilege level (VMPL)", "--vmpl", o->vmpl, err));
     CL_TRY(demand_value(p, "Class", "--tee", tee, err));
-    CL_TRY(demand_value(p, "Time of verification", "--time", as_of, err));
+    CL_TRY(demand_value(p, "Time of verification", "--time", p->as_of, err));
     const struct {
         bool on;
         const char *name, *option;
@@ -181,12 +182,11 @@ static enum cl_status write_html(const struct verify_options *o, const struct cl
                                  const struct verify_answer *answer, struct page *p,
                                  struct cl_err *err)
 {
-    char by[MAX_NAME], as_of[21];
     CL_CLEANUP(cl_buf_done) struct cl_buf out = {0};
-    who(by);
-    cl_time_format(as_of, o->time);
+    who(p->by);
+    cl_time_format(p->as_of, o->time);
     CL_TRY(attach_all(p, evidence, err));
-    CL_TRY(demand_all(p, as_of, err));
+    CL_TRY(demand_all(p, err));
     struct cl_html_report *r = &p->report;
     for (; r->cert_count < answer->cert_count; r->cert_count++) {
         const struct cl_buf *c = &answer->certs[r->cert_count];
@@ -194,7 +194,7 @@ static enum cl_status write_html(const struct verify_options *o, const struct cl
     }
     r->result = answer->result;
     r->claims = answer->claims;
-    r->verified_by = by;
+    r->verified_by = p->by;
     r->command = (const char *)p->command.data;
     r->made_at = (int64_t)time(NULL);
     r->files = p->files;
