@@ -5,11 +5,14 @@
 #include "cbor_text.h"
 #include "check_main.h"
 #include "cloister/corim.h"
+#include "cloister/pem.h"
 
 #include <openssl/ec.h>
 #include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <stdio.h>
+#include <unistd.h>
 
 #define NOW INT64_C(1767225600)
 
@@ -421,6 +424,41 @@ START_TEST(test_the_writer_refuses_what_would_not_be_read)
 }
 END_TEST
 
+/* Keys come from files without a passphrase; one that has one is refused, and nobody is asked. */
+START_TEST(test_keys_from_files)
+{
+    char path[] = "/tmp/cl-corim-XXXXXX";
+    struct cl_err err = {0};
+    EVP_PKEY *key = NULL, *rsa = EVP_RSA_gen(2048);
+    int fd = mkstemp(path);
+    ck_assert_int_ge(fd, 0);
+    const struct {
+        EVP_PKEY *key;
+        const EVP_CIPHER *cipher;
+        enum cl_status want;
+    } cases[] = {{p256, NULL, CL_OK},
+                 {p384, NULL, CL_OK},
+                 {ed25519, NULL, CL_OK},
+                 {rsa, NULL, CL_ERR_MALFORMED},
+                 {p256, EVP_aes_256_cbc(), CL_ERR_MALFORMED}};
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        FILE *f = fopen(path, "w");
+        unsigned char pass[] = "pass";
+        ck_assert(PEM_write_PrivateKey(f, cases[i].key, cases[i].cipher, pass,
+                                       cases[i].cipher != NULL ? 4 : 0, NULL, NULL) == 1);
+        ck_assert_int_eq(fclose(f), 0);
+        ck_assert_int_eq(cl_pem_private_key(path, &key, &err), cases[i].want);
+        ck_assert_int_eq(key == NULL, cases[i].want != CL_OK);
+        cl_pem_key_freep(&key);
+        ck_assert_int_eq(cl_pem_public_key(path, &key, &err), CL_ERR_MALFORMED);
+        ck_assert_ptr_nonnull(strstr(err.msg, "expected a public key in PEM"));
+    }
+    (void)close(fd);
+    (void)unlink(path);
+    EVP_PKEY_free(rsa);
+}
+END_TEST
+
 START_TEST(test_json_is_not_taken_for_a_corim)
 {
     ck_assert(!cl_corim_looks_like((const uint8_t *)"{", 1));
@@ -448,6 +486,7 @@ int main(void)
     tcase_add_test(t, test_as_many_references_as_the_limit);
     tcase_add_test(t, test_a_file_too_large_is_refused);
     tcase_add_test(t, test_the_writer_refuses_what_would_not_be_read);
+    tcase_add_test(t, test_keys_from_files);
     tcase_add_test(t, test_json_is_not_taken_for_a_corim);
     suite_add_tcase(s, t);
     return run_suite(s);
