@@ -232,7 +232,8 @@ static void counts(struct html *h, const struct cl_verify_result *r)
     html_format(h, "%zu checks:", r->check_count);
     for (size_t i = 0, shown = 0; i < CL_ARRAY_LEN(states); i++) {
         if (n[i] > 0) {
-            html_format(h, "%s %zu %s", shown++ > 0 ? "," : "", n[i], states[i].word);
+            html_format(h, "%s %zu %s", shown++ > 0 ? "," : "", n[i],
+                        i == STATE_WARNING ? "with a warning" : states[i].word);
         }
     }
     html_raw(h, ".</p>\n");
