@@ -6,14 +6,13 @@
 #include "ear.h"
 
 #include "base/encode.h"
-#include "cloister/jwt.h"
+#include "cloister/ear.h"
 #include "cloister/rcar.h"
 
 #include <string.h>
 
 #define PROFILE "tag:github.com,2024:confidential-containers/Trustee"
 #define ISSUER "CoCo-Attestation-Service"
-#define ANNOTATED "ear.veraison.annotated-evidence"
 #define MAX_TIME ((int64_t)1 << 40)
 
 static json_t *hex_json(const uint8_t *data, size_t len)
@@ -45,35 +44,19 @@ enum cl_status cl_ear_snp_claims(const struct cl_snp_report *r, json_t **ret_j, 
     return CL_OK;
 }
 
-/* AR4SI: 3 an approved measurement, 2 genuine hardware without known weakness, 97 hardware that is
- * not recognised, which is what a simulated root is to everybody else. */
-static json_t *appraisal(const struct cl_ear_input *in, json_t *runtime)
+static enum cl_status annotated_json(const struct cl_ear_input *in, json_t **ret_j,
+                                     struct cl_err *err)
 {
     const struct cl_grant *g = in->grant;
-    bool sim = g->tee_class != CL_TEE_CLASS_SNP;
-    return json_pack(
-        "{s:s, s:s, s:{s:i, s:i, s:i, s:i, s:i, s:i, s:i, s:i}, s:{s:O, s:s, s:o, s:o, s:o, s:n}}",
-        "ear.status", sim ? "contraindicated" : "affirming", "ear.appraisal-policy-id", "default",
-        "ear.trustworthiness-vector", "instance-identity", 0, "configuration", 3, "executables", 3,
-        "file-system", 0, "hardware", sim ? 97 : 2, "runtime-opaque", 0, "storage-opaque", 0,
-        "sourced-data", 0, ANNOTATED, "snp", in->snp_claims, "cloister_class",
-        cl_tee_class_name(g->tee_class), "report_data",
-        hex_json(in->report_data, CL_RCAR_REPORT_DATA_SIZE), "init_data",
-        hex_json(g->host_data, sizeof(g->host_data)), "runtime_data_claims", runtime,
-        "init_data_claims");
-}
-
-static enum cl_status claims_json(const struct cl_ear_input *in, json_t **ret_j, struct cl_err *err)
-{
     json_t *jwk = NULL;
-    CL_TRY(cl_jwk_emit(in->grant->tee_key, CL_JWK_WRAP, &jwk, err));
+    CL_TRY(cl_jwk_emit(g->tee_key, CL_JWK_WRAP, &jwk, err));
     json_t *runtime = json_pack("{s:o, s:s, s:s}", "tee-pubkey", jwk, "nonce", in->nonce,
                                 "additional-evidence", in->additional);
-    json_t *j = json_pack(
-        "{s:s, s:s, s:I, s:I, s:o, s:{s:s, s:s}, s:{s:o}}", "eat_profile", PROFILE, "iss", ISSUER,
-        "iat", (json_int_t)in->now, "exp", (json_int_t)in->grant->expires, "jti",
-        hex_json(in->grant->token_id, CL_JTI_SIZE), "ear.verifier-id", "developer", "Cloister",
-        "build", "cloister-broker " CL_VERSION, "submods", "cpu0", appraisal(in, runtime));
+    json_t *j = json_pack("{s:O, s:s, s:o, s:o, s:o, s:n}", "snp", in->snp_claims, "cloister_class",
+                          cl_tee_class_name(g->tee_class), "report_data",
+                          hex_json(in->report_data, CL_RCAR_REPORT_DATA_SIZE), "init_data",
+                          hex_json(g->host_data, sizeof(g->host_data)), "runtime_data_claims",
+                          runtime, "init_data_claims");
     if (j == NULL) {
         return cl_err_nomem(err, "token");
     }
@@ -84,17 +67,22 @@ static enum cl_status claims_json(const struct cl_ear_input *in, json_t **ret_j,
 enum cl_status cl_ear_sign(EVP_PKEY *key, const struct cl_ear_input *in, struct cl_buf *out,
                            struct cl_err *err)
 {
-    CL_CLEANUP(cl_jwk_freep) struct cl_jwk *signer = NULL;
-    CL_CLEANUP(cl_json_decrefp) json_t *jwk = NULL;
-    CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
-    CL_TRY(cl_jwk_from_pkey(key, &signer, err));
-    CL_TRY(cl_jwk_emit(signer, CL_JWK_ES256, &jwk, err));
-    CL_TRY(claims_json(in, &claims, err));
-    CL_CLEANUP(cl_json_decrefp) json_t *header = json_pack("{s:O}", "jwk", jwk);
-    if (header == NULL) {
-        return cl_err_nomem(err, "token");
-    }
-    return cl_jwt_sign(CL_JWT_ES256, key, header, claims, out, err);
+    CL_CLEANUP(cl_json_decrefp) json_t *annotated = NULL;
+    char id[2 * CL_JTI_SIZE + 1];
+    struct cl_ar4si vector = cl_ar4si_approved(in->grant->tee_class);
+    CL_TRY(annotated_json(in, &annotated, err));
+    cl_hex(id, in->grant->token_id, CL_JTI_SIZE);
+    struct cl_ear_token t = {.profile = PROFILE,
+                             .issuer = ISSUER,
+                             .build = "cloister-broker " CL_VERSION,
+                             .id = id,
+                             .issued = in->now,
+                             .expires = in->grant->expires,
+                             .policy_id = "default",
+                             .status = cl_ar4si_tier(&vector),
+                             .vector = vector,
+                             .annotated = annotated};
+    return cl_ear_token_sign(key, &t, out, err);
 }
 
 static enum cl_status get_hex(const json_t *j, const char *key, uint8_t *ret, size_t size,
@@ -105,20 +93,15 @@ static enum cl_status get_hex(const json_t *j, const char *key, uint8_t *ret, si
     return cl_unhex(ret, size, hex, key, err);
 }
 
-static enum cl_status read_claims(const json_t *claims, struct cl_grant *g, struct cl_err *err)
+static enum cl_status read_claims(const json_t *claims, const json_t *evidence, struct cl_grant *g,
+                                  struct cl_err *err)
 {
-    json_t *submods = NULL;
-    json_t *cpu0 = NULL;
-    json_t *evidence = NULL;
     json_t *snp = NULL;
     json_t *runtime = NULL;
     json_t *key = NULL;
     const char *class_name = NULL;
     CL_TRY(cl_json_get_int(claims, "token", "exp", 0, MAX_TIME, &g->expires, err));
     CL_TRY(get_hex(claims, "jti", g->token_id, sizeof(g->token_id), err));
-    CL_TRY(cl_json_get_object(claims, "token", "submods", &submods, err));
-    CL_TRY(cl_json_get_object(submods, "token", "cpu0", &cpu0, err));
-    CL_TRY(cl_json_get_object(cpu0, "token", ANNOTATED, &evidence, err));
     CL_TRY(cl_json_get_object(evidence, "token", "snp", &snp, err));
     CL_TRY(cl_json_get_object(evidence, "token", "runtime_data_claims", &runtime, err));
     CL_TRY(cl_json_get_object(runtime, "token", "tee-pubkey", &key, err));
@@ -135,9 +118,10 @@ enum cl_status cl_ear_verify(EVP_PKEY *key, const char *token, size_t len, int64
 {
     CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
     CL_CLEANUP(cl_grant_done) struct cl_grant g = {0};
-    CL_TRY(cl_jwt_verify(CL_JWT_ES256, key, token, len, &claims, err));
-    CL_TRY(cl_jwt_check_times(claims, now, err));
-    CL_TRY(read_claims(claims, &g, err));
+    json_t *cpu0 = NULL;
+    json_t *evidence = NULL;
+    CL_TRY(cl_ear_token_open(key, token, len, now, &claims, &cpu0, &evidence, err));
+    CL_TRY(read_claims(claims, evidence, &g, err));
     *ret_grant = g;
     g = (struct cl_grant){0};
     return CL_OK;

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "cloister/guest_files.h"
 #include "cloister/snp_measure.h"
+#include "cmd/cmd_measure_corim.h"
 
 #include <errno.h>
 #include <getopt.h>
@@ -27,6 +28,7 @@ struct options {
     const char *guest;
     const char *vcpu_type, *vcpu_sig, *features, *cpus;
     const char *expected; /* the digest after --explain */
+    struct measure_corim corim;
     bool explain, json, help;
     struct cl_guest_files files;
     struct cl_buf cmdline;
@@ -48,7 +50,7 @@ static void help(void)
            "  --guest-features HEX  SEV_FEATURES; default 1\n"
            "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
            "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
-           "                        the one (exit status 1 when not)\n"
+           "                        the one (exit status 1 when not)\n" MEASURE_CORIM_HELP
            "  --json\n\n"
            "example: " PROG " --cpus 2\n");
 }
@@ -79,6 +81,10 @@ enum opt {
     OPT_FEATURES,
     OPT_VMM,
     OPT_EXPLAIN,
+    OPT_CORIM,
+    OPT_CORIM_KEY,
+    OPT_CORIM_CLASS,
+    OPT_CORIM_EXPIRES,
     OPT_JSON,
     OPT_HELP,
 };
@@ -96,6 +102,10 @@ static const struct option long_options[] = {
     {"guest-features", required_argument, NULL, OPT_FEATURES},
     {"vmm", required_argument, NULL, OPT_VMM},
     {"explain", no_argument, NULL, OPT_EXPLAIN},
+    {"corim", required_argument, NULL, OPT_CORIM},
+    {"corim-key", required_argument, NULL, OPT_CORIM_KEY},
+    {"corim-class", required_argument, NULL, OPT_CORIM_CLASS},
+    {"corim-expires", required_argument, NULL, OPT_CORIM_EXPIRES},
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -136,6 +146,16 @@ static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
     case OPT_EXPLAIN:
         o->explain = true;
         return CL_OK;
+    case OPT_CORIM:
+        o->corim.file = optarg;
+        return CL_OK;
+    case OPT_CORIM_KEY:
+        o->corim.key = optarg;
+        return CL_OK;
+    case OPT_CORIM_CLASS:
+        return cl_tee_class_parse(optarg, &o->corim.tee_class, err);
+    case OPT_CORIM_EXPIRES:
+        return cl_time_parse(optarg, &o->corim.expires, err);
     case OPT_JSON:
         o->json = true;
         return CL_OK;
@@ -205,6 +225,7 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
         }
     }
     CL_TRY(check_operands(o, argc, argv, err));
+    CL_TRY(measure_corim_check(&o->corim, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
     return check_cpu_options(o, err);
 }
 
@@ -305,6 +326,7 @@ static enum cl_status compare_expected(const struct options *o, const struct cl_
 static enum cl_status run(struct options *o, struct cl_err *err)
 {
     struct cl_snp_measurement m;
+    struct cl_corim_reference reference = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *pages = NULL;
     CL_TRY(default_files(o, err));
     if (o->explain) {
@@ -313,6 +335,11 @@ static enum cl_status run(struct options *o, struct cl_err *err)
         o->config.page_ctx = pages;
     }
     CL_TRY(cl_snp_measure(&o->config, &m, err));
+    memcpy(reference.measurement, m.digest, sizeof(reference.measurement));
+    enum cl_status same = compare_expected(o, &m, err);
+    if (same == CL_OK) { /* a digest that is not the one is not handed on */
+        CL_TRY(measure_corim_write(&o->corim, &reference, err));
+    }
     if (o->json) {
         CL_TRY(print_json(o, &m, pages, err));
     } else {
@@ -320,7 +347,7 @@ static enum cl_status run(struct options *o, struct cl_err *err)
         cl_hex(hex, m.digest, CL_SNP_LD_SIZE);
         printf("%s\n", hex);
     }
-    CL_TRY(compare_expected(o, &m, err));
+    CL_TRY(same);
     return fflush(stdout) == 0 ? CL_OK : cl_err_sys(err, errno, "write 'stdout'");
 }
 

@@ -39,7 +39,10 @@ static void help(void)
         "                        (cloister.platform-distrust/1, signed)\n"
         "  --distrust-key FILE   the public key that signed it: PEM, P-256 or Ed25519\n"
         "  --measurement HEX     a launch digest to expect; may be given several times\n"
-        "  --reference FILE      a reference value (cloister.reference/1)\n"
+        "  --reference FILE      a reference value (cloister.reference/1), or a CoRIM\n"
+        "  --corim-key FILE      the public key that must have signed the CoRIM, in PEM\n"
+        "  --allow-unsigned-corim\n"
+        "                        take a CoRIM that nobody signed, with a warning\n"
         "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
         "                        zeros at its end\n"
         "  --host-data HEX       what HOST_DATA must be\n"
@@ -50,7 +53,10 @@ static void help(void)
         "  --sim-root FILE       accept this simulated root (certificate, or digest of its key)\n"
         "                        as class sim-snp, which protects nothing\n"
         "  --authenticity-only   ask only whether the evidence is genuine\n"
-        "  --json                one JSON document (cloister.verify/1)\n\n"
+        "  --json                one JSON document (cloister.verify/1)\n"
+        "  --html FILE           write the verdict as one HTML page, evidence attached\n"
+        "  --ear FILE            write the verdict as an EAR token (EAT, ES256), valid 5 minutes\n"
+        "  --ear-key FILE        the P-256 private key that signs it, in PEM\n\n"
         "Exit status: 0 accepted, 1 rejected, 3 cannot tell, 4 malformed input.\n\n"
         "example: " PROG " --evidence report.bin --certs vcek.der --certs cert_chain.pem "
         "--measurement \"$(cloister measure snp --cpus 2)\"\n");
@@ -76,6 +82,11 @@ enum opt {
     OPT_SIM_ROOT,
     OPT_AUTHENTICITY,
     OPT_JSON,
+    OPT_CORIM_KEY,
+    OPT_UNSIGNED_CORIM,
+    OPT_HTML,
+    OPT_EAR,
+    OPT_EAR_KEY,
     OPT_HELP,
 };
 
@@ -99,6 +110,11 @@ static const struct option long_options[] = {
     {"sim-root", required_argument, NULL, OPT_SIM_ROOT},
     {"authenticity-only", no_argument, NULL, OPT_AUTHENTICITY},
     {"json", no_argument, NULL, OPT_JSON},
+    {"corim-key", required_argument, NULL, OPT_CORIM_KEY},
+    {"allow-unsigned-corim", no_argument, NULL, OPT_UNSIGNED_CORIM},
+    {"html", required_argument, NULL, OPT_HTML},
+    {"ear", required_argument, NULL, OPT_EAR},
+    {"ear-key", required_argument, NULL, OPT_EAR_KEY},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
 };
@@ -168,6 +184,21 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
     case OPT_JSON:
         o->json = true;
         return CL_OK;
+    case OPT_CORIM_KEY:
+        o->corim_key = optarg;
+        return CL_OK;
+    case OPT_UNSIGNED_CORIM:
+        o->allow_unsigned_corim = true;
+        return CL_OK;
+    case OPT_HTML:
+        o->html = optarg;
+        return CL_OK;
+    case OPT_EAR:
+        o->ear = optarg;
+        return CL_OK;
+    case OPT_EAR_KEY:
+        o->ear_key = optarg;
+        return CL_OK;
     case OPT_HELP:
         o->help = true;
         return CL_OK;
@@ -210,6 +241,10 @@ static enum cl_status parse(struct verify_options *o, int argc, char **argv, str
     }
     if (o->evidence == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--evidence: expected a file, got nothing");
+    }
+    if ((o->ear == NULL) != (o->ear_key == NULL)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected it beside the other, got nothing",
+                          o->ear == NULL ? "--ear" : "--ear-key");
     }
     return check_options(o, err);
 }
@@ -269,6 +304,9 @@ static void answer_done(struct verify_answer *a)
 {
     cl_verify_result_free(a->result);
     json_decref(a->claims);
+    for (size_t i = 0; i < a->cert_count; i++) {
+        cl_buf_done(&a->certs[i]);
+    }
     *a = (struct verify_answer){0};
 }
 
@@ -324,6 +362,7 @@ static enum cl_status run(struct verify_options *o, struct cl_err *err)
     o->policy = policy;
     o->distrust = distrust;
     CL_TRY(family->run(o, &evidence, &answer, err));
+    CL_TRY(verify_write_results(o, &evidence, &answer, err));
     if (o->json) {
         CL_TRY(print_json(&answer, err));
     } else {

@@ -6,8 +6,9 @@
 #define CL_ATTESTATION_CMD_VERIFY_H
 
 #include "base/buf.h"
+#include "cloister/corim.h"
 #include "cloister/distrust.h"
-#include "cloister/verify.h"
+#include "cloister/html_report.h"
 #include "cloister/verify_policy.h"
 
 #define VERIFY_MAX_INPUTS 64u
@@ -23,6 +24,8 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *measurements[VERIFY_MAX_INPUTS];
     size_t measurement_count;
     const char *reference;
+    const char *corim_key; /* public key of a reference that is a CoRIM */
+    const char *html, *ear, *ear_key;
     const char *report_data, *host_data, *initdata;
     const char *vmpl;
     const char *policy_file, *profile;
@@ -32,12 +35,14 @@ struct verify_options { /* as they stand on the command line; strings are borrow
                                        when a family runs */
     int64_t time;                          /* seconds since 1970: --time, or now */
     enum cl_tee_class tee;                 /* NONE: auto */
-    bool allow_masked_chip, authenticity_only, json, help;
+    bool allow_masked_chip, authenticity_only, allow_unsigned_corim, json, help;
 };
 
 struct verify_answer { /* zeroed is fine */
     struct cl_verify_result *result;
     json_t *claims;
+    struct cl_buf certs[CL_HTML_MAX_CERTS]; /* DER, the signer's first, for the page's drawing */
+    size_t cert_count;
 };
 
 struct verify_family {
@@ -65,7 +70,28 @@ CL_NODISCARD enum cl_status verify_read_file(const char *path, size_t max, struc
 typedef enum cl_status verify_file_fn(const char *path, void *arg, struct cl_err *err);
 CL_NODISCARD enum cl_status verify_each_file(const char *path, const char *const *suffixes,
                                              verify_file_fn *fn, void *arg, struct cl_err *err);
+/* The suffixes of certificates in a folder, for verify_each_file(). */
+extern const char *const verify_cert_suffixes[];
 /* First byte that is no white space is '{'. */
 bool verify_looks_like_json(const uint8_t *data, size_t len);
+
+/* cmd_verify_corim.c */
+
+/* Reads the bytes of --reference as a CoRIM, under --corim-key and --allow-unsigned-corim, as of
+ * o->time. */
+CL_NODISCARD enum cl_status verify_read_corim(const struct verify_options *o,
+                                              const struct cl_buf *raw, struct cl_corim *ret_c,
+                                              struct cl_err *err);
+/* Adds the check `reference.signature` to a result that was compared with c: a warning when
+ * nobody signed it. */
+void verify_note_corim(struct cl_verify_result *result, const struct cl_corim *c);
+
+/* cmd_verify_results.c */
+
+/* Writes what --ear and --html name. */
+CL_NODISCARD enum cl_status verify_write_results(const struct verify_options *o,
+                                                 const struct cl_buf *evidence,
+                                                 const struct verify_answer *answer,
+                                                 struct cl_err *err);
 
 #endif

@@ -17,6 +17,9 @@
 
 #define MAX_PATH_SIZE 4096u
 
+/* Of a folder, only what is named like a certificate: evidence may lie beside. */
+const char *const verify_cert_suffixes[] = {".der", ".pem", ".crt", ".cer", ".crl", NULL};
+
 enum cl_status verify_is_file(const char *path, struct cl_err *err)
 {
     struct stat st;

@@ -15,11 +15,10 @@
 #include <ctype.h>
 #include <string.h>
 
-#define MAX_REFERENCE (64u << 10)
-
 struct verify_inputs { /* what the options came to; zeroed is fine */
     struct cl_snp_evidence *evidence;
-    struct cl_snp_reference references[2 * VERIFY_MAX_INPUTS + 1];
+    struct cl_snp_reference references[2 * VERIFY_MAX_INPUTS + CL_CORIM_MAX_REFERENCES];
+    struct cl_corim corim; /* count 0: --reference is none */
     uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_SNP_ROOT_SIZE];
     uint8_t report_data[CL_SNP_REPORT_DATA_SIZE];
     uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
@@ -131,16 +130,34 @@ static enum cl_status parse_reference(const json_t *j, struct verify_inputs *in,
     return CL_OK;
 }
 
-static enum cl_status read_reference(const char *path, struct verify_inputs *in, struct cl_err *err)
+/* Of a CoRIM those that hold for SNP's classes; for a TDX guest alone it compares with nothing. */
+static enum cl_status take_corim(const struct verify_options *o, const struct cl_buf *raw,
+                                 struct verify_inputs *in, struct cl_err *err)
+{
+    CL_TRY(verify_read_corim(o, raw, &in->corim, err));
+    for (size_t i = 0; i < in->corim.count; i++) {
+        const struct cl_corim_reference *ref = &in->corim.references[i];
+        if (ref->tee_class == CL_TEE_CLASS_SNP || ref->tee_class == CL_TEE_CLASS_SIM_SNP) {
+            add_reference(in, ref->tee_class, ref->measurement);
+        }
+    }
+    return CL_OK;
+}
+
+static enum cl_status read_reference(const struct verify_options *o, struct verify_inputs *in,
+                                     struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_TRY(verify_read_file(path, MAX_REFERENCE, &raw, err));
-    enum cl_status st = cl_json_parse(raw.data, raw.len, "reference", &j, err);
-    if (st == CL_OK) {
-        st = parse_reference(j, in, err);
+    CL_TRY(verify_read_file(o->reference, CL_CORIM_MAX_SIZE, &raw, err));
+    enum cl_status st = CL_OK;
+    if (cl_corim_looks_like(raw.data, raw.len)) {
+        st = take_corim(o, &raw, in, err);
+    } else {
+        st = cl_json_parse(raw.data, raw.len, "reference", &j, err);
+        st = st == CL_OK ? parse_reference(j, in, err) : st;
     }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", path);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", o->reference);
 }
 
 /* Up to 64 bytes; shorter values are padded with zeros, as those who ask for reports do. */
@@ -205,8 +222,6 @@ static enum cl_status read_rules(const struct verify_options *o, struct verify_i
 static enum cl_status read_inputs(const struct verify_options *o, struct verify_inputs *in,
                                   struct cl_err *err)
 {
-    /* Of a folder, only what is named like a certificate: evidence may lie beside. */
-    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer", ".crl", NULL};
     in->policy = (struct cl_snp_policy){.time = o->time,
                                         .require_class = o->tee,
                                         .rules = &in->rules,
@@ -218,10 +233,12 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};
     CL_TRY(read_rules(o, in, err));
     for (size_t i = 0; i < o->cert_count; i++) {
-        CL_TRY(verify_each_file(o->certs[i], suffixes, add_cert_file, in->evidence, err));
+        CL_TRY(
+            verify_each_file(o->certs[i], verify_cert_suffixes, add_cert_file, in->evidence, err));
     }
     for (size_t i = 0; i < o->collateral_count; i++) {
-        CL_TRY(verify_each_file(o->collateral[i], suffixes, add_cert_file, in->evidence, err));
+        CL_TRY(verify_each_file(o->collateral[i], verify_cert_suffixes, add_cert_file, in->evidence,
+                                err));
     }
     for (size_t i = 0; i < o->sim_root_count; i++) {
         CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
@@ -229,12 +246,28 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
     }
     CL_TRY(read_measurements(o, in, err));
     if (o->reference != NULL) {
-        CL_TRY(read_reference(o->reference, in, err));
+        CL_TRY(read_reference(o, in, err));
     }
     if (o->report_data != NULL) {
         CL_TRY(read_report_data(o->report_data, in, err));
     }
     return read_host_data(o, in, err);
+}
+
+/* For the page's drawing: first those that may have signed the report, then the others. */
+static enum cl_status copy_certs(const struct cl_snp_evidence *ev, bool signers,
+                                 struct verify_answer *a, struct cl_err *err)
+{
+    for (size_t i = 0; i < cl_snp_evidence_cert_count(ev); i++) {
+        enum cl_snp_cert_type type;
+        size_t len = 0;
+        const uint8_t *der = cl_snp_evidence_cert(ev, i, &type, &len);
+        bool signer = type == CL_SNP_CERT_VCEK || type == CL_SNP_CERT_VLEK;
+        if (signer == signers && a->cert_count < CL_HTML_MAX_CERTS) {
+            CL_TRY(cl_buf_append(&a->certs[a->cert_count++], der, len, err));
+        }
+    }
+    return CL_OK;
 }
 
 static enum cl_status run(const struct verify_options *o, const struct cl_buf *evidence,
@@ -245,7 +278,12 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     CL_TRY(parse_evidence(o, evidence, &in.evidence, err));
     CL_TRY(read_inputs(o, &in, err));
     CL_TRY(cl_snp_verify(in.evidence, &in.policy, &result, err));
+    if (in.corim.count > 0) {
+        verify_note_corim(result, &in.corim);
+    }
     CL_TRY(cl_snp_verify_claims(in.evidence, result, &ret_answer->claims, err));
+    CL_TRY(copy_certs(in.evidence, /* signers= */ true, ret_answer, err));
+    CL_TRY(copy_certs(in.evidence, /* signers= */ false, ret_answer, err));
     ret_answer->result = CL_TAKE(result);
     return CL_OK;
 }

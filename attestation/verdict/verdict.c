@@ -115,6 +115,16 @@ void cl_verdict_conclude(struct cl_verify_result *result, bool compared, bool au
     }
 }
 
+struct cl_check *cl_verdict_warn(struct cl_verify_result *result, const char *id)
+{
+    struct cl_check *c = cl_verdict_add(result, id, CL_CHECK_PASS);
+    c->warning = true;
+    if (result->appraisal == CL_APPRAISAL_AFFIRMING) {
+        result->appraisal = CL_APPRAISAL_WARNING;
+    }
+    return c;
+}
+
 const struct cl_check *cl_verify_result_deciding(const struct cl_verify_result *result)
 {
     if (result->verdict == CL_VERDICT_ACCEPTED) {

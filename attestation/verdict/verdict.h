@@ -21,6 +21,10 @@ CL_PRINTF(2, 3) void cl_check_why(struct cl_check *c, const char *fmt, ...);
 /* Expected and actual as hex of n bytes (cut when longer than the room). */
 void cl_check_hex(struct cl_check *c, const void *expected, const void *actual, size_t n);
 
+/* Appends a passed check that a person should know of; an affirming appraisal becomes a warning.
+ * For what is known only after cl_verdict_conclude(). */
+struct cl_check *cl_verdict_warn(struct cl_verify_result *result, const char *id);
+
 /* Verdict and appraisal out of the checks. compared: something trusted was compared with. */
 void cl_verdict_conclude(struct cl_verify_result *result, bool compared, bool authenticity_only);
 

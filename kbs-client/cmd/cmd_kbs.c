@@ -29,7 +29,8 @@ static const struct {
     {"get-policy", 0, 0, kbs_get_policy, "", "the policy in force; --history: all of them"},
     {"test-policy", 1, 1, kbs_test_policy, "FILE",
      "what it would decide on --evidence FILE --resource PATH"},
-    {"set-reference", 1, 1, kbs_set_reference, "FILE", "trust a measurement (--class C)"},
+    {"set-reference", 1, 1, kbs_set_reference, "FILE",
+     "trust a measurement, or those of a CoRIM (--class C, --corim-key FILE)"},
     {"list-references", 0, 0, kbs_list_references, "", "trusted measurements"},
     {"delete-reference", 2, 2, kbs_delete_reference, "CLASS HEX", "trust it no more"},
     {"from-measure", 1, 1, kbs_from_measure, "FILE",
@@ -77,6 +78,7 @@ enum {
     OPT_PSP,
     OPT_OUT,
     OPT_NOTE,
+    OPT_CORIM_KEY,
     OPT_DAYS,
     OPT_JSON,
     OPT_FOLLOW,
@@ -95,6 +97,7 @@ static const struct option long_options[] = {{"url", required_argument, NULL, OP
                                              {"psp-socket", required_argument, NULL, OPT_PSP},
                                              {"out", required_argument, NULL, OPT_OUT},
                                              {"note", required_argument, NULL, OPT_NOTE},
+                                             {"corim-key", required_argument, NULL, OPT_CORIM_KEY},
                                              {"days", required_argument, NULL, OPT_DAYS},
                                              {"json", no_argument, NULL, OPT_JSON},
                                              {"follow", no_argument, NULL, OPT_FOLLOW},
@@ -107,8 +110,8 @@ static const char **text_option(struct kbs_options *o, int opt)
 {
     const char **const places[] = {&o->url,        &o->cert,     &o->admin_key, &o->resource,
                                    &o->tee_class,  &o->evidence, &o->initdata,  &o->tee,
-                                   &o->psp_socket, &o->out,      &o->note};
-    return opt >= OPT_URL && opt <= OPT_NOTE ? places[opt - OPT_URL] : NULL;
+                                   &o->psp_socket, &o->out,      &o->note,      &o->corim_key};
+    return opt >= OPT_URL && opt <= OPT_CORIM_KEY ? places[opt - OPT_URL] : NULL;
 }
 
 /* -1: go on; else the exit status. */

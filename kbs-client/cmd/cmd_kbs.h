@@ -24,6 +24,7 @@ struct kbs_options {
     const char *psp_socket;
     const char *out;
     const char *note;
+    const char *corim_key;
     uint64_t days;
     bool json;
     bool follow;

@@ -5,6 +5,8 @@
 
 #include "base/encode.h"
 #include "base/io.h"
+#include "cloister/corim.h"
+#include "cloister/pem.h"
 #include "cloister/snp_verify.h"
 
 #include <stdio.h>
@@ -61,12 +63,78 @@ static enum cl_status print_list(const struct kbs_options *o, const char *path, 
     return kbs_write_out(o, text.data, text.len, err);
 }
 
-/* The file names its class, or --class does; both must agree. */
+static json_t *corim_reference(const struct kbs_options *o, const struct cl_corim *c,
+                               const struct cl_corim_reference *ref)
+{
+    char hex[2 * CL_CORIM_MEASUREMENT_SIZE + 1], when[21], note[64 + CL_CORIM_TEXT_SIZE];
+    cl_hex(hex, ref->measurement, sizeof(ref->measurement));
+    cl_time_format(when, c->not_after);
+    (void)snprintf(note, sizeof(note), "CoRIM %s", c->id);
+    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "cloister.reference/1", "class",
+                     cl_tee_class_name(ref->tee_class), "measurement", hex, "expires", when, "note",
+                     o->note != NULL ? o->note : note);
+}
+
+static bool is_asked_for(const struct kbs_options *o, const struct cl_corim_reference *ref)
+{
+    return o->tee_class == NULL || strcmp(cl_tee_class_name(ref->tee_class), o->tee_class) == 0;
+}
+
+/* Before anything is sent: there is a value to send, and the broker can hold each of them. */
+static enum cl_status check_corim(const struct kbs_options *o, const struct cl_corim *c,
+                                  struct cl_err *err)
+{
+    size_t count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        const struct cl_corim_reference *ref = &c->references[i];
+        count += is_asked_for(o, ref) ? 1 : 0;
+        for (size_t k = 0; is_asked_for(o, ref) && k < CL_CORIM_RTMR_COUNT; k++) {
+            if (ref->has_rtmr[k]) { /* a value of the launch alone would allow more */
+                return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                                  "RTMR%zu: expected a launch measurement alone, got registers", k);
+            }
+        }
+    }
+    return count > 0 ? CL_OK
+                     : cl_err_set(err, CL_ERR_REJECTED,
+                                  "class: expected a value of class %s, got none", o->tee_class);
+}
+
+/* The signature is checked here, with the admin's key file; the broker is told what it says, each
+ * value with the file's own expiry. --class takes those of one class only. */
+static enum cl_status set_corim(const struct kbs_options *o, const struct cl_buf *raw,
+                                struct cl_err *err)
+{
+    CL_CLEANUP(cl_pem_key_freep) struct evp_pkey_st *key = NULL;
+    struct cl_corim c;
+    if (o->corim_key == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "expected --corim-key with a CoRIM, got none");
+    }
+    CL_TRY(cl_pem_public_key(o->corim_key, &key, err));
+    CL_TRY(cl_corim_read(raw->data, raw->len, key, CL_CORIM_SIGNED, (int64_t)time(NULL), &c, err));
+    CL_TRY(check_corim(o, &c, err));
+    for (size_t i = 0; i < c.count; i++) {
+        if (is_asked_for(o, &c.references[i])) {
+            CL_CLEANUP(cl_json_decrefp) json_t *j = corim_reference(o, &c, &c.references[i]);
+            CL_TRY(j != NULL ? post(o, "/kbs/v0/reference-value", j, err)
+                             : cl_err_nomem(err, "reference"));
+        }
+    }
+    return CL_OK;
+}
+
+/* A CoRIM, or JSON: the file names its class, or --class does; both must agree. */
 enum cl_status kbs_set_reference(const struct kbs_options *o, struct cl_err *err)
 {
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     const char *in_file = NULL;
-    CL_TRY(cl_json_read_file(o->args[0], 65536, &j, err));
+    CL_TRY(cl_buf_read_file(&raw, o->args[0], CL_CORIM_MAX_SIZE, err));
+    if (cl_corim_looks_like(raw.data, raw.len)) {
+        enum cl_status st = set_corim(o, &raw, err);
+        return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", o->args[0]);
+    }
+    CL_TRY(cl_json_parse(raw.data, raw.len, o->args[0], &j, err));
     if (o->tee_class != NULL && json_object_get(j, "class") == NULL &&
         json_object_set_new(j, "class", json_string(o->tee_class)) != 0) {
         return cl_err_nomem(err, "reference");

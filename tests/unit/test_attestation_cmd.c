@@ -8,14 +8,19 @@
 #include "base/log.h"
 #include "check_main.h"
 #include "cloister/attestation_cmd.h"
+#include "cloister/corim.h"
+#include "cloister/ear.h"
 #include "cloister/jwt.h"
+#include "cloister/pem.h"
 #include "snp_image.h"
 #include "snp_world.h"
 
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 static char dir[64]; /* report.bin, ek.der, ask.der, ark.der, fw.bin, kernel, empty */
@@ -458,6 +463,170 @@ START_TEST(test_verify_takes_json_evidence)
 }
 END_TEST
 
+#define CORIM FW "--vcpu-sig 800f12 --corim @/out.cbor "
+START_TEST(test_measure_writes_a_corim)
+{
+    struct cl_corim c;
+    char path[128];
+    struct evp_pkey_st *key = NULL;
+    uint8_t golden[CL_CORIM_MEASUREMENT_SIZE];
+    ck_assert_int_eq(cl_unhex(golden, sizeof(golden), GOLDEN, "golden", NULL), CL_OK);
+    (void)snprintf(path, sizeof(path), "%s/ed25519.pub", dir);
+    ck_assert_int_eq(cl_pem_public_key(path, &key, NULL), CL_OK);
+    for (int sim = 0; sim < 2; sim++) {
+        CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+        expect(sim != 0 ? CORIM "--corim-key @/ed25519.key --corim-class sim-snp"
+                        : CORIM "--corim-key @/ed25519.key",
+               0, "");
+        slurp("out.cbor", &raw);
+        ck_assert_int_eq(
+            cl_corim_read(raw.data, raw.len, key, CL_CORIM_SIGNED, (int64_t)time(NULL), &c, NULL),
+            CL_OK);
+        ck_assert_uint_eq(c.count, 1);
+        ck_assert_int_eq(c.references[0].tee_class,
+                         sim != 0 ? CL_TEE_CLASS_SIM_SNP : CL_TEE_CLASS_SNP);
+        ck_assert_mem_eq(c.references[0].measurement, golden, sizeof(golden));
+        ck_assert_int_eq(c.not_after - c.not_before, INT64_C(365) * 86400);
+    }
+    cl_pem_key_freep(&key);
+    (void)snprintf(path, sizeof(path), "%s/out.cbor", dir);
+    ck_assert_int_eq(unlink(path), 0);
+    expect(CORIM "--corim-key @/ed25519.key --explain " MEASUREMENT, 1, "digest: expected");
+    ck_assert_int_eq(access(path, F_OK), -1); /* a digest that is not the one is not handed on */
+    expect(CORIM, 2, "--corim-key: expected a file beside the other options of --corim, got none");
+    expect(FW "--corim-key @/ed25519.key", 2, "--corim: expected a file");
+    expect(CORIM "--corim-key @/ed25519.key --corim-class tdx", 2,
+           "--corim-class: expected snp or sim-snp, got tdx");
+    expect(CORIM "--corim-key @/ed25519.key --corim-expires 2020-01-01T00:00:00Z", 4,
+           "--corim-expires: expected a time to come");
+    expect(CORIM "--corim-key @/ed25519.pub", 4, "expected a private key in PEM");
+    expect(CORIM "--corim-key @/kernel", 4, "/kernel': contents: expected a private key in PEM");
+    expect(CORIM "--corim-key @/nothing", 5, "/nothing");
+}
+END_TEST
+
+#define REFERENCE VERIFY "--reference @/ref.cbor "
+START_TEST(test_verify_takes_a_corim)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(outcome_done) struct outcome o = run(REFERENCE "--corim-key @/ed25519.pub");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_ptr_nonnull(strstr((const char *)o.out.data, "pass     reference.signature"));
+    expect(REFERENCE, 3, "/ref.cbor': signature: expected a key to verify it with, got none");
+    expect(REFERENCE "--corim-key @/p256.pub", 1, "/ref.cbor': ");
+    expect(REFERENCE "--corim-key @/ed25519.key", 4, "expected a public key in PEM");
+    expect(REFERENCE "--corim-key @/nothing", 5, "/nothing");
+    expect("verify --evidence @/report.bin --certs @ --sim-root @/ark.der --corim-key "
+           "@/ed25519.pub --time 2026-01-01T00:16:41Z --reference @/ref.cbor",
+           3, "not-after: expected a time to come, got 2026-01-01T00:16:40Z");
+    /* The payload alone, which nobody signed. */
+    slurp("ref.cbor", &raw);
+    const uint8_t tag[] = {0xD9, 0x01, 0xF5};
+    const uint8_t *at = memmem(raw.data, raw.len, tag, sizeof(tag));
+    ck_assert_ptr_nonnull(at);
+    put("out.cbor", at, (size_t)(raw.data + raw.len - at) - 66); /* without the signature */
+    expect(VERIFY "--reference @/out.cbor", 1,
+           "/out.cbor': signature: expected a signed CoRIM, got an unsigned one");
+    CL_CLEANUP(outcome_done)
+    struct outcome warned = run(VERIFY "--reference @/out.cbor --allow-unsigned-corim");
+    ck_assert_int_eq(warned.status, 0);
+    ck_assert_ptr_nonnull(strstr((const char *)warned.out.data, "warning  reference.signature"));
+}
+END_TEST
+
+START_TEST(test_verify_writes_a_token)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
+    json_t *cpu0 = NULL, *annotated = NULL;
+    struct evp_pkey_st *key = NULL;
+    struct stat st;
+    char path[128];
+    expect(VERIFY "--ear @/out.jwt --ear-key @/p256.key --measurement " MEASUREMENT, 0, "");
+    slurp("out.jwt", &raw);
+    (void)snprintf(path, sizeof(path), "%s/p256.pub", dir);
+    ck_assert_int_eq(cl_pem_public_key(path, &key, NULL), CL_OK);
+    ck_assert_int_eq(cl_ear_token_open(key, (const char *)raw.data, raw.len, (int64_t)time(NULL),
+                                       &claims, &cpu0, &annotated, NULL),
+                     CL_OK);
+    cl_pem_key_freep(&key);
+    ck_assert_str_eq(json_string_value(json_object_get(cpu0, "ear.status")), "contraindicated");
+    ck_assert_str_eq(json_string_value(json_object_get(annotated, "cloister_class")), "sim-snp");
+    (void)snprintf(path, sizeof(path), "%s/out.jwt", dir);
+    ck_assert_int_eq(stat(path, &st), 0);
+    ck_assert_uint_eq(st.st_mode & 0777u, 0600u);
+    expect(VERIFY "--ear @/out.jwt", 2, "--ear-key: expected it beside the other, got nothing");
+    expect(VERIFY "--ear-key @/p256.key", 2, "--ear: expected it beside the other, got nothing");
+    expect(VERIFY "--ear @/out.jwt --ear-key @/ed25519.key", 4,
+           "/out.jwt': key does not fit ES256");
+}
+END_TEST
+
+START_TEST(test_verify_writes_a_page)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    static const char *const parts[] = {
+        "<title>accepted: AMD SEV-SNP evidence, Cloister</title>",
+        "Accepted, simulated hardware</h1>",
+        "<th scope=\"row\">Reference values</th>",
+        "download=\"report.bin\" href=\"data:application/octet-stream;base64,",
+        "download=\"ref.cbor\"",
+        "Cloister simulated ARK",
+        "--corim-key ed25519.pub",
+        "--time 2026-01-01T00:00:00Z",
+        "snp.chain.signatures",
+        "Page made",
+    };
+    expect(REFERENCE "--corim-key @/ed25519.pub --html @/out.html", 0, "");
+    slurp("out.html", &raw);
+    for (size_t i = 0; i < CL_ARRAY_LEN(parts); i++) {
+        ck_assert_msg(strstr((const char *)raw.data, parts[i]) != NULL, "%s", parts[i]);
+    }
+    expect(VERIFY "--html @/nowhere/out.html --authenticity-only", 5, "/nowhere/");
+    cl_buf_reset(&raw);
+    expect(VERIFY "--html @/out.html --measurement " GOLDEN, 1, "snp.measurement"); /* and a page */
+    slurp("out.html", &raw);
+    ck_assert_ptr_nonnull(strstr((const char *)raw.data, "Rejected</h1>"));
+}
+END_TEST
+
+/* NAME.key and NAME.pub; not .pem, which --certs would take out of a folder. */
+static void put_key(const char *name, EVP_PKEY *key)
+{
+    char file[64];
+    char *text = NULL;
+    BIO *secret = BIO_new(BIO_s_mem()), *public = BIO_new(BIO_s_mem());
+    if (key == NULL || PEM_write_bio_PrivateKey(secret, key, NULL, NULL, 0, NULL, NULL) != 1 ||
+        PEM_write_bio_PUBKEY(public, key) != 1) {
+        abort();
+    }
+    long len = BIO_get_mem_data(secret, &text);
+    (void)snprintf(file, sizeof(file), "%s.key", name);
+    put(file, text, (size_t)len);
+    len = BIO_get_mem_data(public, &text);
+    (void)snprintf(file, sizeof(file), "%s.pub", name);
+    put(file, text, (size_t)len);
+    BIO_free(secret);
+    BIO_free(public);
+}
+
+/* Of class sim-snp and the report's measurement, valid around the time of the tests. */
+static void put_corim(EVP_PKEY *key)
+{
+    struct cl_corim c = {.id = "id",
+                         .signer = "tests",
+                         .not_before = WORLD_TIME - 1000,
+                         .not_after = WORLD_TIME + 1000,
+                         .count = 1};
+    CL_CLEANUP(cl_buf_done) struct cl_buf out = {0};
+    c.references[0].tee_class = CL_TEE_CLASS_SIM_SNP;
+    memset(c.references[0].measurement, 0x3e, sizeof(c.references[0].measurement));
+    if (cl_corim_write(&c, key, &out, NULL) != CL_OK) {
+        abort();
+    }
+    put("ref.cbor", out.data, out.len);
+}
+
 static void put_crl(const char *name, const struct world_crl *c)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf der = {0};
@@ -491,15 +660,24 @@ static void make_files(void)
     put_crl("revoked.list", &crl);
     static uint8_t big[(1u << 20) + 1];
     put("big", big, sizeof(big));
+    EVP_PKEY *p256 = EVP_EC_gen("P-256"), *ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    put_key("p256", p256);
+    put_key("ed25519", ed25519);
+    put_corim(ed25519);
+    EVP_PKEY_free(p256);
+    EVP_PKEY_free(ed25519);
 }
 
 static void remove_files(void)
 {
     static const char *const names[] = {
-        "report.bin",     "ek.der",        "ask.der",     "ark.der",   "fw.bin",       "stage0.bin",
-        "kernel",         "vmlinuz",       "initrd.img",  "empty",     "stdout",       "stderr",
-        "reference.json", "evidence.json", "policy.json", "root.list", "revoked.list", "big",
-        "distrust.key",   "distrust.jws"};
+        "report.bin",     "ek.der",        "ask.der",      "ark.der",
+        "fw.bin",         "stage0.bin",    "kernel",       "vmlinuz",
+        "initrd.img",     "empty",         "stdout",       "stderr",
+        "reference.json", "evidence.json", "policy.json",  "root.list",
+        "revoked.list",   "big",           "distrust.key", "distrust.jws",
+        "p256.key",       "p256.pub",      "ed25519.key",  "ed25519.pub",
+        "ref.cbor",       "out.cbor",      "out.html",     "out.jwt"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -532,6 +710,10 @@ int main(void)
     tcase_add_test(t, test_verify_distrust);
     tcase_add_test(t, test_verify_every_file_that_is_none);
     tcase_add_test(t, test_verify_takes_json_evidence);
+    tcase_add_test(t, test_measure_writes_a_corim);
+    tcase_add_test(t, test_verify_takes_a_corim);
+    tcase_add_test(t, test_verify_writes_a_token);
+    tcase_add_test(t, test_verify_writes_a_page);
     suite_add_tcase(s, t);
     int rc = run_suite(s);
     remove_files();

@@ -3,11 +3,13 @@
  * its exit status and its error.
  */
 #include "broker_fixture.h"
+#include "cloister/corim.h"
 #include "cloister/kbs_cmd.h"
 
 #include "base/log.h"
 
 #include <fcntl.h>
+#include <openssl/pem.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
@@ -194,6 +196,60 @@ START_TEST(test_trust)
 }
 END_TEST
 
+/* ref.cbor of two classes, one value with an RTMR; key.pub that signed it. */
+static void put_corim(struct fx *f, bool rtmr, char file[static 256], char pub[static 256])
+{
+    struct cl_buf out = {0};
+    char *text = NULL;
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *bio = BIO_new(BIO_s_mem());
+    struct cl_corim c = {.id = "release 7",
+                         .signer = "tests",
+                         .not_before = 1,
+                         .not_after = INT64_C(4000000000),
+                         .count = 2};
+    c.references[0].tee_class = CL_TEE_CLASS_SNP;
+    c.references[1].tee_class = rtmr ? CL_TEE_CLASS_SIM_TDX : CL_TEE_CLASS_SIM_SNP;
+    c.references[1].has_rtmr[0] = rtmr;
+    memset(c.references[0].measurement, 0x4d, sizeof(c.references[0].measurement));
+    memset(c.references[1].measurement, 0x4e, sizeof(c.references[1].measurement));
+    ck_assert_int_eq(cl_corim_write(&c, key, &out, NULL), CL_OK);
+    put(f, "key.pub", "", pub);
+    ck_assert_int_eq(PEM_write_bio_PUBKEY(bio, key), 1);
+    long len = BIO_get_mem_data(bio, &text);
+    ck_assert_int_eq(cl_write_file(pub, text, (size_t)len, 0600, NULL), CL_OK);
+    put(f, "ref.cbor", "", file);
+    ck_assert_int_eq(cl_write_file(file, out.data, out.len, 0600, NULL), CL_OK);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+    cl_buf_done(&out);
+}
+
+START_TEST(test_corim_as_reference)
+{
+    struct fx f;
+    char file[256], pub[256], other[256], old[256];
+    fx_start(&f, NULL);
+    environment(&f);
+    put_corim(&f, false, file, pub);
+    expect(KBS(&f, "set-reference", file), 4);
+    expect_err("expected --corim-key with a CoRIM, got none");
+    expect(KBS(&f, "set-reference", "--corim-key", pub, file), 0);
+    expect(KBS(&f, "list-references", "--json"), 0);
+    expect_out("\"class\":\"snp\",\"measurement\":\"" HEX96
+               "\",\"expires\":\"2096-10-02T07:06:40Z\"");
+    expect_out("\"class\":\"sim-snp\",\"measurement\":\"4e4e");
+    expect(KBS(&f, "set-reference", "--class", "tdx", "--corim-key", pub, file), 1);
+    (void)snprintf(old, sizeof(old), "%s", file);
+    put(&f, "other.pub", "nothing", other);
+    expect(KBS(&f, "set-reference", "--corim-key", other, old), 4);
+    put_corim(&f, true, file, pub); /* another key signed it, and there is a register in it */
+    expect(KBS(&f, "set-reference", "--class", "sim-tdx", "--corim-key", pub, file), 4);
+    expect_err("RTMR0: expected a launch measurement alone, got registers");
+    fx_done(&f);
+}
+END_TEST
+
 START_TEST(test_usage_and_refusals)
 {
     struct fx f;
@@ -321,6 +377,7 @@ int main(void)
     tcase_add_test(t, test_resources);
     tcase_add_test(t, test_policy);
     tcase_add_test(t, test_trust);
+    tcase_add_test(t, test_corim_as_reference);
     tcase_add_test(t, test_usage_and_refusals);
     tcase_add_test(t, test_attest_and_test_policy);
     suite_add_tcase(s, t);
