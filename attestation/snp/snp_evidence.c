@@ -8,8 +8,6 @@
 #include "base/encode.h"
 #include "x509/x509.h"
 
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -101,58 +99,13 @@ static enum cl_snp_cert_type guess_type(const X509 *x)
     return strcmp(cn, "SEV-VLEK") == 0 ? CL_SNP_CERT_VLEK : CL_SNP_CERT_VCEK;
 }
 
-static enum cl_status add_guessed(struct cl_snp_evidence *ev, const uint8_t *der, size_t len,
-                                  struct cl_err *err)
+static enum cl_status add_guessed(void *ctx, const uint8_t *der, size_t len, struct cl_err *err)
 {
+    struct cl_snp_evidence *ev = ctx;
     CL_TRY(snp_evidence_add(ev, CL_SNP_CERT_VCEK, /* guid= */ NULL, der, len, err));
     struct snp_cert *c = &ev->certs[ev->cert_count - 1];
     c->type = guess_type(c->x509);
     return CL_OK;
-}
-
-/* One PEM block: 1 when one was read into *ret_der (OpenSSL's memory), 0 at the end, -1 on error.
- */
-static int next_pem(BIO *bio, unsigned char **ret_der, long *ret_len, char **ret_name)
-{
-    char *header = NULL;
-    if (PEM_read_bio(bio, ret_name, &header, ret_der, ret_len) != 1) {
-        unsigned long e = ERR_peek_last_error();
-        bool end = ERR_GET_LIB(e) == ERR_LIB_PEM && ERR_GET_REASON(e) == PEM_R_NO_START_LINE;
-        ERR_clear_error();
-        return end ? 0 : -1;
-    }
-    OPENSSL_free(header);
-    return 1;
-}
-
-static enum cl_status add_pem(struct cl_snp_evidence *ev, const uint8_t *data, size_t len,
-                              struct cl_err *err)
-{
-    BIO *bio = BIO_new_mem_buf(data, (int)len);
-    if (bio == NULL) {
-        return cl_err_nomem(err, "PEM reader");
-    }
-    enum cl_status st = CL_OK;
-    size_t before = ev->cert_count;
-    for (int more = 1; st == CL_OK && more == 1;) {
-        unsigned char *der = NULL;
-        char *name = NULL;
-        long der_len = 0;
-        more = next_pem(bio, &der, &der_len, &name);
-        if (more < 0) {
-            st = cl_err_set(err, CL_ERR_MALFORMED, "PEM: contents: expected a whole block, got %s",
-                            "one that is cut or damaged");
-        } else if (more == 1 && strcmp(name, "CERTIFICATE") == 0) {
-            st = add_guessed(ev, der, (size_t)der_len, err);
-        }
-        OPENSSL_free(der);
-        OPENSSL_free(name);
-    }
-    BIO_free(bio);
-    if (st == CL_OK && ev->cert_count == before) {
-        st = cl_err_set(err, CL_ERR_MALFORMED, "PEM: contents: expected a certificate, got none");
-    }
-    return st;
 }
 
 enum cl_status cl_snp_evidence_add_file_bytes(struct cl_snp_evidence *ev, const uint8_t *data,
@@ -168,7 +121,7 @@ enum cl_status cl_snp_evidence_add_file_bytes(struct cl_snp_evidence *ev, const 
                           CL_SNP_CERT_TABLE_MAX_SIZE, len);
     }
     if (memmem(data, len, pem, sizeof(pem) - 1) != NULL) {
-        return add_pem(ev, data, len, err);
+        return cl_x509_pem_each(data, len, add_guessed, ev, err);
     }
     if (data[0] == 0x30) {
         return add_guessed(ev, data, len, err);

@@ -11,7 +11,6 @@
 #include <openssl/ecdsa.h>
 #include <string.h>
 
-#define SIG_SIZE 64u /* both algorithms */
 #define SIG_HALF 32
 #define DER_SIG_MAX 80u
 #define MAX_TIME ((int64_t)1 << 40)
@@ -27,14 +26,14 @@ static void ecdsa_sig_freep(ECDSA_SIG **p)
 }
 
 /* DER to r || s. */
-static bool der_to_raw(const uint8_t *der, size_t len, uint8_t raw[static SIG_SIZE])
+static bool der_to_raw(const uint8_t *der, size_t len, uint8_t raw[static CL_JWS_SIG_SIZE])
 {
     CL_CLEANUP(ecdsa_sig_freep) ECDSA_SIG *sig = d2i_ECDSA_SIG(NULL, &der, (long)len);
     return sig != NULL && BN_bn2binpad(ECDSA_SIG_get0_r(sig), raw, SIG_HALF) == SIG_HALF &&
            BN_bn2binpad(ECDSA_SIG_get0_s(sig), raw + SIG_HALF, SIG_HALF) == SIG_HALF;
 }
 
-static bool raw_to_der(const uint8_t raw[static SIG_SIZE], uint8_t der[static DER_SIG_MAX],
+static bool raw_to_der(const uint8_t raw[static CL_JWS_SIG_SIZE], uint8_t der[static DER_SIG_MAX],
                        size_t *ret_len)
 {
     CL_CLEANUP(ecdsa_sig_freep) ECDSA_SIG *sig = ECDSA_SIG_new();
@@ -63,12 +62,12 @@ static enum cl_status check_key(enum cl_jwt_alg alg, EVP_PKEY *key, struct cl_er
                 : cl_err_set(err, CL_ERR_UNSUPPORTED, "JWT: key does not fit %s", alg_name(alg));
 }
 
-static enum cl_status sign_raw(enum cl_jwt_alg alg, EVP_PKEY *key, const struct cl_buf *input,
-                               uint8_t sig[static SIG_SIZE], struct cl_err *err)
+enum cl_status cl_jws_sign(enum cl_jwt_alg alg, EVP_PKEY *key, const struct cl_buf *input,
+                           uint8_t sig[static CL_JWS_SIG_SIZE], struct cl_err *err)
 {
     uint8_t der[DER_SIG_MAX];
     bool es256 = alg == CL_JWT_ES256;
-    size_t len = es256 ? sizeof(der) : SIG_SIZE;
+    size_t len = es256 ? sizeof(der) : CL_JWS_SIG_SIZE;
     CL_CLEANUP(cl_md_ctx_freep) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     if (ctx == NULL || EVP_DigestSignInit(ctx, NULL, es256 ? EVP_sha256() : NULL, NULL, key) != 1 ||
         EVP_DigestSign(ctx, es256 ? der : sig, &len, input->data, input->len) != 1 ||
@@ -88,7 +87,7 @@ static enum cl_status put_part(struct cl_buf *out, const json_t *j, struct cl_er
 enum cl_status cl_jwt_sign(enum cl_jwt_alg alg, EVP_PKEY *key, json_t *extra_header,
                            const json_t *claims, struct cl_buf *out, struct cl_err *err)
 {
-    uint8_t sig[SIG_SIZE];
+    uint8_t sig[CL_JWS_SIG_SIZE];
     CL_TRY(check_key(alg, key, err));
     CL_CLEANUP(cl_buf_done) struct cl_buf input = {0};
     CL_CLEANUP(cl_json_decrefp)
@@ -100,7 +99,7 @@ enum cl_status cl_jwt_sign(enum cl_jwt_alg alg, EVP_PKEY *key, json_t *extra_hea
     CL_TRY(put_part(&input, header, err));
     CL_TRY(cl_buf_append_str(&input, ".", err));
     CL_TRY(put_part(&input, claims, err));
-    CL_TRY(sign_raw(alg, key, &input, sig, err));
+    CL_TRY(cl_jws_sign(alg, key, &input, sig, err));
     CL_TRY(cl_buf_append_str(&input, ".", err));
     CL_TRY(cl_b64url_encode(&input, sig, sizeof(sig), err));
     if (input.len > CL_JWT_MAX_SIZE) {
@@ -129,8 +128,8 @@ static enum cl_status check_header(enum cl_jwt_alg alg, const char *part, size_t
     return CL_OK;
 }
 
-static enum cl_status verify_raw(enum cl_jwt_alg alg, EVP_PKEY *key, const char *input, size_t len,
-                                 const uint8_t sig[static SIG_SIZE], struct cl_err *err)
+enum cl_status cl_jws_verify(enum cl_jwt_alg alg, EVP_PKEY *key, const char *input, size_t len,
+                             const uint8_t sig[static CL_JWS_SIG_SIZE], struct cl_err *err)
 {
     uint8_t der[DER_SIG_MAX];
     size_t der_len = 0;
@@ -140,8 +139,8 @@ static enum cl_status verify_raw(enum cl_jwt_alg alg, EVP_PKEY *key, const char 
         EVP_DigestVerifyInit(ctx, NULL, es256 ? EVP_sha256() : NULL, NULL, key) != 1) {
         return cl_ossl_failed(err, "JWT: verify");
     }
-    if (EVP_DigestVerify(ctx, es256 ? der : sig, es256 ? der_len : SIG_SIZE, (const uint8_t *)input,
-                         len) != 1) {
+    if (EVP_DigestVerify(ctx, es256 ? der : sig, es256 ? der_len : CL_JWS_SIG_SIZE,
+                         (const uint8_t *)input, len) != 1) {
         ERR_clear_error();
         return cl_err_set(err, CL_ERR_REJECTED, "JWT: signature does not verify");
     }
@@ -164,11 +163,11 @@ enum cl_status cl_jwt_verify(enum cl_jwt_alg alg, EVP_PKEY *key, const char *tok
     CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
     CL_TRY(check_header(alg, token, (size_t)(dot1 - token), err));
     CL_TRY(cl_b64url_decode(&sig, dot2 + 1, (size_t)(end - dot2 - 1), "JWT signature", err));
-    if (sig.len != SIG_SIZE) {
+    if (sig.len != CL_JWS_SIG_SIZE) {
         return cl_err_set(err, CL_ERR_MALFORMED, "JWT signature: expected %u bytes, got %zu",
-                          SIG_SIZE, sig.len);
+                          CL_JWS_SIG_SIZE, sig.len);
     }
-    CL_TRY(verify_raw(alg, key, token, (size_t)(dot2 - token), sig.data, err));
+    CL_TRY(cl_jws_verify(alg, key, token, (size_t)(dot2 - token), sig.data, err));
     CL_TRY(cl_b64url_decode(&text, dot1 + 1, (size_t)(dot2 - dot1 - 1), "JWT claims", err));
     CL_TRY(cl_json_parse(text.data, text.len, "JWT claims", &claims, err));
     if (!json_is_object(claims)) {

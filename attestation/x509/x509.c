@@ -159,7 +159,7 @@ bool cl_x509_no_unknown_critical(const X509 *x)
     return true;
 }
 
-static bool to_seconds(const ASN1_TIME *t, int64_t *ret)
+bool cl_x509_time(const ASN1_TIME *t, int64_t *ret)
 {
     struct tm tm = {0};
     if (t == NULL || ASN1_TIME_to_tm(t, &tm) != 1) {
@@ -171,6 +171,6 @@ static bool to_seconds(const ASN1_TIME *t, int64_t *ret)
 
 bool cl_x509_validity(const X509 *x, int64_t *ret_from, int64_t *ret_until)
 {
-    return to_seconds(X509_get0_notBefore(x), ret_from) &&
-           to_seconds(X509_get0_notAfter(x), ret_until);
+    return cl_x509_time(X509_get0_notBefore(x), ret_from) &&
+           cl_x509_time(X509_get0_notAfter(x), ret_until);
 }

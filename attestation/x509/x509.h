@@ -19,6 +19,33 @@ void cl_x509_freep(X509 **x); /* for CL_CLEANUP */
 CL_NODISCARD enum cl_status cl_x509_parse(const uint8_t *der, size_t len, X509 **ret_x,
                                           struct cl_err *err);
 
+/* Calls each(ctx, ...) with the DER of every CERTIFICATE block of PEM text; other blocks are passed
+ * over. CL_ERR_MALFORMED for a damaged block, or when there is no certificate; each's own errors.
+ */
+typedef enum cl_status cl_x509_der_fn(void *ctx, const uint8_t *der, size_t len,
+                                      struct cl_err *err);
+CL_NODISCARD enum cl_status cl_x509_pem_each(const void *data, size_t len, cl_x509_der_fn *each,
+                                             void *ctx, struct cl_err *err);
+
+/* Certificates of which each names the next as its issuer, and the last itself. */
+#define CL_X509_CHAIN_MAX 4u
+struct cl_x509_chain {
+    X509 *certs[CL_X509_CHAIN_MAX]; /* owned */
+    size_t count;
+};
+void cl_x509_chain_done(struct cl_x509_chain *chain);
+/* From PEM text. Names only: nothing is verified. */
+CL_NODISCARD enum cl_status cl_x509_chain_parse(const void *pem, size_t len,
+                                                struct cl_x509_chain *ret_chain,
+                                                struct cl_err *err);
+
+void cl_x509_crl_freep(X509_CRL **crl); /* for CL_CLEANUP */
+/* Exactly one CRL in DER, with nothing behind it. */
+CL_NODISCARD enum cl_status cl_x509_crl_parse(const uint8_t *der, size_t len, X509_CRL **ret_crl,
+                                              struct cl_err *err);
+/* thisUpdate and nextUpdate as seconds since 1970; false when one is missing or unreadable. */
+bool cl_x509_crl_dates(const X509_CRL *crl, int64_t *ret_this_update, int64_t *ret_next_update);
+
 /* SHA-384 of the SubjectPublicKeyInfo as it stands in the certificate. */
 CL_NODISCARD enum cl_status cl_x509_spki_sha384(const X509 *x, uint8_t ret[static 48],
                                                 struct cl_err *err);
@@ -36,6 +63,9 @@ void cl_x509_cn(const X509_NAME *name, char ret[static CL_X509_CN_SIZE]);
 
 /* Version 3, and no critical extension other than basicConstraints and keyUsage. */
 bool cl_x509_no_unknown_critical(const X509 *x);
+
+/* Seconds since 1970; false when it cannot be read. */
+bool cl_x509_time(const ASN1_TIME *t, int64_t *ret);
 
 /* notBefore and notAfter as seconds since 1970; false when a date cannot be read. */
 bool cl_x509_validity(const X509 *x, int64_t *ret_from, int64_t *ret_until);

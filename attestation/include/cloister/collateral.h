@@ -35,7 +35,6 @@ struct cl_collateral; /* opaque */
 #define CL_COLLATERAL_SIGNER_SIZE 32u             /* SHA-256 of a SubjectPublicKeyInfo in DER */
 #define CL_COLLATERAL_FMSPC_SIZE 6u
 #define CL_COLLATERAL_SIGNATURE_SIZE 64u
-#define CL_COLLATERAL_SOURCE_SIZE 512u
 
 enum cl_collateral_kind {
     CL_COLLATERAL_AMD_VCEK,       /* DER certificate */
@@ -80,7 +79,6 @@ struct cl_collateral_item {
      * notAfter/nextUpdate. Of a chain: the latest notBefore and the earliest notAfter. */
     int64_t issued, expires;
     uint32_t tcb_evaluation_number; /* TCB info, QE identity */
-    const char *source;             /* URL it was fetched from, printable ASCII; "" when unknown */
 };
 
 struct cl_collateral_options {
@@ -113,13 +111,11 @@ CL_NODISCARD enum cl_status cl_collateral_add_document(struct cl_collateral *c, 
                                                        const struct cl_collateral_options *options,
                                                        struct cl_err *err);
 /* One item from its parts. chain: PEM text for the Intel kinds except the root CRL, else NULL with
- * chain_len 0. source: URL or NULL. An item that is there already, byte for byte, is not added
+ * chain_len 0. An item that is there already, byte for byte, is not added
  * again. */
-CL_NODISCARD enum cl_status cl_collateral_add_item(struct cl_collateral *c,
-                                                   enum cl_collateral_kind kind,
-                                                   const uint8_t *data, size_t len,
-                                                   const char *chain, size_t chain_len,
-                                                   const char *source, struct cl_err *err);
+CL_NODISCARD enum cl_status
+cl_collateral_add_item(struct cl_collateral *c, enum cl_collateral_kind kind, const uint8_t *data,
+                       size_t len, const char *chain, size_t chain_len, struct cl_err *err);
 
 size_t cl_collateral_count(const struct cl_collateral *c);
 const struct cl_collateral_item *cl_collateral_item(const struct cl_collateral *c, size_t i);
@@ -140,6 +136,14 @@ bool cl_collateral_matches(const struct cl_collateral_item *item,
 const struct cl_collateral_item *cl_collateral_find(const struct cl_collateral *c,
                                                     const struct cl_collateral_key *key);
 
+/* Whether the issuer that an item names really signed it: over the chain beside it, or AMD's chain
+ * and Intel's root among the items of c. It says nothing of whose root that is: only verification
+ * of evidence, where the roots are pinned, can. CL_ERR_REJECTED when it did not; CL_ERR_UNAVAILABLE
+ * when the chain is not in c. */
+CL_NODISCARD enum cl_status cl_collateral_check_issuer(const struct cl_collateral *c,
+                                                       const struct cl_collateral_item *item,
+                                                       struct cl_err *err);
+
 /* "amd-vcek", "intel-tcb-info", ... Never NULL. */
 const char *cl_collateral_kind_name(enum cl_collateral_kind kind);
 const char *cl_collateral_tee_name(enum cl_collateral_tee tee); /* "tdx", "sgx" */
@@ -148,7 +152,7 @@ const char *cl_collateral_ca_name(enum cl_collateral_ca ca);    /* "platform", "
 /* Writes the bundle of c: expires (seconds since 1970) is when it stops being usable; key signs it
  * (P-256: ES256, or Ed25519: EdDSA), NULL leaves it unsigned.
  * Format: a flattened JWS (RFC 7515 7.2.2) with a member `schema`; the payload is the JSON document
- * {schema, created, expires, items: [{kind, data, chain?, source?}]} with data and chain in
+ * {schema, created, expires, items: [{kind, data, chain?}]} with data and chain in
  * base64. */
 CL_NODISCARD enum cl_status cl_collateral_write_bundle(const struct cl_collateral *c,
                                                        int64_t created, int64_t expires,
