@@ -117,9 +117,9 @@ static void print_item(const struct cl_collateral *c, const struct cl_collateral
         (void)snprintf(number, sizeof(number), ", tcbEvaluationDataNumber %u",
                        (unsigned)it->tcb_evaluation_number);
     }
-    printf("%s%s\n    issuer %s, signature %s, from %s until %s%s, %zu bytes\n", name,
-           it->expires <= now ? "  EXPIRED" : "", is_amd(it) ? "AMD" : "Intel", issuer_word(c, it),
-           from, until, number, it->len);
+    printf("%s%s\n    says it is of %s, issuer's signature %s, from %s until %s%s, %zu bytes\n",
+           name, it->expires <= now ? "  EXPIRED" : "", is_amd(it) ? "AMD" : "Intel",
+           issuer_word(c, it), from, until, number, it->len);
 }
 
 static void print_text(const struct cl_collateral *c, int64_t now)
@@ -179,7 +179,7 @@ static json_t *item_json(const struct cl_collateral *c, const struct cl_collater
         (void)json_object_set_new(j, "tcb_evaluation_data_number",
                                   json_integer(it->tcb_evaluation_number));
     }
-    set_text(j, "issuer", is_amd(it) ? "amd" : "intel");
+    set_text(j, "claimed_issuer", is_amd(it) ? "amd" : "intel");
     set_text(j, "issuer_signature", issuer_word(c, it));
     set_time(j, "issued", it->issued);
     set_time(j, "expires", it->expires);
