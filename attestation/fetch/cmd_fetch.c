@@ -9,6 +9,7 @@
 #include "base/encode.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "x509/x509.h"
 
 #include <curl/curl.h>
 #include <errno.h>
@@ -316,17 +317,23 @@ static enum cl_status read_settings(const struct options *o, char cache[static M
     return CL_OK;
 }
 
+static enum cl_status parse_ca(void *ctx, const uint8_t *der, size_t len, struct cl_err *err)
+{
+    CL_CLEANUP(cl_x509_freep) X509 *x = NULL;
+    (void)ctx;
+    return cl_x509_parse(der, len, &x, err);
+}
+
 /* libcurl would tell of it only after connecting, and without the file's name. */
 static enum cl_status check_tls_ca(const char *path, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
     CL_TRY(cl_buf_read_file(&pem, path, MAX_CA, err));
-    static const char begin[] = "-----BEGIN CERTIFICATE-----";
-    if (pem.len == 0 || memmem(pem.data, pem.len, begin, sizeof(begin) - 1) == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--tls-ca '%s': expected certificates in PEM, got something else", path);
-    }
-    return CL_OK;
+    enum cl_status st =
+        pem.len == 0
+            ? cl_err_set(err, CL_ERR_TRUNCATED, "expected certificates in PEM, got nothing")
+            : cl_x509_pem_each(pem.data, pem.len, parse_ca, /* ctx= */ NULL, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "--tls-ca '%s'", path);
 }
 
 struct outcome {

@@ -120,7 +120,7 @@ static enum cl_status transport_failed(const struct transfer *t, CURLcode rc, co
     }
     bool certificate = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE;
     return cl_err_set(err, certificate ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE,
-                      "'%s': answer: expected a whole one, got: %s", url, curl_easy_strerror(rc));
+                      "'%s': answer: expected a whole one, got '%s'", url, curl_easy_strerror(rc));
 }
 
 /* *ret_status: the HTTP status of a whole answer. */

@@ -292,10 +292,10 @@ static const struct {
     const char *message; /* a part of it */
 } failures[] = {
     {"later", SNP, 3, "got 429; the server wants 3600 s more, past --timeout"},
-    {"stall", SNP, 3, "answer: expected a whole one, got: Timeout was reached"},
-    {"silent", SNP, 3, "answer: expected a whole one, got: Timeout was reached"},
-    {"cut", SNP, 3, "answer: expected a whole one, got: Transferred a partial file"},
-    {"down", SNP, 3, "answer: expected a whole one, got: Server returned nothing"},
+    {"stall", SNP, 3, "answer: expected a whole one, got 'Timeout was reached"},
+    {"silent", SNP, 3, "answer: expected a whole one, got 'Timeout was reached"},
+    {"cut", SNP, 3, "answer: expected a whole one, got 'Transferred a partial file"},
+    {"down", SNP, 3, "answer: expected a whole one, got 'Server returned nothing"},
     {"big", SNP, 4, "size: expected at most 1048576 bytes, got more"},
     {"endless", SNP, 4, "size: expected at most 1048576 bytes, got more"},
     {"headers", SNP, 4, "headers: expected at most 262144 bytes, got more"},
