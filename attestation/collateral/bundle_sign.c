@@ -10,9 +10,9 @@
 
 #include "base/digest.h"
 #include "base/encode.h"
+#include "token/sign.h"
 #include "token/token_internal.h"
 
-#include <openssl/core_names.h>
 #include <openssl/pem.h>
 #include <string.h>
 
@@ -21,28 +21,16 @@
 #define MAX_SPKI 512u
 #define MAX_KEY_FILE 16384u
 
-static enum cl_status alg_of(EVP_PKEY *key, enum cl_jwt_alg *ret_alg, struct cl_err *err)
+/* The algorithm of the key, of the two that bundles are signed with. */
+static enum cl_status alg_of(EVP_PKEY *key, enum cl_sig_alg *ret_alg, struct cl_err *err)
 {
-    char group[32] = "";
-    if (EVP_PKEY_is_a(key, "ED25519") == 1) {
-        *ret_alg = CL_JWT_EDDSA;
-        return CL_OK;
+    enum cl_sig_alg alg = CL_SIG_ES256;
+    if (!cl_sig_alg_of_key(key, &alg) || (alg != CL_SIG_ES256 && alg != CL_SIG_EDDSA)) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          WHAT ": key: expected EC P-256 or Ed25519, got another kind");
     }
-    if (EVP_PKEY_is_a(key, "EC") == 1 &&
-        EVP_PKEY_get_utf8_string_param(key, OSSL_PKEY_PARAM_GROUP_NAME, group, sizeof(group),
-                                       NULL) == 1 &&
-        strcmp(group, "prime256v1") == 0) {
-        *ret_alg = CL_JWT_ES256;
-        return CL_OK;
-    }
-    ERR_clear_error();
-    return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                      WHAT ": key: expected EC P-256 or Ed25519, got another kind");
-}
-
-static const char *alg_name(enum cl_jwt_alg alg)
-{
-    return alg == CL_JWT_ES256 ? "ES256" : "EdDSA";
+    *ret_alg = alg;
+    return CL_OK;
 }
 
 static enum cl_status spki_of(EVP_PKEY *key, struct cl_buf *out, struct cl_err *err)
@@ -90,7 +78,7 @@ enum cl_status cl_collateral_signer_parse(const void *data, size_t len,
                                           struct cl_err *err)
 {
     char hex[2 * CL_COLLATERAL_SIGNER_SIZE + 1];
-    enum cl_jwt_alg alg = CL_JWT_ES256;
+    enum cl_sig_alg alg = CL_SIG_ES256;
     if (len >= sizeof(hex) - 1 && len <= sizeof(hex) && memchr(data, '-', len) == NULL) {
         memcpy(hex, data, sizeof(hex) - 1); /* perhaps with a line's end behind */
         hex[sizeof(hex) - 1] = '\0';
@@ -118,26 +106,26 @@ enum cl_status collateral_sign(EVP_PKEY *key, const struct cl_buf *payload,
                                struct cl_buf *ret_protected, struct cl_buf *ret_signature,
                                struct cl_err *err)
 {
-    uint8_t sig[CL_JWS_SIG_SIZE];
-    enum cl_jwt_alg alg = CL_JWT_ES256;
+    uint8_t sig[CL_SIG_MAX_SIZE];
+    enum cl_sig_alg alg = CL_SIG_ES256;
     CL_CLEANUP(cl_buf_done) struct cl_buf spki = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf input = {0};
     CL_TRY(alg_of(key, &alg, err));
     CL_TRY(cl_buf_printf(&text, err, "{\"alg\":\"%s\",\"typ\":\"" TYP "\",\"spki\":\"",
-                         alg_name(alg)));
+                         cl_sig_alg_name(alg)));
     CL_TRY(spki_of(key, &spki, err));
     CL_TRY(cl_b64url_encode(&text, spki.data, spki.len, err));
     CL_TRY(cl_buf_append_str(&text, "\"}", err));
     CL_TRY(cl_b64url_encode(ret_protected, text.data, text.len, err));
     CL_TRY(join(&input, (const char *)ret_protected->data, (const char *)payload->data, err));
-    CL_TRY(cl_jws_sign(alg, key, &input, sig, err));
-    return cl_b64url_encode(ret_signature, sig, sizeof(sig), err);
+    CL_TRY(cl_sig_make(alg, key, input.data, input.len, sig, err));
+    return cl_b64url_encode(ret_signature, sig, cl_sig_size(alg), err);
 }
 
 /* The key and the algorithm that the header names; they must belong together. */
 static enum cl_status read_header(const char *header, struct cl_buf *ret_spki, EVP_PKEY **ret_key,
-                                  enum cl_jwt_alg *ret_alg, struct cl_err *err)
+                                  enum cl_sig_alg *ret_alg, struct cl_err *err)
 {
     static const char *const keys[] = {"alg", "typ", "spki", NULL};
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
@@ -159,10 +147,10 @@ static enum cl_status read_header(const char *header, struct cl_buf *ret_spki, E
                           WHAT ": spki: expected a public key in DER, got something else");
     }
     CL_TRY(alg_of(key, ret_alg, err));
-    if (strcmp(alg, alg_name(*ret_alg)) != 0 || strcmp(typ, TYP) != 0) {
+    if (strcmp(alg, cl_sig_alg_name(*ret_alg)) != 0 || strcmp(typ, TYP) != 0) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           WHAT ": alg, typ: expected %s, " TYP ", got '%.16s', '%.32s'",
-                          alg_name(*ret_alg), alg, typ);
+                          cl_sig_alg_name(*ret_alg), alg, typ);
     }
     *ret_key = CL_TAKE(key);
     return CL_OK;
@@ -173,19 +161,19 @@ enum cl_status collateral_check_signature(const char *payload, const char *prote
                                           uint8_t ret_signer[static CL_COLLATERAL_SIGNER_SIZE],
                                           struct cl_err *err)
 {
-    enum cl_jwt_alg alg = CL_JWT_ES256;
+    enum cl_sig_alg alg = CL_SIG_ES256;
     CL_CLEANUP(cl_buf_done) struct cl_buf spki = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf input = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf sig = {0};
     CL_CLEANUP(cl_pkey_freep) EVP_PKEY *key = NULL;
     CL_TRY(read_header(protected_header, &spki, &key, &alg, err));
     CL_TRY(cl_b64url_decode(&sig, signature, strlen(signature), WHAT ": signature", err));
-    if (sig.len != CL_JWS_SIG_SIZE) {
-        return cl_err_set(err, CL_ERR_MALFORMED, WHAT ": size: expected %u bytes, got %zu",
-                          CL_JWS_SIG_SIZE, sig.len);
+    if (sig.len != cl_sig_size(alg)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, WHAT ": size: expected %zu bytes, got %zu",
+                          cl_sig_size(alg), sig.len);
     }
     CL_TRY(join(&input, protected_header, payload, err));
-    enum cl_status st = cl_jws_verify(alg, key, (const char *)input.data, input.len, sig.data, err);
+    enum cl_status st = cl_sig_check(alg, key, input.data, input.len, sig.data, err);
     if (st == CL_ERR_REJECTED) {
         return cl_err_set(err, st, WHAT ": expected one that verifies, got another");
     }

@@ -6,8 +6,9 @@
  * Threads: pure. Memory: OpenSSL's, while it runs.
  */
 #include "collateral/collateral_internal.h"
-#include "token/token_internal.h"
+#include "token/sign.h"
 
+#include <openssl/err.h>
 #include <string.h>
 
 static enum cl_status mismatch(const struct cl_collateral_item *it, struct cl_err *err)
@@ -81,9 +82,9 @@ static enum cl_status check_amd(const struct cl_collateral *c, const struct cl_c
 static enum cl_status check_body(const struct cl_collateral_item *it, EVP_PKEY *issuer,
                                  struct cl_err *err)
 {
-    if (issuer == NULL || EVP_PKEY_is_a(issuer, "EC") != 1 || EVP_PKEY_get_bits(issuer) != 256 ||
-        cl_jws_verify(CL_JWT_ES256, issuer, (const char *)it->body, it->body_len, it->signature,
-                      err) != CL_OK) {
+    enum cl_sig_alg alg = CL_SIG_ES384;
+    if (issuer == NULL || !cl_sig_alg_of_key(issuer, &alg) || alg != CL_SIG_ES256 ||
+        cl_sig_check(alg, issuer, it->body, it->body_len, it->signature, err) != CL_OK) {
         return mismatch(it, err);
     }
     return CL_OK;

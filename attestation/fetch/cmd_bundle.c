@@ -7,16 +7,14 @@
 
 #include "base/cmd.h"
 #include "base/io.h"
+#include "cloister/pem.h"
 
 #include <errno.h>
 #include <getopt.h>
-#include <openssl/err.h>
-#include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
 
 #define PROG "cloister collateral bundle"
-#define MAX_KEY_FILE 16384u
 #define MAX_INPUTS 64
 
 struct options {
@@ -97,30 +95,6 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
     return CL_OK;
 }
 
-static void key_freep(EVP_PKEY **key)
-{
-    EVP_PKEY_free(*key);
-}
-
-static enum cl_status read_key(const char *path, EVP_PKEY **ret_key, struct cl_err *err)
-{
-    static char no_passphrase[] = "";
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0}; /* wiped when it is freed */
-    CL_TRY(cl_buf_read_file(&raw, path, MAX_KEY_FILE, err));
-    BIO *bio = BIO_new_mem_buf(raw.data, (int)raw.len);
-    EVP_PKEY *key = bio != NULL ? PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase) : NULL;
-    BIO_free(bio);
-    ERR_clear_error();
-    if (key == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--key '%s': expected a private key in PEM without a passphrase, got "
-                          "something else",
-                          path);
-    }
-    *ret_key = key;
-    return CL_OK;
-}
-
 static enum cl_status read_inputs(const struct options *o, int64_t now, struct cl_collateral *c,
                                   struct cl_err *err)
 {
@@ -169,14 +143,14 @@ static enum cl_status choose_expiry(const struct options *o, int64_t now,
 static enum cl_status run(const struct options *o, struct cl_err *err)
 {
     CL_CLEANUP(cl_collateral_freep) struct cl_collateral *c = NULL;
-    CL_CLEANUP(key_freep) EVP_PKEY *key = NULL;
+    CL_CLEANUP(cl_pem_key_freep) struct evp_pkey_st *key = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
     uint8_t signer[CL_COLLATERAL_SIGNER_SIZE];
     int64_t now = 0, expires = 0;
     char until[21];
     CL_TRY(fetch_parse_time(/* text= */ NULL, &now, err));
     if (o->key != NULL) {
-        CL_TRY(read_key(o->key, &key, err));
+        CL_TRY(cl_pem_private_key(o->key, &key, err));
         CL_TRY(cl_collateral_signer_of(key, signer, err));
     }
     CL_TRY(cl_collateral_new(&c, err));

@@ -8,7 +8,6 @@
 
 #include "base/secret.h"
 #include "cloister/jwk.h"
-#include "cloister/jwt.h"
 
 #include <openssl/err.h>
 #include <openssl/evp.h>
@@ -17,7 +16,6 @@
 #define CL_GCM_IV_SIZE 12u
 #define CL_GCM_TAG_SIZE 16u
 #define CL_WRAPPED_CEK_SIZE 40u
-#define CL_JWS_SIG_SIZE 64u /* of both algorithms: ES256 as r || s, Ed25519 */
 
 static inline void cl_pkey_freep(EVP_PKEY **p)
 {
@@ -81,14 +79,5 @@ CL_NODISCARD enum cl_status cl_rsa_oaep_seal(const struct cl_jwk *to, const stru
                                              struct cl_buf *out, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_rsa_oaep_open(const struct cl_jwk *key, const struct cl_buf *sealed,
                                              struct cl_secret *ret_cek, struct cl_err *err);
-
-/* The signature of RFC 7515 over `input`, "header.payload". The caller has made sure that the key
- * is of the kind that alg names. CL_ERR_REJECTED when it does not verify. */
-CL_NODISCARD enum cl_status cl_jws_sign(enum cl_jwt_alg alg, EVP_PKEY *key,
-                                        const struct cl_buf *input,
-                                        uint8_t sig[static CL_JWS_SIG_SIZE], struct cl_err *err);
-CL_NODISCARD enum cl_status cl_jws_verify(enum cl_jwt_alg alg, EVP_PKEY *key, const char *input,
-                                          size_t len, const uint8_t sig[static CL_JWS_SIG_SIZE],
-                                          struct cl_err *err);
 
 #endif
