@@ -42,13 +42,18 @@ void cl_collateral_freep(struct cl_collateral **c)
     *c = NULL;
 }
 
+static bool same(const void *a, const void *b, size_t n)
+{
+    return memcmp(a, b, n) == 0; /* public values */
+}
+
 static bool is_there(const struct cl_collateral *c, const struct cl_collateral_item *it)
 {
     for (size_t i = 0; i < c->count; i++) {
         const struct cl_collateral_item *x = &c->items[i];
         if (x->kind == it->kind && x->len == it->len && x->chain_len == it->chain_len &&
-            memcmp(x->data, it->data, it->len) == 0 &&
-            (it->chain_len == 0 || memcmp(x->chain, it->chain, it->chain_len) == 0)) {
+            same(x->data, it->data, it->len) &&
+            (it->chain_len == 0 || same(x->chain, it->chain, it->chain_len))) {
             return true;
         }
     }
@@ -177,7 +182,7 @@ bool cl_collateral_matches(const struct cl_collateral_item *item,
         return item->product == key->product;
     case CL_COLLATERAL_INTEL_TCB_INFO:
         return item->tee == key->tee && key->fmspc != NULL &&
-               memcmp(item->fmspc, key->fmspc, CL_COLLATERAL_FMSPC_SIZE) == 0;
+               same(item->fmspc, key->fmspc, CL_COLLATERAL_FMSPC_SIZE);
     case CL_COLLATERAL_INTEL_QE_IDENTITY:
         return item->tee == key->tee;
     case CL_COLLATERAL_INTEL_PCK_CRL:

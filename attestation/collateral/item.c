@@ -47,7 +47,7 @@ enum cl_collateral_kind collateral_kind_parse(const char *word, size_t len)
 {
     size_t k = 0;
     while (k < CL_COLLATERAL_KIND_COUNT &&
-           (strlen(kinds[k].name) != len || memcmp(kinds[k].name, word, len) != 0)) {
+           (strlen(kinds[k].name) != len || strncmp(kinds[k].name, word, len) != 0)) {
         k++;
     }
     return (enum cl_collateral_kind)k;

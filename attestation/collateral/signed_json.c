@@ -76,7 +76,7 @@ static bool find_member(const char *text, size_t len, const char *name, size_t *
         if (w.at > len) {
             return false;
         }
-        if (key_end - key == n && memcmp(text + key, name, n) == 0) {
+        if (key_end - key == n && strncmp(text + key, name, n) == 0) {
             *ret_at = value;
             *ret_len = w.at - value;
             return true;

@@ -33,7 +33,7 @@ static enum cl_status from_snp_report(const struct cl_snp_report *r, enum cl_snp
     }
     q->vlek = (r->key_info >> 2 & 7u) == 1u; /* snp.md a.1 KEY_INFO */
     q->tcb = cl_snp_tcb_decode(r->reported_tcb, q->product == CL_SNP_PRODUCT_TURIN);
-    q->has_chip = memcmp(r->chip_id, zero, sizeof(zero)) != 0;
+    q->has_chip = memcmp(r->chip_id, zero, sizeof(zero)) != 0; /* public */
     memcpy(q->chip_id, r->chip_id, sizeof(q->chip_id));
     return CL_OK;
 }

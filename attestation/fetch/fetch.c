@@ -50,8 +50,8 @@ static enum cl_status unwrap_hex(enum cl_collateral_kind kind, struct cl_buf *bo
 
 static bool is_chip_asked_for(const struct fetch_target *t, const struct cl_collateral_item *it)
 {
-    return memcmp(it->hw_id, t->request->chip_id, it->hw_id_len) == 0 &&
-           cl_snp_tcb_equal(&it->tcb, &t->request->tcb);
+    bool chip = memcmp(it->hw_id, t->request->chip_id, it->hw_id_len) == 0; /* public */
+    return chip && cl_snp_tcb_equal(&it->tcb, &t->request->tcb);
 }
 
 /* The response as an item of the kind that was asked for, about what was asked for, signed by the
