@@ -10,7 +10,6 @@
 #include "cloister/pem.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -38,53 +37,19 @@ static void help(void)
         "example: " PROG " --key auditor.key --out bundle.json collateral\n");
 }
 
-enum opt { OPT_OUT = 1, OPT_KEY, OPT_EXPIRES, OPT_SIGNER, OPT_HELP };
-
-static const struct option long_options[] = {
-    {"out", required_argument, NULL, OPT_OUT},
-    {"key", required_argument, NULL, OPT_KEY},
-    {"expires", required_argument, NULL, OPT_EXPIRES},
-    {"signer", required_argument, NULL, OPT_SIGNER},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
-{
-    switch (c) {
-    case OPT_OUT:
-        o->out = optarg;
-        return CL_OK;
-    case OPT_KEY:
-        o->key = optarg;
-        return CL_OK;
-    case OPT_EXPIRES:
-        o->expires = optarg;
-        return CL_OK;
-    case OPT_SIGNER:
-        o->signer = optarg;
-        return CL_OK;
-    case OPT_HELP:
-        o->help = true;
-        return CL_OK;
-    default:
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "option: expected one of --help's list with its value, got another");
-    }
-}
-
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    opterr = 0;
-    optind = 0; /* the dispatcher may have been here before: start anew */
-    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-        CL_TRY(take_option(o, c, err));
-        if (o->help) {
-            return CL_OK;
-        }
+    const struct fetch_option table[] = {
+        {"out", &o->out, NULL},       {"key", &o->key, NULL},   {"expires", &o->expires, NULL},
+        {"signer", &o->signer, NULL}, {"help", NULL, &o->help}, {NULL, NULL, NULL},
+    };
+    int at = 0;
+    CL_TRY(fetch_parse_options(table, &o->help, argc, argv, &at, err));
+    o->inputs = argv + at;
+    o->input_count = argc - at;
+    if (o->help) {
+        return CL_OK;
     }
-    o->inputs = argv + optind;
-    o->input_count = argc - optind;
     if (o->out == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--out: expected a file, got nothing");
     }

@@ -13,7 +13,6 @@
 
 #include <curl/curl.h>
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -59,100 +58,6 @@ static void help(void)
            "example: " PROG " --evidence report.bin --out collateral\n");
 }
 
-enum opt {
-    OPT_OUT = 1,
-    OPT_EVIDENCE,
-    OPT_PRODUCT,
-    OPT_CHIP,
-    OPT_TCB,
-    OPT_VLEK,
-    OPT_FMSPC,
-    OPT_CA,
-    OPT_TEE,
-    OPT_KDS,
-    OPT_PCS,
-    OPT_ROOT_CRL,
-    OPT_TLS_CA,
-    OPT_CACHE,
-    OPT_MAX_AGE,
-    OPT_REFRESH,
-    OPT_TIMEOUT,
-    OPT_JSON,
-    OPT_HELP,
-};
-
-static const struct option long_options[] = {
-    {"out", required_argument, NULL, OPT_OUT},
-    {"evidence", required_argument, NULL, OPT_EVIDENCE},
-    {"product", required_argument, NULL, OPT_PRODUCT},
-    {"chip-id", required_argument, NULL, OPT_CHIP},
-    {"tcb", required_argument, NULL, OPT_TCB},
-    {"vlek", no_argument, NULL, OPT_VLEK},
-    {"fmspc", required_argument, NULL, OPT_FMSPC},
-    {"ca", required_argument, NULL, OPT_CA},
-    {"tee", required_argument, NULL, OPT_TEE},
-    {"kds-url", required_argument, NULL, OPT_KDS},
-    {"pcs-url", required_argument, NULL, OPT_PCS},
-    {"root-crl-url", required_argument, NULL, OPT_ROOT_CRL},
-    {"tls-ca", required_argument, NULL, OPT_TLS_CA},
-    {"cache", required_argument, NULL, OPT_CACHE},
-    {"max-age", required_argument, NULL, OPT_MAX_AGE},
-    {"refresh", no_argument, NULL, OPT_REFRESH},
-    {"timeout", required_argument, NULL, OPT_TIMEOUT},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-/* Where an option's value goes; NULL for those without one. */
-static const char **value_of(struct options *o, int c)
-{
-    const char **const values[] = {
-        [OPT_OUT] = &o->out,
-        [OPT_EVIDENCE] = &o->evidence,
-        [OPT_PRODUCT] = &o->product,
-        [OPT_CHIP] = &o->chip_id,
-        [OPT_TCB] = &o->tcb,
-        [OPT_FMSPC] = &o->fmspc,
-        [OPT_CA] = &o->ca,
-        [OPT_TEE] = &o->tee,
-        [OPT_KDS] = &o->kds_url,
-        [OPT_PCS] = &o->pcs_url,
-        [OPT_ROOT_CRL] = &o->root_crl_url,
-        [OPT_TLS_CA] = &o->tls_ca,
-        [OPT_CACHE] = &o->cache,
-        [OPT_MAX_AGE] = &o->max_age,
-        [OPT_TIMEOUT] = &o->timeout,
-    };
-    return c > 0 && (size_t)c < CL_ARRAY_LEN(values) ? values[c] : NULL;
-}
-
-static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
-{
-    const char **value = value_of(o, c);
-    if (value != NULL) {
-        *value = optarg;
-        return CL_OK;
-    }
-    switch (c) {
-    case OPT_VLEK:
-        o->vlek = true;
-        return CL_OK;
-    case OPT_REFRESH:
-        o->refresh = true;
-        return CL_OK;
-    case OPT_JSON:
-        o->json = true;
-        return CL_OK;
-    case OPT_HELP:
-        o->help = true;
-        return CL_OK;
-    default:
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "option: expected one of --help's list with its value, got another");
-    }
-}
-
 static enum cl_status check_together(const struct options *o, struct cl_err *err)
 {
     if (o->out == NULL) {
@@ -179,18 +84,24 @@ static enum cl_status check_together(const struct options *o, struct cl_err *err
 
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    opterr = 0;
-    optind = 0; /* the dispatcher may have been here before: start anew */
-    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-        CL_TRY(take_option(o, c, err));
-        if (o->help) {
-            return CL_OK;
-        }
+    const struct fetch_option table[] = {
+        {"out", &o->out, NULL},         {"evidence", &o->evidence, NULL},
+        {"product", &o->product, NULL}, {"chip-id", &o->chip_id, NULL},
+        {"tcb", &o->tcb, NULL},         {"vlek", NULL, &o->vlek},
+        {"fmspc", &o->fmspc, NULL},     {"ca", &o->ca, NULL},
+        {"tee", &o->tee, NULL},         {"kds-url", &o->kds_url, NULL},
+        {"pcs-url", &o->pcs_url, NULL}, {"root-crl-url", &o->root_crl_url, NULL},
+        {"tls-ca", &o->tls_ca, NULL},   {"cache", &o->cache, NULL},
+        {"max-age", &o->max_age, NULL}, {"refresh", NULL, &o->refresh},
+        {"timeout", &o->timeout, NULL}, {"json", NULL, &o->json},
+        {"help", NULL, &o->help},       {NULL, NULL, NULL},
+    };
+    int at = 0;
+    CL_TRY(fetch_parse_options(table, &o->help, argc, argv, &at, err));
+    if (!o->help && at != argc) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[at]);
     }
-    if (optind != argc) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[optind]);
-    }
-    return check_together(o, err);
+    return o->help ? CL_OK : check_together(o, err);
 }
 
 /* --- what is wanted

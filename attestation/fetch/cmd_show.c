@@ -11,7 +11,6 @@
 #include "base/json.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -34,52 +33,19 @@ static void help(void)
         "example: " PROG " --signer auditor.pem bundle.json\n");
 }
 
-enum opt { OPT_SIGNER = 1, OPT_TIME, OPT_JSON, OPT_HELP };
-
-static const struct option long_options[] = {
-    {"signer", required_argument, NULL, OPT_SIGNER},
-    {"time", required_argument, NULL, OPT_TIME},
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
-{
-    switch (c) {
-    case OPT_SIGNER:
-        o->signer = optarg;
-        return CL_OK;
-    case OPT_TIME:
-        o->time = optarg;
-        return CL_OK;
-    case OPT_JSON:
-        o->json = true;
-        return CL_OK;
-    case OPT_HELP:
-        o->help = true;
-        return CL_OK;
-    default:
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "option: expected one of --help's list with its value, got another");
-    }
-}
-
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    opterr = 0;
-    optind = 0; /* the dispatcher may have been here before: start anew */
-    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-        CL_TRY(take_option(o, c, err));
-        if (o->help) {
-            return CL_OK;
-        }
-    }
-    if (optind + 1 != argc) {
+    const struct fetch_option table[] = {
+        {"signer", &o->signer, NULL}, {"time", &o->time, NULL}, {"json", NULL, &o->json},
+        {"help", NULL, &o->help},     {NULL, NULL, NULL},
+    };
+    int at = 0;
+    CL_TRY(fetch_parse_options(table, &o->help, argc, argv, &at, err));
+    if (!o->help && at + 1 != argc) {
         return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected one file or folder, got %d",
-                          argc - optind);
+                          argc - at);
     }
-    o->input = argv[optind];
+    o->input = argv[at];
     return CL_OK;
 }
 

@@ -125,6 +125,17 @@ int fetch_cmd_bundle(int argc, char **argv);
 int fetch_cmd_show(int argc, char **argv);
 
 /* cmd_collateral.c: what the subcommands share. */
+#define FETCH_MAX_OPTIONS 24u
+struct fetch_option { /* a long option: with a value, or without */
+    const char *name;
+    const char **value;
+    bool *flag;
+};
+/* table ends with a NULL name. Stops at an option whose flag is `help`. *ret_operand: the first
+ * argument in argv that is no option; there may be none. */
+CL_NODISCARD enum cl_status fetch_parse_options(const struct fetch_option *table, const bool *help,
+                                                int argc, char **argv, int *ret_operand,
+                                                struct cl_err *err);
 CL_NODISCARD enum cl_status fetch_parse_time(const char *text, int64_t *ret, struct cl_err *err);
 /* The key named by a file, or 64 hex digits. */
 CL_NODISCARD enum cl_status fetch_parse_signer(const char *text,

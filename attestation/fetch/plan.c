@@ -8,7 +8,6 @@
 
 #include "base/encode.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -20,21 +19,23 @@ struct plan {
     bool too_long;
 };
 
-CL_PRINTF(3, 4)
-static void add(struct plan *p, enum cl_collateral_kind kind, const char *fmt, ...)
+/* The next target; its URL is still to be written. */
+static char *add(struct plan *p, enum cl_collateral_kind kind)
 {
     struct fetch_target *t = &p->targets[p->count++]; /* FETCH_MAX_TARGETS is more than all kinds */
-    va_list ap;
     *t = (struct fetch_target){.kind = kind, .request = p->r};
     t->key = (struct cl_collateral_key){.kind = kind,
                                         .product = p->r->product,
                                         .tee = p->r->tee,
                                         .fmspc = p->r->fmspc,
                                         .ca = p->r->ca};
-    va_start(ap, fmt);
-    int n = vsnprintf(t->url, sizeof(t->url), fmt, ap);
-    va_end(ap);
-    p->too_long = p->too_long || n < 0 || (size_t)n >= sizeof(t->url);
+    return t->url;
+}
+
+/* n: what snprintf() returned for the URL. */
+static void wrote(struct plan *p, int n)
+{
+    p->too_long = p->too_long || n < 0 || (size_t)n >= FETCH_URL_SIZE;
 }
 
 static void plan_vcek(struct plan *p, const char *product)
@@ -46,10 +47,11 @@ static void plan_vcek(struct plan *p, const char *product)
     if (r->tcb.has_fmc) {
         (void)snprintf(fmc, sizeof(fmc), "fmcSPL=%02u&", (unsigned)r->tcb.fmc);
     }
-    add(p, CL_COLLATERAL_AMD_VCEK,
-        "%s/vcek/v1/%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u", p->o->kds_url,
-        product, hex, fmc, (unsigned)r->tcb.bootloader, (unsigned)r->tcb.tee, (unsigned)r->tcb.snp,
-        (unsigned)r->tcb.microcode);
+    char *url = add(p, CL_COLLATERAL_AMD_VCEK);
+    wrote(p, snprintf(url, FETCH_URL_SIZE,
+                      "%s/vcek/v1/%s/%s?%sblSPL=%02u&teeSPL=%02u&snpSPL=%02u&ucodeSPL=%02u",
+                      p->o->kds_url, product, hex, fmc, (unsigned)r->tcb.bootloader,
+                      (unsigned)r->tcb.tee, (unsigned)r->tcb.snp, (unsigned)r->tcb.microcode));
 }
 
 static void plan_amd(struct plan *p)
@@ -60,10 +62,10 @@ static void plan_amd(struct plan *p)
     const char *product = products[p->r->product];
     bool vlek = p->r->vlek;
     const char *key = vlek ? "vlek" : "vcek";
-    add(p, vlek ? CL_COLLATERAL_AMD_VLEK_CHAIN : CL_COLLATERAL_AMD_VCEK_CHAIN,
-        "%s/%s/v1/%s/cert_chain", p->o->kds_url, key, product);
-    add(p, vlek ? CL_COLLATERAL_AMD_VLEK_CRL : CL_COLLATERAL_AMD_VCEK_CRL, "%s/%s/v1/%s/crl",
-        p->o->kds_url, key, product);
+    wrote(p, snprintf(add(p, vlek ? CL_COLLATERAL_AMD_VLEK_CHAIN : CL_COLLATERAL_AMD_VCEK_CHAIN),
+                      FETCH_URL_SIZE, "%s/%s/v1/%s/cert_chain", p->o->kds_url, key, product));
+    wrote(p, snprintf(add(p, vlek ? CL_COLLATERAL_AMD_VLEK_CRL : CL_COLLATERAL_AMD_VCEK_CRL),
+                      FETCH_URL_SIZE, "%s/%s/v1/%s/crl", p->o->kds_url, key, product));
     if (p->r->has_chip && !vlek) {
         plan_vcek(p, product);
     }
@@ -75,14 +77,19 @@ static void plan_intel(struct plan *p)
     const char *tee = cl_collateral_tee_name(p->r->tee);
     char fmspc[2 * CL_COLLATERAL_FMSPC_SIZE + 1];
     cl_hex(fmspc, p->r->fmspc, sizeof(p->r->fmspc));
-    add(p, CL_COLLATERAL_INTEL_TCB_INFO, "%s/%s/certification/v4/tcb?fmspc=%s", pcs, tee, fmspc);
-    add(p, CL_COLLATERAL_INTEL_QE_IDENTITY, "%s/%s/certification/v4/qe/identity", pcs, tee);
-    add(p, CL_COLLATERAL_INTEL_PCK_CRL, "%s/sgx/certification/v4/pckcrl?ca=%s&encoding=der", pcs,
-        cl_collateral_ca_name(p->r->ca));
+    wrote(p, snprintf(add(p, CL_COLLATERAL_INTEL_TCB_INFO), FETCH_URL_SIZE,
+                      "%s/%s/certification/v4/tcb?fmspc=%s", pcs, tee, fmspc));
+    wrote(p, snprintf(add(p, CL_COLLATERAL_INTEL_QE_IDENTITY), FETCH_URL_SIZE,
+                      "%s/%s/certification/v4/qe/identity", pcs, tee));
+    wrote(p, snprintf(add(p, CL_COLLATERAL_INTEL_PCK_CRL), FETCH_URL_SIZE,
+                      "%s/sgx/certification/v4/pckcrl?ca=%s&encoding=der", pcs,
+                      cl_collateral_ca_name(p->r->ca)));
     if (p->o->root_crl_url != NULL) {
-        add(p, CL_COLLATERAL_INTEL_ROOT_CRL, "%s", p->o->root_crl_url);
+        wrote(p, snprintf(add(p, CL_COLLATERAL_INTEL_ROOT_CRL), FETCH_URL_SIZE, "%s",
+                          p->o->root_crl_url));
     } else {
-        add(p, CL_COLLATERAL_INTEL_ROOT_CRL, "%s/sgx/certification/v4/rootcacrl", pcs);
+        wrote(p, snprintf(add(p, CL_COLLATERAL_INTEL_ROOT_CRL), FETCH_URL_SIZE,
+                          "%s/sgx/certification/v4/rootcacrl", pcs));
     }
 }
 
