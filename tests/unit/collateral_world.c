@@ -135,10 +135,11 @@ void cw_report(uint8_t ret[static CL_SNP_REPORT_SIZE])
 
 /* --- Intel --- */
 
-enum intel_key { ROOT, PLATFORM, PROCESSOR, TCB_SIGNING, INTEL_KEYS };
+enum intel_key { ROOT, PLATFORM, PROCESSOR, TCB_SIGNING, PCK, INTEL_KEYS };
 static EVP_PKEY *intel_keys[INTEL_KEYS];
 static const char *const intel_names[] = {"Intel SGX Root CA", "Intel SGX PCK Platform CA",
-                                          "Intel SGX PCK Processor CA", "Intel SGX TCB Signing"};
+                                          "Intel SGX PCK Processor CA", "Intel SGX TCB Signing",
+                                          "Intel SGX PCK Certificate"};
 
 static void set_name(X509_NAME *n, enum intel_key key)
 {
@@ -146,18 +147,38 @@ static void set_name(X509_NAME *n, enum intel_key key)
                                     -1, -1, 0) == 1);
 }
 
+/* FMSPC as it stands in the SGX extension (tdx.md a.8); nothing else of that is here. */
+static void add_fmspc(X509 *x)
+{
+    static const uint8_t value[] = {0x30, 0x14, 0x06, 0x0a, 0x2a, 0x86, 0x48, 0x86,
+                                    0xf8, 0x4d, 0x01, 0x0d, 0x01, 0x04, 0x04, 0x06,
+                                    0xb0, 0xc0, 0x6f, 0x00, 0x00, 0x00};
+    ASN1_OBJECT *oid = OBJ_txt2obj("1.2.840.113741.1.13.1", 1);
+    ASN1_OCTET_STRING *s = ASN1_OCTET_STRING_new();
+    MUST(ASN1_OCTET_STRING_set(s, value, sizeof(value)) == 1);
+    X509_EXTENSION *e = X509_EXTENSION_create_by_OBJ(NULL, oid, 0, s);
+    MUST(X509_add_ext(x, e, -1) == 1);
+    X509_EXTENSION_free(e);
+    ASN1_OCTET_STRING_free(s);
+    ASN1_OBJECT_free(oid);
+}
+
 static void append_intel_cert(struct cl_buf *out, enum intel_key key)
 {
+    enum intel_key issuer = key == PCK ? PLATFORM : ROOT;
     struct cl_buf der = {0};
     unsigned char *p = NULL;
     X509 *x = X509_new();
     MUST(X509_set_version(x, X509_VERSION_3) == 1);
     set_name(X509_get_subject_name(x), key);
-    set_name(X509_get_issuer_name(x), ROOT);
+    set_name(X509_get_issuer_name(x), issuer);
     MUST(ASN1_TIME_set(X509_getm_notBefore(x), (time_t)(issued - 365 * DAY)) != NULL);
     MUST(ASN1_TIME_set(X509_getm_notAfter(x), (time_t)(issued + 365 * DAY)) != NULL);
     MUST(X509_set_pubkey(x, intel_keys[key]) == 1);
-    MUST(X509_sign(x, intel_keys[ROOT], EVP_sha256()) > 0);
+    if (key == PCK) {
+        add_fmspc(x);
+    }
+    MUST(X509_sign(x, intel_keys[issuer], EVP_sha256()) > 0);
     int len = i2d_X509(x, &p);
     MUST(len > 0 && cl_buf_append(&der, p, (size_t)len, NULL) == CL_OK);
     append_pem(out, &der);
@@ -170,6 +191,17 @@ static void intel_chain(enum cw_doc doc, enum intel_key key)
 {
     append_intel_cert(&docs[doc], key);
     append_intel_cert(&docs[doc], ROOT);
+}
+
+static void make_quote(void)
+{
+    static const uint8_t header[48] = {4, 0, 2, 0, 0x81};
+    struct cl_buf *q = &docs[CW_QUOTE];
+    MUST(cl_buf_append(q, header, sizeof(header), NULL) == CL_OK);
+    append_intel_cert(q, PCK);
+    append_intel_cert(q, PLATFORM);
+    append_intel_cert(q, ROOT);
+    MUST(cl_buf_append(q, "", 1, NULL) == CL_OK);
 }
 
 /* ECDSA P-256 over SHA-256, as r || s in hex. */
@@ -216,6 +248,7 @@ static void make_intel(void)
         intel_keys[i] = EVP_EC_gen("P-256");
         MUST(intel_keys[i] != NULL);
     }
+    make_quote();
     intel_chain(CW_TCB_CHAIN, TCB_SIGNING);
     intel_chain(CW_PCK_CHAIN, PLATFORM);
     intel_chain(CW_PROCESSOR_CHAIN, PROCESSOR);

@@ -30,6 +30,7 @@ enum cw_doc {
     CW_TCB_CHAIN, /* PEM: Intel SGX TCB Signing, Intel SGX Root CA */
     CW_PCK_CHAIN, /* PEM: Intel SGX PCK Platform CA, root */
     CW_PROCESSOR_CHAIN,
+    CW_QUOTE, /* the beginning of a TDX quote, and its PCK chain: FMSPC b0c06f000000, platform CA */
     CW_COUNT,
 };
 

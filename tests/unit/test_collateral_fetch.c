@@ -5,6 +5,8 @@
 #include "check_main.h"
 #include "collateral_server.h"
 #include "collateral_world.h"
+#include "fetch.h"
+#include "shared_vectors.h"
 
 #include "base/io.h"
 #include "base/json.h"
@@ -91,9 +93,7 @@ static pid_t start(const struct fixture *f, const char *const *args)
             freopen(path_of(path, f->dir, "stderr"), "w", stderr) == NULL) {
             _exit(99);
         }
-        int rc = cl_cmd_collateral(argc, argv);
-        (void)fflush(NULL);
-        _exit(rc);
+        exit(cl_cmd_collateral(argc, argv)); /* so that a sanitizer looks for leaks */
     }
     return pid;
 }
@@ -397,6 +397,95 @@ START_TEST(test_flags_name_what_is_needed)
 }
 END_TEST
 
+/* A TDX quote names its platform in the PCK certificate that it brings. */
+START_TEST(test_quotes_say_what_they_need)
+{
+    struct fixture f;
+    struct fetch_args a;
+    char quote[1024];
+    if (_i == 1 && !shared_available("tdx")) {
+        return;
+    }
+    fx_start(&f);
+    path_of(quote, f.dir, "quote.bin");
+    ck_assert_int_eq(
+        cl_write_file(quote, cw_doc(CW_QUOTE)->data, cw_doc(CW_QUOTE)->len, 0644, NULL), CL_OK);
+    if (_i == 1) { /* a real one of the same platform */
+        shared_path(quote, "tdx/v4_dcapqvl_uptodate.quote.bin");
+    }
+    fetch_args(&f, "ok", TDX, &a);
+    a.argc -= 4; /* no --fmspc and --ca */
+    add_arg(&a, "--evidence");
+    add_arg(&a, quote);
+    ck_assert_int_eq(finish(start(&f, a.argv)), 0);
+    ck_assert_uint_eq(loaded(&f), 4);
+    fx_done(&f);
+}
+END_TEST
+
+START_TEST(test_a_version_2_report_does_not_name_its_product)
+{
+    struct fixture f;
+    struct fetch_args a;
+    struct cl_buf text = {0};
+    uint8_t report[CL_SNP_REPORT_SIZE];
+    fx_start(&f);
+    cw_report(report);
+    report[0] = 2;
+    fetch_args(&f, "ok", SNP, &a);
+    ck_assert_int_eq(cl_write_file(a.report, report, sizeof(report), 0644, NULL), CL_OK);
+    ck_assert_int_eq(finish(start(&f, a.argv)), 4);
+    read_text(&f, "stderr", &text);
+    ck_assert_ptr_nonnull(
+        strstr((char *)text.data, "report: product: expected one that the report"));
+    add_arg(&a, "--product");
+    add_arg(&a, "milan");
+    ck_assert_int_eq(finish(start(&f, a.argv)), 0);
+    ck_assert_uint_eq(loaded(&f), 3);
+    cl_buf_done(&text);
+    fx_done(&f);
+}
+END_TEST
+
+START_TEST(test_urls_are_those_of_the_services)
+{
+    static const char *const amd[] = {
+        "https://kdsintf.amd.com/vcek/v1/Turin/cert_chain",
+        "https://kdsintf.amd.com/vcek/v1/Turin/crl",
+        "https://kdsintf.amd.com/vcek/v1/Turin/"
+        "0102030400000000?fmcSPL=01&blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219"};
+    static const char *const intel[] = {
+        "https://api.trustedservices.intel.com/sgx/certification/v4/tcb?fmspc=00906ed50000",
+        "https://api.trustedservices.intel.com/sgx/certification/v4/qe/identity",
+        "https://api.trustedservices.intel.com/sgx/certification/v4/"
+        "pckcrl?ca=processor&encoding=der",
+        "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"};
+    struct fetch_options o = {
+        .kds_url = FETCH_KDS_URL, .pcs_url = FETCH_PCS_URL, .root_crl_url = FETCH_ROOT_CRL_URL};
+    struct fetch_request turin = {
+        .product = CL_SNP_PRODUCT_TURIN,
+        .has_chip = true,
+        .chip_id = {1, 2, 3, 4},
+        .tcb = {.has_fmc = true, .fmc = 1, .bootloader = 4, .snp = 24, .microcode = 219}};
+    struct fetch_request sgx = {.intel = true,
+                                .tee = CL_COLLATERAL_SGX,
+                                .ca = CL_COLLATERAL_PROCESSOR,
+                                .fmspc = {0, 0x90, 0x6e, 0xd5}};
+    struct fetch_target t[FETCH_MAX_TARGETS];
+    size_t n = 0;
+    ck_assert_int_eq(fetch_plan(&o, &turin, t, &n, NULL), CL_OK);
+    ck_assert_uint_eq(n, CL_ARRAY_LEN(amd));
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_str_eq(t[i].url, amd[i]);
+    }
+    ck_assert_int_eq(fetch_plan(&o, &sgx, t, &n, NULL), CL_OK);
+    ck_assert_uint_eq(n, CL_ARRAY_LEN(intel));
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_str_eq(t[i].url, intel[i]);
+    }
+}
+END_TEST
+
 static const struct {
     const char *args[10]; /* behind `collateral fetch` */
     const char *message;
@@ -492,6 +581,9 @@ int main(void)
     tcase_add_loop_test(t, test_bad_answers_store_nothing, 0, (int)CL_ARRAY_LEN(failures));
     tcase_add_test(t, test_concurrent_fetches_ask_once);
     tcase_add_loop_test(t, test_flags_name_what_is_needed, 0, 3);
+    tcase_add_loop_test(t, test_quotes_say_what_they_need, 0, 2);
+    tcase_add_test(t, test_a_version_2_report_does_not_name_its_product);
+    tcase_add_test(t, test_urls_are_those_of_the_services);
     tcase_add_loop_test(t, test_misuse_is_told_before_anything_is_asked, 0,
                         (int)CL_ARRAY_LEN(misuse));
     tcase_add_test(t, test_from_server_to_signed_bundle);
