@@ -452,13 +452,13 @@ START_TEST(test_urls_are_those_of_the_services)
     static const char *const amd[] = {
         "https://kdsintf.amd.com/vcek/v1/Turin/cert_chain",
         "https://kdsintf.amd.com/vcek/v1/Turin/crl",
-        "https://kdsintf.amd.com/vcek/v1/Turin/"
-        "0102030400000000?fmcSPL=01&blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219"};
+        ("https://kdsintf.amd.com/vcek/v1/Turin/"
+         "0102030400000000?fmcSPL=01&blSPL=04&teeSPL=00&snpSPL=24&ucodeSPL=219")};
     static const char *const intel[] = {
         "https://api.trustedservices.intel.com/sgx/certification/v4/tcb?fmspc=00906ed50000",
         "https://api.trustedservices.intel.com/sgx/certification/v4/qe/identity",
-        "https://api.trustedservices.intel.com/sgx/certification/v4/"
-        "pckcrl?ca=processor&encoding=der",
+        ("https://api.trustedservices.intel.com/sgx/certification/v4/"
+         "pckcrl?ca=processor&encoding=der"),
         "https://certificates.trustedservices.intel.com/IntelSGXRootCA.der"};
     struct fetch_options o = {
         .kds_url = FETCH_KDS_URL, .pcs_url = FETCH_PCS_URL, .root_crl_url = FETCH_ROOT_CRL_URL};
