@@ -94,6 +94,19 @@ enum cl_status cl_collateral_signer_parse(const void *data, size_t len,
     return cl_collateral_signer_of(key, ret, err);
 }
 
+enum cl_status cl_collateral_signer_read(const char *text,
+                                         uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE],
+                                         struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    if (cl_unhex(ret, CL_COLLATERAL_SIGNER_SIZE, text, "signer", /* err= */ NULL) == CL_OK) {
+        return CL_OK;
+    }
+    CL_TRY(cl_buf_read_file(&raw, text, MAX_KEY_FILE, err));
+    enum cl_status st = cl_collateral_signer_parse(raw.data, raw.len, ret, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "signer '%s'", text);
+}
+
 static enum cl_status join(struct cl_buf *out, const char *header, const char *payload,
                            struct cl_err *err)
 {

@@ -66,7 +66,7 @@ static enum cl_status read_inputs(const struct options *o, int64_t now, struct c
     uint8_t signer[CL_COLLATERAL_SIGNER_SIZE];
     struct cl_collateral_options options = {.time = now};
     if (o->signer != NULL) {
-        CL_TRY(fetch_parse_signer(o->signer, signer, err));
+        CL_TRY(cl_collateral_signer_read(o->signer, signer, err));
         options.signer = signer;
     }
     for (int i = 0; i < o->input_count; i++) {

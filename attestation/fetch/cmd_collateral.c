@@ -5,15 +5,11 @@
 #include "cloister/collateral_cmd.h"
 
 #include "base/cmd.h"
-#include "base/encode.h"
 #include "base/io.h"
 #include "fetch.h"
 
 #include <getopt.h>
-#include <string.h>
 #include <time.h>
-
-#define MAX_KEY_FILE 16384u
 
 enum cl_status fetch_parse_options(const struct fetch_option *table, const bool *help, int argc,
                                    char **argv, int *ret_operand, struct cl_err *err)
@@ -46,19 +42,6 @@ enum cl_status fetch_parse_time(const char *text, int64_t *ret, struct cl_err *e
 {
     *ret = (int64_t)time(NULL);
     return text != NULL ? cl_time_parse(text, ret, err) : CL_OK;
-}
-
-enum cl_status fetch_parse_signer(const char *text, uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE],
-                                  struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    if (strlen(text) == 2 * (size_t)CL_COLLATERAL_SIGNER_SIZE &&
-        cl_unhex(ret, CL_COLLATERAL_SIGNER_SIZE, text, "--signer", NULL) == CL_OK) {
-        return CL_OK;
-    }
-    CL_TRY(cl_buf_read_file(&raw, text, MAX_KEY_FILE, err));
-    enum cl_status st = cl_collateral_signer_parse(raw.data, raw.len, ret, err);
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "--signer '%s'", text);
 }
 
 int cl_cmd_collateral(int argc, char **argv)

@@ -216,7 +216,7 @@ static enum cl_status run(const struct options *o, struct cl_err *err)
     struct cl_collateral_options options = {.allow_expired = true};
     CL_TRY(fetch_parse_time(o->time, &options.time, err));
     if (o->signer != NULL) {
-        CL_TRY(fetch_parse_signer(o->signer, signer, err));
+        CL_TRY(cl_collateral_signer_read(o->signer, signer, err));
         options.signer = signer;
     }
     CL_TRY(cl_collateral_new(&c, err));

@@ -137,9 +137,4 @@ CL_NODISCARD enum cl_status fetch_parse_options(const struct fetch_option *table
                                                 int argc, char **argv, int *ret_operand,
                                                 struct cl_err *err);
 CL_NODISCARD enum cl_status fetch_parse_time(const char *text, int64_t *ret, struct cl_err *err);
-/* The key named by a file, or 64 hex digits. */
-CL_NODISCARD enum cl_status fetch_parse_signer(const char *text,
-                                               uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE],
-                                               struct cl_err *err);
-
 #endif

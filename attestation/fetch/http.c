@@ -119,8 +119,13 @@ static enum cl_status transport_failed(const struct transfer *t, CURLcode rc, co
         return cl_err_set(err, CL_ERR_MALFORMED, "'%s': %s", url, t->malformed);
     }
     bool certificate = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE;
-    return cl_err_set(err, certificate ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE,
-                      "'%s': answer: expected a whole one, got '%s'", url, curl_easy_strerror(rc));
+    if (certificate) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "'%s': TLS certificate: expected a trusted one for this host, got '%s'",
+                          url, curl_easy_strerror(rc));
+    }
+    return cl_err_set(err, CL_ERR_UNAVAILABLE, "'%s': answer: expected a whole one, got '%s'", url,
+                      curl_easy_strerror(rc));
 }
 
 /* *ret_status: the HTTP status of a whole answer. */

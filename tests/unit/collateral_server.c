@@ -11,9 +11,13 @@
 #include <check.h>
 #include <event2/buffer.h>
 #include <event2/bufferevent.h>
+#include <event2/bufferevent_ssl.h>
 #include <event2/event.h>
 #include <event2/listener.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +31,7 @@
 #define PATH_SIZE 2048
 
 static volatile uint32_t *counter;
+static SSL_CTX *tls;             /* NULL: plain */
 static char seen[64][PATH_SIZE]; /* URLs that were told to come back */
 static size_t seen_count;
 
@@ -102,9 +107,10 @@ static void close_when_written(struct bufferevent *bev, void *ctx)
 
 static void on_event(struct bufferevent *bev, short what, void *ctx)
 {
-    (void)what;
     (void)ctx;
-    bufferevent_free(bev);
+    if ((what & BEV_EVENT_CONNECTED) == 0) { /* TLS: the handshake is done */
+        bufferevent_free(bev);
+    }
 }
 
 static void finish(struct bufferevent *bev)
@@ -306,7 +312,10 @@ static void on_accept(struct evconnlistener *l, evutil_socket_t fd, struct socka
     (void)l;
     (void)addr;
     (void)len;
-    struct bufferevent *bev = bufferevent_socket_new(ctx, fd, BEV_OPT_CLOSE_ON_FREE);
+    struct bufferevent *bev =
+        tls == NULL ? bufferevent_socket_new(ctx, fd, BEV_OPT_CLOSE_ON_FREE)
+                    : bufferevent_openssl_socket_new(
+                          ctx, fd, SSL_new(tls), BUFFEREVENT_SSL_ACCEPTING, BEV_OPT_CLOSE_ON_FREE);
     bufferevent_setcb(bev, on_read, NULL, on_event, NULL);
     bufferevent_enable(bev, EV_READ | EV_WRITE);
 }
@@ -344,6 +353,43 @@ void server_start(struct collateral_server *s)
         serve(fd);
     }
     (void)close(fd);
+}
+
+static void make_certificate(const char *path)
+{
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *x = X509_new();
+    FILE *f = fopen(path, "w");
+    ck_assert(key != NULL && x != NULL && f != NULL);
+    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "IP:127.0.0.1");
+    ck_assert_int_eq(X509_set_version(x, X509_VERSION_3), 1);
+    ck_assert_int_eq(ASN1_INTEGER_set(X509_get_serialNumber(x), 1), 1);
+    ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notBefore(x), -3600));
+    ck_assert_ptr_nonnull(X509_gmtime_adj(X509_getm_notAfter(x), 3600));
+    X509_NAME *name = X509_get_subject_name(x);
+    ck_assert_int_eq(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)"server", -1, -1, 0),
+                     1);
+    ck_assert_int_eq(X509_set_issuer_name(x, name), 1);
+    ck_assert_int_eq(X509_add_ext(x, san, -1), 1);
+    ck_assert_int_eq(X509_set_pubkey(x, key), 1);
+    ck_assert_int_gt(X509_sign(x, key, EVP_sha256()), 0);
+    ck_assert_int_eq(PEM_write_X509(f, x), 1);
+    (void)fclose(f);
+    tls = SSL_CTX_new(TLS_server_method());
+    ck_assert_int_eq(SSL_CTX_use_certificate(tls, x), 1);
+    ck_assert_int_eq(SSL_CTX_use_PrivateKey(tls, key), 1);
+    X509_EXTENSION_free(san);
+    X509_free(x);
+    EVP_PKEY_free(key);
+}
+
+void server_start_tls(struct collateral_server *s, const char *cert_path)
+{
+    make_certificate(cert_path);
+    server_start(s);
+    SSL_CTX_free(tls); /* the server's process has its own */
+    tls = NULL;
 }
 
 void server_stop(struct collateral_server *s)

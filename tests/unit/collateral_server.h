@@ -33,6 +33,8 @@ struct collateral_server {
 
 /* cw_init() comes first. Ends the test on failure. */
 void server_start(struct collateral_server *s);
+/* The same over TLS, with a certificate for 127.0.0.1 of its own, which is written to a file. */
+void server_start_tls(struct collateral_server *s, const char *cert_path);
 void server_stop(struct collateral_server *s);
 
 #endif

@@ -423,6 +423,41 @@ START_TEST(test_quotes_say_what_they_need)
 }
 END_TEST
 
+/* --tls-ca names the roots; without it a certificate of the server's own making is refused, and so
+ * is one for another name. */
+START_TEST(test_tls_is_always_verified)
+{
+    static const struct {
+        const char *host;
+        bool trusted;
+        int rc;
+    } rows[] = {{"127.0.0.1", true, 0}, {"127.0.0.1", false, 1}, {"localhost", true, 1}};
+    struct fixture f;
+    struct fetch_args a;
+    struct cl_buf text = {0};
+    char cert[512];
+    fx_start(&f);
+    server_stop(&f.server);
+    server_start_tls(&f.server, path_of(cert, f.dir, "tls.pem"));
+    fetch_args(&f, "ok", SNP, &a);
+    (void)snprintf(a.url, sizeof(a.url), "https://%s:%u/ok", rows[_i].host,
+                   (unsigned)f.server.port);
+    if (rows[_i].trusted) {
+        add_arg(&a, "--tls-ca");
+        add_arg(&a, cert);
+    }
+    int rc = finish(start(&f, a.argv));
+    read_text(&f, "stderr", &text);
+    ck_assert_msg(rc == rows[_i].rc, "%d: %s", rc, (char *)text.data);
+    if (rc != 0) {
+        ck_assert_ptr_nonnull(strstr((char *)text.data, "TLS certificate: expected a trusted one"));
+        ck_assert(!exists(&f, "out"));
+    }
+    cl_buf_done(&text);
+    fx_done(&f);
+}
+END_TEST
+
 START_TEST(test_a_version_2_report_does_not_name_its_product)
 {
     struct fixture f;
@@ -582,6 +617,7 @@ int main(void)
     tcase_add_test(t, test_concurrent_fetches_ask_once);
     tcase_add_loop_test(t, test_flags_name_what_is_needed, 0, 3);
     tcase_add_loop_test(t, test_quotes_say_what_they_need, 0, 2);
+    tcase_add_loop_test(t, test_tls_is_always_verified, 0, 3);
     tcase_add_test(t, test_a_version_2_report_does_not_name_its_product);
     tcase_add_test(t, test_urls_are_those_of_the_services);
     tcase_add_loop_test(t, test_misuse_is_told_before_anything_is_asked, 0,

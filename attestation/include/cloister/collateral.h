@@ -11,12 +11,16 @@
  *
  * Trust: every byte is hostile. Loading checks form only, and takes what an item is about (product,
  *        FMSPC, CA, dates) from the item's own bytes, never from a label beside it. Whether AMD or
- *        Intel signed it is for the verifier of the evidence to decide, over `data` or `body`:
- * these are exactly the bytes that were served. A bundle's own signature adds what AMD's and
- * Intel's cannot: that nothing was left out or replaced by an older item that is still in its
- * period, and which of AMD's two CRL endpoints a CRL came from. Unsigned collateral is usable,
- * without that guarantee. Threads: immutable once filled. Memory: at most CL_COLLATERAL_MAX_TOTAL
- * bytes of items. Spec: snp.md a.8; tdx.md a.9; docs/interfaces.md, collateral.
+ *        Intel signed it is for the verifier of the evidence to decide, over `data` or `body`,
+ * which are exactly the bytes that were served.
+ *
+ * A bundle's own signature adds what AMD's and Intel's cannot: that nothing was left out or
+ * replaced by an older item that is still in its period, and which of AMD's two CRL endpoints a CRL
+ * came from. An older bundle of the same signer passes until it expires: its signer chooses how
+ * long that may be. Unsigned collateral is usable, without that guarantee.
+ *
+ * Threads: immutable once filled. Memory: at most CL_COLLATERAL_MAX_TOTAL bytes of items.
+ * Spec: snp.md a.8; tdx.md a.9; docs/interfaces.md I-7.
  */
 #ifndef CLOISTER_COLLATERAL_H
 #define CLOISTER_COLLATERAL_H
@@ -173,6 +177,11 @@ const struct cl_collateral_bundle *cl_collateral_bundle(const struct cl_collater
 CL_NODISCARD enum cl_status
 cl_collateral_signer_parse(const void *data, size_t len,
                            uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE], struct cl_err *err);
+/* The same for what a person writes on a command line: 64 hex digits, or the name of such a file.
+ */
+CL_NODISCARD enum cl_status cl_collateral_signer_read(const char *text,
+                                                      uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE],
+                                                      struct cl_err *err);
 CL_NODISCARD enum cl_status cl_collateral_signer_of(struct evp_pkey_st *key,
                                                     uint8_t ret[static CL_COLLATERAL_SIGNER_SIZE],
                                                     struct cl_err *err);
