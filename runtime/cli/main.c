@@ -5,6 +5,7 @@
 #include "cli.h"
 
 #include "cloister/attestation_cmd.h"
+#include "cloister/collateral_cmd.h"
 #include "cloister/kbs_cmd.h"
 #include "image/image.h"
 
@@ -22,6 +23,7 @@ static const struct cl_cmd commands[] = {
     {"image", cl_cmd_image, "encrypt and inspect images"},
     {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
     {"verify", cl_cmd_verify, "verify evidence and say why"},
+    {"collateral", cl_cmd_collateral, "fetch, bundle and show what offline verification needs"},
     {"broker", cl_cmd_broker, "the embedded key broker"},
     {"kbs", cl_cmd_kbs, "talk to a key broker: resources, policies, reference values, audit"},
     {"guest", cl_cmd_guest, "the installed guest"},

@@ -7,3 +7,4 @@ if(TARGET cl_sim_psp)
 endif()
 cl_fuzz_target(fuzz_snp_path SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/snp_world.c LIBS cl_attestation) # test-only roots
 target_include_directories(fuzz_snp_path PRIVATE ${CMAKE_SOURCE_DIR}/attestation ${CMAKE_SOURCE_DIR}/tests/unit)
+cl_fuzz_target(fuzz_collateral LIBS cl_attestation)

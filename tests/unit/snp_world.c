@@ -41,6 +41,11 @@ void world_init(void)
     }
 }
 
+EVP_PKEY *world_pkey(enum world_key key)
+{
+    return keys[key];
+}
+
 struct world_cert world_ark(void)
 {
     return (struct world_cert){.cn = "Cloister simulated ARK",

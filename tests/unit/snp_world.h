@@ -37,6 +37,7 @@ struct world_cert {
 
 /* Makes the keys; once, before any test runs. */
 void world_init(void);
+EVP_PKEY *world_pkey(enum world_key key); /* borrowed */
 
 struct world_cert world_ark(void), world_ask(void), world_vcek(void);
 /* The three as AMD names them, for class snp under a root of ours (world_pinned_root()). */
