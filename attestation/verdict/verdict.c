@@ -47,6 +47,35 @@ struct cl_check *cl_verdict_add(struct cl_verify_result *result, const char *id,
     return c;
 }
 
+struct cl_check *cl_verdict_check(struct cl_verify_result *result, const char *id, bool good)
+{
+    return cl_verdict_add(result, id, good ? CL_CHECK_PASS : CL_CHECK_FAIL);
+}
+
+void cl_verdict_cannot(struct cl_verify_result *result, const char *id, const char *why)
+{
+    cl_check_why(cl_verdict_add(result, id, CL_CHECK_UNKNOWN), "%s", why);
+}
+
+void cl_verdict_skip(struct cl_verify_result *result, const char *id, const char *why)
+{
+    cl_check_why(cl_verdict_add(result, id, CL_CHECK_SKIPPED), "%s", why);
+}
+
+enum cl_tristate cl_verdict_so_far(const struct cl_verify_result *result)
+{
+    enum cl_tristate t = CL_YES;
+    for (size_t i = 0; i < result->check_count; i++) {
+        if (result->checks[i].status == CL_CHECK_FAIL) {
+            return CL_NO;
+        }
+        if (result->checks[i].status == CL_CHECK_UNKNOWN) {
+            t = CL_UNKNOWN;
+        }
+    }
+    return t;
+}
+
 /* vsnprintf, then every byte that is not printable ASCII becomes '?'. */
 static void put_text(char *dst, size_t size, const char *fmt, va_list ap)
 {

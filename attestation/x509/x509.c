@@ -139,7 +139,8 @@ bool cl_x509_key_is_rsa4096(const X509 *x)
     return good;
 }
 
-bool cl_x509_key_is_p384(const X509 *x)
+/* The curve must be named: explicit parameters could describe another one. */
+static bool key_is_on(const X509 *x, int curve)
 {
     X509_ALGOR *alg = NULL;
     const void *param = NULL;
@@ -148,10 +149,18 @@ bool cl_x509_key_is_p384(const X509 *x)
         algor_nid(alg) != NID_X9_62_id_ecPublicKey) {
         return false;
     }
-    /* The curve must be named: explicit parameters could describe another one. */
     X509_ALGOR_get0(NULL, &type, &param, alg);
-    return type == V_ASN1_OBJECT && OBJ_obj2nid(param) == NID_secp384r1 &&
-           X509_get0_pubkey(x) != NULL;
+    return type == V_ASN1_OBJECT && OBJ_obj2nid(param) == curve && X509_get0_pubkey(x) != NULL;
+}
+
+bool cl_x509_key_is_p384(const X509 *x)
+{
+    return key_is_on(x, NID_secp384r1);
+}
+
+bool cl_x509_key_is_p256(const X509 *x)
+{
+    return key_is_on(x, NID_X9_62_prime256v1);
 }
 
 void cl_x509_cn(const X509_NAME *name, char ret[static CL_X509_CN_SIZE])

@@ -62,6 +62,22 @@ bool cl_x509_crl_signed_with_pss_sha384(const X509_CRL *crl);
 bool cl_x509_key_is_rsa4096(const X509 *x); /* with exponent 65537 */
 bool cl_x509_key_is_p384(const X509 *x);    /* as the named curve */
 
+bool cl_x509_key_is_p256(const X509 *x); /* as the named curve */
+
+/* x509_p256.c: ECDSA with SHA-256 under P-256, which is all that Intel uses. */
+
+/* The signature algorithm is ecdsa-with-SHA256 without parameters, inside and outside of what is
+ * signed; the issuer's key is P-256; the issuer's name is the issuer's; and the signature verifies.
+ */
+bool cl_x509_algorithm_is_ecdsa_sha256(const X509 *x);
+bool cl_x509_signed_by_p256(const X509 *x, const X509 *issuer);
+bool cl_x509_crl_signed_by_p256(const X509_CRL *crl, const X509 *issuer);
+/* The CRL names its serial number, for whatever reason. Only for certificates of its issuer. */
+bool cl_x509_crl_has(const X509_CRL *crl, const X509 *x);
+/* A public key from x || y, each 32 bytes; CL_ERR_MALFORMED for what is no point of the curve. */
+CL_NODISCARD enum cl_status cl_x509_p256_key(const uint8_t xy[static 64], EVP_PKEY **ret_key,
+                                             struct cl_err *err);
+
 /* The one common name, as text; empty when there is none, several, or one that is no plain ASCII or
  * does not fit. */
 void cl_x509_cn(const X509_NAME *name, char ret[static CL_X509_CN_SIZE]);
