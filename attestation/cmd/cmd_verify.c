@@ -21,37 +21,42 @@
 #define PROG "cloister verify"
 #define MAX_EVIDENCE (4u << 20)
 
-static const struct verify_family *const families[] = {&verify_family_snp}; /* snp takes the rest */
+static const struct verify_family *const families[] = {&verify_family_tdx,
+                                                       &verify_family_snp}; /* snp takes the rest */
 
 static void help(void)
 {
     printf(
         "usage: " PROG " --evidence FILE [OPTION]...\n\n"
-        "Verifies SEV-SNP evidence (a raw report, or the JSON that guests send), offline.\n\n"
-        "  --tee NAME            auto (default), snp, sim-snp\n"
+        "Verifies evidence of a confidential VM, offline: an SEV-SNP report or a TDX quote, raw\n"
+        "or in the JSON that guests send.\n\n"
+        "  --tee NAME            auto (default), snp, tdx, sim-snp, sim-tdx\n"
         "  --certs FILE-OR-DIR   VCEK or VLEK, ASK or ASVK, ARK: DER, PEM or AMD's table;\n"
         "                        may be given several times\n"
         "  --collateral FILE-OR-DIR\n"
-        "                        revocation lists: DER or PEM; may be given several times\n"
+        "                        revocation lists, TCB info, QE identity: files, a folder of them,\n"
+        "                        or a bundle; may be given several times\n"
+        "  --event-log FILE      the event log of the TD (CCEL), to replay against its RTMRs\n"
         "  --policy FILE         what to demand (cloister.verify-policy/1)\n"
         "  --profile NAME        a built-in policy: default, regulated\n"
         "  --distrust FILE       what is known of broken platforms\n"
         "                        (cloister.platform-distrust/1, signed)\n"
         "  --distrust-key FILE   the public key that signed it: PEM, P-256 or Ed25519\n"
-        "  --measurement HEX     a launch digest to expect; may be given several times\n"
+        "  --measurement HEX     a launch digest (TDX: MRTD) to expect; may be given several\n"
+        "                        times\n"
         "  --reference FILE      a reference value (cloister.reference/1), or a CoRIM\n"
         "  --corim-key FILE      the public key that must have signed the CoRIM, in PEM\n"
         "  --allow-unsigned-corim\n"
         "                        take a CoRIM that nobody signed, with a warning\n"
         "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
         "                        zeros at its end\n"
-        "  --host-data HEX       what HOST_DATA must be\n"
+        "  --host-data HEX       what HOST_DATA (TDX: MRCONFIGID) must be\n"
         "  --initdata FILE       the same, as the SHA-256 of this file\n"
         "  --time TIME           verify as of then (2026-01-31T00:00:00Z); default: now\n"
         "  --vmpl N              the VMPL to expect; default 0\n"
         "  --allow-masked-chip   accept a report whose host hides the chip's identity\n"
         "  --sim-root FILE       accept this simulated root (certificate, or digest of its key)\n"
-        "                        as class sim-snp, which protects nothing\n"
+        "                        as class sim-snp or sim-tdx, which protects nothing\n"
         "  --authenticity-only   ask only whether the evidence is genuine\n"
         "  --json                one JSON document (cloister.verify/1)\n"
         "  --html FILE           write the verdict as one HTML page, evidence attached\n"
@@ -71,6 +76,7 @@ enum opt {
     OPT_PROFILE,
     OPT_DISTRUST,
     OPT_DISTRUST_KEY,
+    OPT_EVENT_LOG,
     OPT_MEASUREMENT,
     OPT_REFERENCE,
     OPT_REPORT_DATA,
@@ -99,6 +105,7 @@ static const struct option long_options[] = {
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"distrust", required_argument, NULL, OPT_DISTRUST},
     {"distrust-key", required_argument, NULL, OPT_DISTRUST_KEY},
+    {"event-log", required_argument, NULL, OPT_EVENT_LOG},
     {"measurement", required_argument, NULL, OPT_MEASUREMENT},
     {"reference", required_argument, NULL, OPT_REFERENCE},
     {"report-data", required_argument, NULL, OPT_REPORT_DATA},
@@ -153,6 +160,9 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
         return CL_OK;
     case OPT_DISTRUST_KEY:
         o->distrust_key_file = optarg;
+        return CL_OK;
+    case OPT_EVENT_LOG:
+        o->event_log = optarg;
         return CL_OK;
     case OPT_MEASUREMENT:
         return add_to(o->measurements, &o->measurement_count, "--measurement", err);
@@ -361,6 +371,10 @@ static enum cl_status run(struct verify_options *o, struct cl_err *err)
     CL_TRY(read_distrust(o, &distrust, err));
     o->policy = policy;
     o->distrust = distrust;
+    if (o->event_log != NULL && family != &verify_family_tdx) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--event-log: expected only beside a TDX quote, got other evidence");
+    }
     CL_TRY(family->run(o, &evidence, &answer, err));
     CL_TRY(verify_write_results(o, &evidence, &answer, err));
     if (o->json) {

@@ -19,6 +19,7 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     size_t cert_count;
     const char *collateral[VERIFY_MAX_INPUTS]; /* files or directories */
     size_t collateral_count;
+    const char *event_log;
     const char *sim_root_files[VERIFY_MAX_INPUTS];
     size_t sim_root_count;
     const char *measurements[VERIFY_MAX_INPUTS];
@@ -57,6 +58,21 @@ struct verify_family {
 };
 
 extern const struct verify_family verify_family_snp; /* cmd_verify_snp.c */
+extern const struct verify_family verify_family_tdx; /* cmd_verify_tdx.c */
+
+/* cmd_verify_reference.c */
+
+#define VERIFY_RTMR_COUNT 4u
+
+struct verify_reference { /* cloister.reference/1 */
+    enum cl_tee_class tee_class;
+    uint8_t measurement[48];
+    unsigned rtmr_mask; /* bit i: rtmr[i] is named, and must be so */
+    uint8_t rtmr[VERIFY_RTMR_COUNT][48];
+};
+/* CL_ERR_UNAVAILABLE when it has expired at `now` (seconds since 1970). */
+CL_NODISCARD enum cl_status verify_read_reference(const char *path, int64_t now,
+                                                  struct verify_reference *ret, struct cl_err *err);
 
 /* cmd_verify_input.c */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tdx_collateral_select.c - from a store of collateral to what one platform needs.
- * Trust: the store has checked form only; everything is verified later. Threads: pure. Memory: none.
+ * Trust: the store has checked form only; everything is verified later. Threads: pure. Memory:
+ * none.
  */
 #include "cloister/collateral.h"
 #include "cloister/tdx_verify.h"
@@ -36,8 +37,8 @@ void cl_tdx_collateral_select(const struct cl_collateral *store,
                               const struct cl_tdx_platform *platform,
                               struct cl_tdx_collateral *ret_views)
 {
-    enum cl_collateral_ca ca = platform->ca == CL_TDX_PCK_CA_PROCESSOR ? CL_COLLATERAL_PROCESSOR
-                                                                       : CL_COLLATERAL_PLATFORM;
+    enum cl_collateral_ca ca =
+        platform->ca == CL_TDX_PCK_CA_PROCESSOR ? CL_COLLATERAL_PROCESSOR : CL_COLLATERAL_PLATFORM;
     *ret_views = (struct cl_tdx_collateral){
         .tcb_info = signed_json(store, CL_COLLATERAL_INTEL_TCB_INFO, platform->fmspc),
         .qe_identity = signed_json(store, CL_COLLATERAL_INTEL_QE_IDENTITY, platform->fmspc),

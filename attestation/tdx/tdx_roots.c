@@ -14,3 +14,17 @@ const uint8_t *tdx_pinned_root(void)
         0x95, 0x98, 0xcd, 0x6a, 0x2d, 0x4a, 0x9c, 0xbb, 0x62, 0x37, 0x7d, 0x22};
     return intel_sgx_root;
 }
+
+static enum cl_status digest_of_der(void *ctx, const uint8_t *der, size_t len, struct cl_err *err)
+{
+    CL_CLEANUP(cl_x509_freep) X509 *x = NULL;
+    CL_TRY(cl_x509_parse(der, len, &x, err));
+    return cl_x509_spki_sha384(x, ctx, err);
+}
+
+enum cl_status cl_tdx_root_digest(const uint8_t *cert, size_t len,
+                                  uint8_t ret[static CL_TDX_ROOT_SIZE], struct cl_err *err)
+{
+    return len > 0 && cert[0] == 0x30 ? digest_of_der(ret, cert, len, err)
+                                      : cl_x509_pem_each(cert, len, digest_of_der, ret, err);
+}

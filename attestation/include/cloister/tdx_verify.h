@@ -156,4 +156,9 @@ CL_NODISCARD enum cl_status cl_tdx_verify_claims(const struct cl_tdx_quote *quot
                                                  const struct cl_tdx_tcb *tcb, json_t **ret_claims,
                                                  struct cl_err *err);
 
+/* The SPKI digest of a certificate in DER or PEM: how a simulated root is named. */
+CL_NODISCARD enum cl_status cl_tdx_root_digest(const uint8_t *cert, size_t len,
+                                               uint8_t ret[static CL_TDX_ROOT_SIZE],
+                                               struct cl_err *err);
+
 #endif

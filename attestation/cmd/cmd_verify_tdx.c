@@ -1,0 +1,236 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_verify_tdx.c - `cloister verify` of TDX evidence: reads quote, event log and collateral,
+ * references and simulated roots, and asks the library. Trust: evidence and collateral are hostile;
+ * references and roots are the user's word. Threads: one. Memory: bounded by the inputs' limits.
+ */
+#include "cmd/cmd_verify.h"
+
+#include "base/encode.h"
+#include "cloister/collateral.h"
+#include "cloister/initdata.h"
+#include "cloister/tdx_evidence.h"
+#include "cloister/tdx_verify.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#define MAX_ROOT (16u << 10)
+
+struct inputs { /* what the options came to; zeroed is fine */
+    struct cl_tdx_evidence evidence;
+    struct cl_collateral *collateral;
+    struct cl_tdx_verifier *verifier;
+    struct cl_tdx_reference references[2 * VERIFY_MAX_INPUTS + 1];
+    uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_TDX_ROOT_SIZE];
+    uint8_t report_data[CL_TDX_REPORT_DATA_SIZE];
+    uint8_t mrconfigid[CL_TDX_MR_SIZE];
+    struct cl_tdx_policy policy; /* points into this struct */
+};
+
+static void inputs_done(struct inputs *in)
+{
+    cl_tdx_evidence_done(&in->evidence);
+    cl_collateral_free(in->collateral);
+    cl_tdx_verifier_free(in->verifier);
+    *in = (struct inputs){0};
+}
+
+/* A demand that nobody checks must not look like one. */
+static enum cl_status refuse_foreign_options(const struct verify_options *o, struct cl_err *err)
+{
+    const struct {
+        const char *name;
+        bool given;
+    } options[] = {{"--certs", o->cert_count != 0},
+                   {"--vmpl", o->vmpl != NULL},
+                   {"--allow-masked-chip", o->allow_masked_chip}};
+    for (size_t i = 0; i < CL_ARRAY_LEN(options); i++) {
+        if (options[i].given) {
+            return cl_err_set(err, CL_ERR_MALFORMED,
+                              "%s: expected only beside SNP evidence, got it "
+                              "beside a TDX quote",
+                              options[i].name);
+        }
+    }
+    return CL_OK;
+}
+
+static enum cl_status read_event_log(const struct verify_options *o, struct inputs *in,
+                                     struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    struct cl_tdx_event_log *log = NULL;
+    if (o->event_log == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(verify_read_file(o->event_log, CL_TDX_EVENT_LOG_MAX_SIZE, &raw, err));
+    enum cl_status st = cl_tdx_event_log_parse(raw.data, raw.len, &log, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "file '%s'", o->event_log);
+    }
+    cl_tdx_event_log_free(in->evidence.event_log); /* the file takes its place */
+    in->evidence.event_log = log;
+    return CL_OK;
+}
+
+static enum cl_status read_collateral(const struct verify_options *o, struct inputs *in,
+                                      struct cl_err *err)
+{
+    const struct cl_collateral_options options = {.time = o->time};
+    struct cl_tdx_platform platform;
+    struct cl_tdx_collateral views = {0};
+    if (o->collateral_count == 0) {
+        return CL_OK;
+    }
+    CL_TRY(cl_collateral_new(&in->collateral, err));
+    for (size_t i = 0; i < o->collateral_count; i++) {
+        CL_TRY(cl_collateral_add_path(in->collateral, o->collateral[i], &options, err));
+    }
+    /* A platform that cannot be told has none: the verifier says what is wrong with the quote. */
+    if (cl_tdx_quote_platform(in->evidence.quote, &platform, /* err= */ NULL) == CL_OK) {
+        cl_tdx_collateral_select(in->collateral, &platform, &views);
+    }
+    return cl_tdx_verifier_new(&views, &in->verifier, err);
+}
+
+/* A certificate, or the 96 hex digits of its key's digest. */
+static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_TDX_ROOT_SIZE],
+                                    struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(path, MAX_ROOT, &raw, err));
+    size_t len = raw.len;
+    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
+        len--;
+    }
+    enum cl_status st = CL_OK;
+    if (len == 2 * (size_t)CL_TDX_ROOT_SIZE) {
+        raw.data[len] = '\0';
+        st = cl_unhex(ret, CL_TDX_ROOT_SIZE, (const char *)raw.data, "digest", err);
+    } else {
+        st = cl_tdx_root_digest(raw.data, raw.len, ret, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
+}
+
+static void add_reference(struct inputs *in, enum cl_tee_class c, const struct verify_reference *v)
+{
+    struct cl_tdx_reference *r = &in->references[in->policy.reference_count++];
+    _Static_assert(sizeof(r->rtmr) == sizeof(v->rtmr), "four RTMRs");
+    r->tee_class = c;
+    r->rtmr_mask = v->rtmr_mask;
+    memcpy(r->mrtd, v->measurement, sizeof(r->mrtd));
+    memcpy(r->rtmr, v->rtmr, sizeof(r->rtmr));
+}
+
+/* --measurement says no class: it holds for the one asked for, or for both. */
+static enum cl_status read_references(const struct verify_options *o, struct inputs *in,
+                                      struct cl_err *err)
+{
+    struct verify_reference ref = {0};
+    for (size_t i = 0; i < o->measurement_count; i++) {
+        CL_TRY(cl_unhex(ref.measurement, sizeof(ref.measurement), o->measurements[i],
+                        "--measurement", err));
+        if (o->tee != CL_TEE_CLASS_SIM_TDX) {
+            add_reference(in, CL_TEE_CLASS_TDX, &ref);
+        }
+        if (o->tee != CL_TEE_CLASS_TDX) {
+            add_reference(in, CL_TEE_CLASS_SIM_TDX, &ref);
+        }
+    }
+    if (o->reference != NULL) {
+        CL_TRY(verify_read_reference(o->reference, o->time, &ref, err));
+        add_reference(in, ref.tee_class, &ref);
+    }
+    return CL_OK;
+}
+
+/* Up to `size` bytes; shorter values are padded with zeros at their end. */
+static enum cl_status read_padded(const char *hex, const char *option, uint8_t *ret, size_t size,
+                                  struct cl_err *err)
+{
+    size_t n = strlen(hex) / 2;
+    if (n == 0 || n > size) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "%s: expected 1 to %zu bytes in hex, got %zu characters", option, size,
+                          strlen(hex));
+    }
+    memset(ret, 0, size);
+    return cl_unhex(ret, n, hex, option, err);
+}
+
+/* MRCONFIGID carries the digest of the initdata, padded. */
+static enum cl_status read_mrconfigid(const struct verify_options *o, struct inputs *in,
+                                      struct cl_err *err)
+{
+    uint8_t digest[CL_TDX_MR_SIZE] = {0};
+    if (o->host_data != NULL) {
+        CL_TRY(
+            read_padded(o->host_data, "--host-data", in->mrconfigid, sizeof(in->mrconfigid), err));
+        in->policy.mrconfigid = in->mrconfigid;
+    }
+    if (o->initdata == NULL) {
+        return CL_OK;
+    }
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
+    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
+    if (o->host_data != NULL &&
+        memcmp(digest, in->mrconfigid, sizeof(digest)) != 0) { /* public values */
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "initdata '%s': digest: expected the value of --host-data, got another",
+                          o->initdata);
+    }
+    memcpy(in->mrconfigid, digest, sizeof(in->mrconfigid));
+    in->policy.mrconfigid = in->mrconfigid;
+    return CL_OK;
+}
+
+static enum cl_status read_inputs(const struct verify_options *o, struct inputs *in,
+                                  struct cl_err *err)
+{
+    CL_TRY(refuse_foreign_options(o, err));
+    CL_TRY(read_event_log(o, in, err));
+    CL_TRY(read_collateral(o, in, err));
+    in->policy = (struct cl_tdx_policy){.time = o->time,
+                                        .require_class = o->tee,
+                                        .authenticity_only = o->authenticity_only,
+                                        .event_log = in->evidence.event_log,
+                                        .references = in->references,
+                                        .sim_roots = (const uint8_t(*)[48])in->sim_roots};
+    for (size_t i = 0; i < o->sim_root_count; i++) {
+        CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
+        in->policy.sim_root_count++;
+    }
+    CL_TRY(read_references(o, in, err));
+    if (o->report_data != NULL) {
+        CL_TRY(read_padded(o->report_data, "--report-data", in->report_data,
+                           sizeof(in->report_data), err));
+        in->policy.report_data = in->report_data;
+    }
+    return read_mrconfigid(o, in, err);
+}
+
+static enum cl_status run(const struct verify_options *o, const struct cl_buf *evidence,
+                          struct verify_answer *ret_answer, struct cl_err *err)
+{
+    CL_CLEANUP(inputs_done) struct inputs in = {0};
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *result = NULL;
+    struct cl_tdx_tcb tcb;
+    enum cl_status st =
+        cl_tdx_evidence_from_bytes(evidence->data, evidence->len, &in.evidence, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "evidence '%s'", o->evidence);
+    }
+    CL_TRY(read_inputs(o, &in, err));
+    CL_TRY(cl_tdx_verify(in.verifier, in.evidence.quote, &in.policy, &result, &tcb, err));
+    CL_TRY(cl_tdx_verify_claims(in.evidence.quote, &tcb, &ret_answer->claims, err));
+    ret_answer->result = CL_TAKE(result);
+    return CL_OK;
+}
+
+const struct verify_family verify_family_tdx = {
+    .classes = 1u << CL_TEE_CLASS_TDX | 1u << CL_TEE_CLASS_SIM_TDX,
+    .detect = cl_tdx_evidence_detect,
+    .run = run,
+};
