@@ -21,11 +21,13 @@ static bool fits_role(const X509 *x, enum tdx_cert_role role)
     X509 *y = (X509 *)(uintptr_t)x; /* OpenSSL caches decoded extensions, under its own lock */
     uint32_t usage = X509_get_key_usage(y);
     long pathlen = X509_get_pathlen(y);
-    if (!cl_x509_no_unknown_critical(x)) {
+    uint32_t flags = X509_get_extension_flags(y);
+    if (!cl_x509_no_unknown_critical(x) || (flags & EXFLAG_INVALID) != 0) {
         return false;
     }
     if (role == TDX_CERT_LEAF) {
-        return X509_check_ca(y) == 0 && usage != UINT32_MAX && (usage & KU_DIGITAL_SIGNATURE) != 0;
+        return (flags & EXFLAG_CA) == 0 && usage != UINT32_MAX &&
+               (usage & KU_DIGITAL_SIGNATURE) != 0;
     }
     return X509_check_ca(y) == 1 && usage != UINT32_MAX && (usage & KU_KEY_CERT_SIGN) != 0 &&
            (usage & KU_CRL_SIGN) != 0 && (role == TDX_CERT_CA || pathlen < 0 || pathlen >= 1);

@@ -48,6 +48,9 @@ static void check_level(struct tdx_ctx *c, const char *id, const struct tdx_leve
     cl_time_format(date, w->date);
     cl_check_actual(k, "%s, level of %.10s", cl_tdx_tcb_status_name(w->status), date);
     c->tcb.date = w->date < c->tcb.date ? w->date : c->tcb.date;
+    if (w->status != CL_TDX_TCB_UP_TO_DATE) {
+        c->lapsed = w->date < c->lapsed ? w->date : c->lapsed;
+    }
 }
 
 static void add_advisories(struct cl_tdx_tcb *t, const struct tdx_level_words *w)
@@ -95,7 +98,8 @@ static void check_status(struct tdx_ctx *c)
     const struct cl_tdx_accept *a = &c->policy->accept[t->status];
     bool best = t->status == CL_TDX_TCB_UP_TO_DATE;
     bool never = t->status == CL_TDX_TCB_REVOKED || t->status == CL_TDX_TCB_NOT_SUPPORTED;
-    bool over = a->grace_s != 0 && c->policy->time - t->date > a->grace_s;
+    bool over =
+        a->grace_s != 0 && c->lapsed != INT64_MAX && c->policy->time - c->lapsed > a->grace_s;
     bool good = best || (!never && a->accepted && !over);
     struct cl_check *k = cl_verdict_check(c->result, tcb_ids[4], good);
     cl_check_expected(k, "UpToDate%s", best ? "" : ", or another that the policy accepts");
@@ -103,7 +107,7 @@ static void check_status(struct tdx_ctx *c)
     k->warning = good && !best;
     if (!best && a->accepted && over) {
         char date[21];
-        cl_time_format(date, t->date);
+        cl_time_format(date, c->lapsed);
         cl_check_why(k, "accepted only until %" PRId64 " days after its level of %.10s",
                      a->grace_s / 86400, date);
     } else if (good && !best) {

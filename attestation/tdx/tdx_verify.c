@@ -33,7 +33,7 @@ static void conclude_platform(struct tdx_ctx *c)
 
 static enum cl_status verify(struct tdx_ctx *c, struct cl_err *err)
 {
-    c->tcb.date = INT64_MAX;
+    c->tcb.date = c->lapsed = INT64_MAX;
     c->tcb.collateral_expires = INT64_MAX;
     CL_TRY(tdx_check_pck_chain(c, err));
     CL_TRY(tdx_check_signatures(c, err));

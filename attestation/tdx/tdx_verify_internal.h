@@ -61,6 +61,7 @@ struct tdx_ctx {
     enum cl_tee_class root_class; /* of the root found; trusted only with authentic == CL_YES */
     uint8_t root_spki[CL_TDX_ROOT_SIZE];
     bool tcb_trusted, qe_trusted; /* that collateral is genuine and speaks of this platform */
+    int64_t lapsed; /* the earliest date of a level that is not UpToDate: grace counts from it */
     struct cl_tdx_tcb tcb;
 };
 

@@ -5,62 +5,17 @@
 #ifndef CL_TEST_TDX_VECTORS_H
 #define CL_TEST_TDX_VECTORS_H
 
-#include "cloister/tdx_verify.h"
-
-#include "base/encode.h"
 #include "base/json.h"
 #include "shared_vectors.h"
+#include "tdx_material.h"
 
 #include <string.h>
-
-struct tdx_material { /* owned; views point into it */
-    struct cl_buf tcb_info, qe_identity, pck_crl, root_crl;
-    struct cl_buf tcb_chain, qe_chain, pck_chain;
-    uint8_t tcb_signature[64], qe_signature[64];
-};
-
-static inline void tdx_material_done(struct tdx_material *m)
-{
-    struct cl_buf *const all[] = {&m->tcb_info,  &m->qe_identity, &m->pck_crl,  &m->root_crl,
-                                  &m->tcb_chain, &m->qe_chain,    &m->pck_chain};
-    for (size_t i = 0; i < CL_ARRAY_LEN(all); i++) {
-        cl_buf_done(all[i]);
-    }
-}
-
-static inline struct cl_tdx_collateral tdx_views(const struct tdx_material *m)
-{
-    return (struct cl_tdx_collateral){
-        .tcb_info = {m->tcb_info.data, m->tcb_info.len, m->tcb_signature,
-                     (const char *)m->tcb_chain.data, m->tcb_chain.len},
-        .qe_identity = {m->qe_identity.data, m->qe_identity.len, m->qe_signature,
-                        (const char *)m->qe_chain.data, m->qe_chain.len},
-        .pck_crl = {m->pck_crl.data, m->pck_crl.len, (const char *)m->pck_chain.data,
-                    m->pck_chain.len},
-        .root_crl = {m->root_crl.data, m->root_crl.len, NULL, 0},
-    };
-}
 
 static inline void tdx_load(const char *name, struct cl_buf *out)
 {
     char path[1024];
     shared_path(path, "tdx/%s", name);
     read_whole(path, out);
-}
-
-static inline void tdx_put(struct cl_buf *out, const void *data, size_t len)
-{
-    cl_buf_done(out);
-    ck_assert_int_eq(cl_buf_append(out, data, len, NULL), CL_OK);
-}
-
-static inline void tdx_put_hex(struct cl_buf *out, const char *hex)
-{
-    size_t n = strlen(hex) / 2;
-    cl_buf_done(out);
-    ck_assert_int_eq(cl_buf_reserve(out, n + 1, NULL), CL_OK);
-    ck_assert_int_eq(cl_unhex(out->data, n, hex, "hex", NULL), CL_OK);
-    out->len = n;
 }
 
 /* Everything of a QuoteCollateralV3 document. */

@@ -97,7 +97,7 @@ struct cl_tdx_reference {
 
 struct cl_tdx_accept { /* one status besides UpToDate */
     bool accepted;
-    int64_t grace_s; /* until so long after tcbDate; 0: without end */
+    int64_t grace_s; /* until so long after the tcbDate of the level that has it; 0: without end */
 };
 
 struct cl_tdx_policy { /* all zero: the strict default, which accepts nothing; pointers borrowed */
