@@ -63,12 +63,13 @@ static void check_root(struct tdx_ctx *c)
     }
     for (size_t i = 0; i < CL_ARRAY_LEN(issuers); i++) {
         if (issuers[i]->good &&
-            memcmp(issuers[i]->root_spki, c->root_spki, CL_TDX_ROOT_SIZE) != 0) {
+            memcmp(issuers[i]->root_spki, c->known.root_spki, CL_TDX_ROOT_SIZE) != 0) {
             other = issuers[i]->root_spki;
         }
     }
     struct cl_check *k = cl_verdict_check(c->result, "tdx.collateral.root", other == NULL);
-    cl_check_hex(k, c->root_spki, other != NULL ? other : c->root_spki, CL_TDX_ROOT_SIZE);
+    cl_check_hex(k, c->known.root_spki, other != NULL ? other : c->known.root_spki,
+                 CL_TDX_ROOT_SIZE);
     cl_check_why(k, "SHA-384 of the key of the root under which collateral was signed");
     c->tcb_trusted = other == NULL && v->tcb_info != NULL;
     c->qe_trusted = other == NULL && v->qe_identity != NULL;
@@ -139,10 +140,10 @@ static void check_platform(struct tdx_ctx *c)
     }
     char want[2 * CL_TDX_FMSPC_SIZE + 1], want_pce[2 * CL_TDX_PCEID_SIZE + 1];
     char got[2 * CL_TDX_FMSPC_SIZE + 1], got_pce[2 * CL_TDX_PCEID_SIZE + 1];
-    bool same = memcmp(info->fmspc, c->ext.fmspc, sizeof(info->fmspc)) == 0 &&
-                memcmp(info->pceid, c->ext.pceid, sizeof(info->pceid)) == 0;
-    cl_hex(want, c->ext.fmspc, sizeof(c->ext.fmspc));
-    cl_hex(want_pce, c->ext.pceid, sizeof(c->ext.pceid));
+    bool same = memcmp(info->fmspc, c->known.ext.fmspc, sizeof(info->fmspc)) == 0 &&
+                memcmp(info->pceid, c->known.ext.pceid, sizeof(info->pceid)) == 0;
+    cl_hex(want, c->known.ext.fmspc, sizeof(c->known.ext.fmspc));
+    cl_hex(want_pce, c->known.ext.pceid, sizeof(c->known.ext.pceid));
     cl_hex(got, info->fmspc, sizeof(info->fmspc));
     cl_hex(got_pce, info->pceid, sizeof(info->pceid));
     struct cl_check *k = cl_verdict_check(c->result, id, same);

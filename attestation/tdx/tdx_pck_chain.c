@@ -14,66 +14,42 @@ static const char *const chain_ids[] = {
     "tdx.pck.root",        "tdx.pck.names",    "tdx.pck.algorithms", "tdx.pck.signatures",
     "tdx.pck.constraints", "tdx.pck.validity", "tdx.pck.extension"};
 
-static bool same_der(const struct tdx_chain_der *chain, size_t i, const struct cl_buf *der)
-{
-    return der->len != 0 && chain->len[i] == der->len &&
-           memcmp(chain->der[i], der->data, der->len) == 0;
-}
-
-/* The two upper certificates: those of the CRL's issuer chain, which were examined when the
- * verifier was made, if they are the same byte for byte. */
-static enum cl_status open_upper(struct tdx_ctx *c, const struct tdx_chain_der *chain,
-                                 struct cl_err *err)
-{
-    const struct cl_tdx_verifier *v = c->v;
-    if (v != NULL && same_der(chain, 1, &v->ca_der) && same_der(chain, 2, &v->root_der)) {
-        c->ca = v->crl_issuer.chain.certs[0];
-        c->root = v->crl_issuer.chain.certs[1];
-        c->facts = v->crl_issuer.facts;
-        memcpy(c->root_spki, v->crl_issuer.root_spki, sizeof(c->root_spki));
-        return CL_OK;
-    }
-    CL_TRY(cl_x509_parse(chain->der[1], chain->len[1], &c->own[1], err));
-    CL_TRY(cl_x509_parse(chain->der[2], chain->len[2], &c->own[2], err));
-    CL_TRY(cl_x509_spki_sha384(c->own[2], c->root_spki, err));
-    c->facts = tdx_chain_facts_init();
-    tdx_chain_link(c->own[1], c->own[2], TDX_CERT_CA, &c->facts);
-    tdx_chain_link(c->own[2], c->own[2], TDX_CERT_ROOT, &c->facts);
-    c->ca = c->own[1];
-    c->root = c->own[2];
-    return CL_OK;
-}
-
 static enum cl_status open_chain(struct tdx_ctx *c, struct cl_err *err)
 {
+    static const enum tdx_cert_role roles[] = {TDX_CERT_LEAF, TDX_CERT_CA, TDX_CERT_ROOT};
     struct tdx_chain_der chain;
+    struct tdx_known *k = &c->known;
     CL_TRY(tdx_pem_decode(c->quote->pck_chain.data, c->quote->pck_chain.len, &chain, err));
-    if (chain.count != 3) {
+    if (chain.count != CL_ARRAY_LEN(roles)) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "quote: PCK chain: expected 3 certificates, got %zu", chain.count);
     }
-    CL_TRY(cl_x509_parse(chain.der[0], chain.len[0], &c->own[0], err));
-    CL_TRY(open_upper(c, &chain, err));
-    tdx_chain_link(c->own[0], c->ca, TDX_CERT_LEAF, &c->facts);
-    c->leaf = c->own[0];
+    for (size_t i = 0; i < CL_ARRAY_LEN(roles); i++) {
+        CL_TRY(cl_x509_parse(chain.der[i], chain.len[i], &k->certs[i], err));
+    }
+    CL_TRY(cl_x509_spki_sha384(k->certs[2], k->root_spki, err));
+    k->facts = tdx_chain_facts_init();
+    for (size_t i = 0; i < CL_ARRAY_LEN(roles); i++) {
+        tdx_chain_link(k->certs[i], k->certs[i < 2 ? i + 1 : i], roles[i], &k->facts);
+    }
     return CL_OK;
 }
 
 static void check_root(struct tdx_ctx *c)
 {
     const uint8_t *want = tdx_pinned_root();
-    if (memcmp(want, c->root_spki, CL_TDX_ROOT_SIZE) == 0) { /* public values */
+    if (memcmp(want, c->known.root_spki, CL_TDX_ROOT_SIZE) == 0) { /* public values */
         c->root_class = CL_TEE_CLASS_TDX;
     }
     for (size_t i = 0; c->root_class == CL_TEE_CLASS_NONE && i < c->policy->sim_root_count; i++) {
-        if (memcmp(c->policy->sim_roots[i], c->root_spki, CL_TDX_ROOT_SIZE) == 0) {
+        if (memcmp(c->policy->sim_roots[i], c->known.root_spki, CL_TDX_ROOT_SIZE) == 0) {
             c->root_class = CL_TEE_CLASS_SIM_TDX;
             want = c->policy->sim_roots[i];
         }
     }
     struct cl_check *k =
         cl_verdict_check(c->result, chain_ids[0], c->root_class != CL_TEE_CLASS_NONE);
-    cl_check_hex(k, want, c->root_spki, CL_TDX_ROOT_SIZE);
+    cl_check_hex(k, want, c->known.root_spki, CL_TDX_ROOT_SIZE);
     if (c->root_class == CL_TEE_CLASS_SIM_TDX) {
         cl_check_why(k, "a simulated root that the policy names: memory is not protected");
         k->warning = true;
@@ -85,12 +61,13 @@ static void check_root(struct tdx_ctx *c)
 static void check_names(struct tdx_ctx *c)
 {
     char leaf[CL_X509_CN_SIZE], ca[CL_X509_CN_SIZE], root[CL_X509_CN_SIZE];
-    cl_x509_cn(X509_get_subject_name(c->leaf), leaf);
-    cl_x509_cn(X509_get_subject_name(c->ca), ca);
-    cl_x509_cn(X509_get_subject_name(c->root), root);
+    cl_x509_cn(X509_get_subject_name(c->known.certs[0]), leaf);
+    cl_x509_cn(X509_get_subject_name(c->known.certs[1]), ca);
+    cl_x509_cn(X509_get_subject_name(c->known.certs[2]), root);
     bool good = strcmp(leaf, "Intel SGX PCK Certificate") == 0 &&
-                tdx_pck_ca_of(c->leaf) != CL_TDX_PCK_CA_UNKNOWN &&
-                X509_NAME_cmp(X509_get_issuer_name(c->leaf), X509_get_subject_name(c->ca)) == 0 &&
+                tdx_pck_ca_of(c->known.certs[0]) != CL_TDX_PCK_CA_UNKNOWN &&
+                X509_NAME_cmp(X509_get_issuer_name(c->known.certs[0]),
+                              X509_get_subject_name(c->known.certs[1])) == 0 &&
                 strcmp(root, "Intel SGX Root CA") == 0;
     struct cl_check *k = cl_verdict_check(c->result, chain_ids[1], good);
     cl_check_expected(k, "Intel SGX PCK Certificate < Intel SGX PCK Platform or Processor CA < "
@@ -109,11 +86,11 @@ static void check_validity(struct tdx_ctx *c)
 {
     int64_t t = c->policy->time;
     char from[21], until[21], now[21];
-    cl_time_format(from, c->facts.from);
-    cl_time_format(until, c->facts.until);
+    cl_time_format(from, c->known.facts.from);
+    cl_time_format(until, c->known.facts.until);
     cl_time_format(now, t);
-    struct cl_check *k =
-        cl_verdict_check(c->result, chain_ids[5], t >= c->facts.from && t < c->facts.until);
+    struct cl_check *k = cl_verdict_check(c->result, chain_ids[5],
+                                          t >= c->known.facts.from && t < c->known.facts.until);
     cl_check_expected(k, "from %s, before %s", from, until); /* as OpenSSL has it */
     cl_check_actual(k, "%s", now);
 }
@@ -121,22 +98,23 @@ static void check_validity(struct tdx_ctx *c)
 static void check_extension(struct tdx_ctx *c)
 {
     struct cl_err e = {0};
-    c->ext_good = tdx_pck_extension_parse(c->leaf, &c->ext, &e) == CL_OK;
+    c->ext_good = c->met || tdx_pck_extension_parse(c->known.certs[0], &c->known.ext, &e) == CL_OK;
     struct cl_check *k = cl_verdict_check(c->result, chain_ids[6], c->ext_good);
     cl_check_expected(k, "Intel's SGX extension, each member once and well-formed");
     cl_check_actual(k, "%s", c->ext_good ? "the same" : e.msg);
     if (c->ext_good) {
         c->tcb.platform_known = true;
-        c->tcb.pck.ca = tdx_pck_ca_of(c->leaf);
-        memcpy(c->tcb.pck.fmspc, c->ext.fmspc, sizeof(c->tcb.pck.fmspc));
-        memcpy(c->tcb.pck.pceid, c->ext.pceid, sizeof(c->tcb.pck.pceid));
+        c->tcb.pck.ca = tdx_pck_ca_of(c->known.certs[0]);
+        memcpy(c->tcb.pck.fmspc, c->known.ext.fmspc, sizeof(c->tcb.pck.fmspc));
+        memcpy(c->tcb.pck.pceid, c->known.ext.pceid, sizeof(c->tcb.pck.pceid));
     }
 }
 
 enum cl_status tdx_check_pck_chain(struct tdx_ctx *c, struct cl_err *err)
 {
     struct cl_err e = {0};
-    enum cl_status st = open_chain(c, &e);
+    c->met = c->v != NULL && tdx_platforms_find(c->v->platforms, c->quote, &c->known);
+    enum cl_status st = c->met ? CL_OK : open_chain(c, &e);
     if (st == CL_ERR_NOMEM || st == CL_ERR_SYS) {
         return cl_err_wrap(err, st, "PCK chain");
     }
@@ -144,7 +122,7 @@ enum cl_status tdx_check_pck_chain(struct tdx_ctx *c, struct cl_err *err)
     cl_check_expected(k, "three certificates in strict PEM: PCK, its CA, the root");
     cl_check_actual(k, "%s", st == CL_OK ? "the same" : e.msg);
     if (st != CL_OK) {
-        c->leaf = c->ca = c->root = NULL;
+        tdx_known_done(&c->known);
         for (size_t i = 0; i < CL_ARRAY_LEN(chain_ids); i++) {
             cl_verdict_skip(c->result, chain_ids[i], "the chain cannot be read");
         }
@@ -152,9 +130,10 @@ enum cl_status tdx_check_pck_chain(struct tdx_ctx *c, struct cl_err *err)
     }
     check_root(c);
     check_names(c);
-    check_fact(c, chain_ids[2], c->facts.algorithms, "keys on P-256, ECDSA with SHA-256");
-    check_fact(c, chain_ids[3], c->facts.signatures, "each signed by the next, the root by itself");
-    check_fact(c, chain_ids[4], c->facts.constraints,
+    check_fact(c, chain_ids[2], c->known.facts.algorithms, "keys on P-256, ECDSA with SHA-256");
+    check_fact(c, chain_ids[3], c->known.facts.signatures,
+               "each signed by the next, the root by itself");
+    check_fact(c, chain_ids[4], c->known.facts.constraints,
                "X.509 v3: a leaf that signs under two CAs, no unknown critical extension");
     check_validity(c);
     check_extension(c);
@@ -167,7 +146,7 @@ static bool crl_applies(const struct tdx_ctx *c, const X509 *issuer, const X509 
 {
     return X509_NAME_cmp(X509_get_subject_name(issuer), X509_get_subject_name(crl_issuer)) == 0 &&
            EVP_PKEY_eq(X509_get0_pubkey(issuer), X509_get0_pubkey(crl_issuer)) == 1 &&
-           c->facts.signatures;
+           c->known.facts.signatures;
 }
 
 static void check_not_revoked(struct tdx_ctx *c, const char *id, const X509_CRL *crl, const X509 *x)
@@ -185,10 +164,11 @@ static void check_leaf_revocation(struct tdx_ctx *c)
     bool given = v != NULL && v->pck_crl_given;
     if (!given || v->pck_crl == NULL) {
         tdx_miss_collateral(c, id, "there is no good CRL of the PCK's CA", given);
-    } else if (c->leaf == NULL || !crl_applies(c, c->ca, v->crl_issuer.chain.certs[0])) {
+    } else if (c->known.certs[0] == NULL ||
+               !crl_applies(c, c->known.certs[1], v->crl_issuer.chain.certs[0])) {
         cl_verdict_cannot(c->result, id, "the CRL is of another CA than the PCK certificate");
     } else {
-        check_not_revoked(c, id, v->pck_crl, c->leaf);
+        check_not_revoked(c, id, v->pck_crl, c->known.certs[0]);
     }
 }
 
@@ -198,13 +178,13 @@ static void check_root_crl(struct tdx_ctx *c)
     const struct cl_tdx_verifier *v = c->v;
     static const char *const ids[] = {"tdx.pck.ca_revocation", "tdx.collateral.revocation"};
     bool given = v != NULL && v->root_crl_given;
-    if (!given || v->root_crl == NULL || c->root == NULL ||
-        memcmp(v->root_crl_spki, c->root_spki, CL_TDX_ROOT_SIZE) != 0) {
+    if (!given || v->root_crl == NULL || c->known.certs[2] == NULL ||
+        memcmp(v->root_crl_spki, c->known.root_spki, CL_TDX_ROOT_SIZE) != 0) {
         tdx_miss_collateral(c, ids[0], "there is no good CRL of the root", given);
         tdx_miss_collateral(c, ids[1], "there is no good CRL of the root", given);
         return;
     }
-    check_not_revoked(c, ids[0], v->root_crl, c->ca);
+    check_not_revoked(c, ids[0], v->root_crl, c->known.certs[1]);
     const struct tdx_issuer *const issuers[] = {&v->tcb_issuer, &v->qe_issuer, &v->crl_issuer};
     const X509 *revoked = NULL;
     for (size_t i = 0; i < CL_ARRAY_LEN(issuers); i++) {

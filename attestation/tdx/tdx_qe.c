@@ -8,7 +8,6 @@
 
 #include "base/digest.h"
 #include "base/encode.h"
-#include "token/token_internal.h"
 
 #include <string.h>
 
@@ -24,11 +23,11 @@ static const uint8_t td_qe_mrsigner[32] = {
 static void check_qe_signature(struct tdx_ctx *c)
 {
     const char *id = "tdx.qe.signature";
-    if (c->leaf == NULL || !cl_x509_key_is_p256(c->leaf)) {
+    if (c->known.certs[0] == NULL || !cl_x509_key_is_p256(c->known.certs[0])) {
         cl_verdict_skip(c->result, id, "there is no PCK certificate with a key on P-256");
         return;
     }
-    bool good = tdx_signed_by(X509_get0_pubkey(c->leaf), c->quote->qe_report_raw,
+    bool good = tdx_signed_by(X509_get0_pubkey(c->known.certs[0]), c->quote->qe_report_raw,
                               TDX_QE_REPORT_SIZE, c->quote->qe_signature);
     struct cl_check *k = cl_verdict_check(c->result, id, good);
     cl_check_expected(k, "ECDSA P-256 with SHA-256 over the QE's report, by the PCK");
@@ -55,14 +54,14 @@ static enum cl_status check_binding(struct tdx_ctx *c, struct cl_err *err)
 static enum cl_status check_quote_signature(struct tdx_ctx *c, struct cl_err *err)
 {
     const struct cl_tdx_quote *q = c->quote;
-    CL_CLEANUP(cl_pkey_freep) EVP_PKEY *key = NULL;
     struct cl_err e = {0};
-    enum cl_status st = cl_x509_p256_key(q->att_key, &key, &e);
+    enum cl_status st = c->met ? CL_OK : cl_x509_p256_key(q->att_key, &c->known.att_pkey, &e);
     if (st == CL_ERR_NOMEM) {
         return cl_err_wrap(err, st, "attestation key");
     }
-    bool good =
-        st == CL_OK && tdx_signed_by(key, q->signed_part.data, q->signed_part.len, q->signature);
+    memcpy(c->known.att_key, q->att_key, sizeof(c->known.att_key));
+    bool good = st == CL_OK && tdx_signed_by(c->known.att_pkey, q->signed_part.data,
+                                             q->signed_part.len, q->signature);
     struct cl_check *k = cl_verdict_check(c->result, "tdx.quote.signature", good);
     cl_check_expected(k, "ECDSA P-256 with SHA-256 over header and body, by the attestation key");
     cl_check_actual(k, "%s",

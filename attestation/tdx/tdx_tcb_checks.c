@@ -166,10 +166,10 @@ void tdx_check_tcb(struct tdx_ctx *c)
         return;
     }
     struct tdx_judgement j;
-    struct tdx_svns s = {.pcesvn = c->ext.pcesvn,
+    struct tdx_svns s = {.pcesvn = c->known.ext.pcesvn,
                          .tdx15 = c->quote->tdx15,
                          .qe_isvsvn = cl_le16_get(&c->quote->qe_report.isvsvn)};
-    memcpy(s.comp_svn, c->ext.comp_svn, sizeof(s.comp_svn));
+    memcpy(s.comp_svn, c->known.ext.comp_svn, sizeof(s.comp_svn));
     memcpy(s.tee_tcb_svn, c->quote->td.tee_tcb_svn, sizeof(s.tee_tcb_svn));
     memcpy(s.tee_tcb_svn2, c->quote->td.tee_tcb_svn2, sizeof(s.tee_tcb_svn2));
     tdx_judge(c->v->tcb_info, c->qe_trusted ? c->v->qe_identity : NULL, &s, &j);

@@ -2,7 +2,8 @@
  * tdx_verifier.c - collateral, looked at once: each piece's form, its issuer's chain, its
  * signature. What depends on the time, the root or the quote is asked of each quote again.
  * Trust: hostile bytes. Nothing of a piece is kept whose signature does not verify.
- * Threads: immutable once made. Memory: parsed pieces. Spec: tdx.md a.10, steps 2 and 3.
+ * Threads: immutable once made, but for the platforms it has met (tdx_platforms.c). Memory: parsed
+ * pieces. Spec: tdx.md a.10, steps 2 and 3.
  */
 #include "tdx/tdx_verify_internal.h"
 
@@ -30,8 +31,7 @@ void cl_tdx_verifier_free(struct cl_tdx_verifier *v)
     tdx_qe_identity_free(v->qe_identity);
     X509_CRL_free(v->pck_crl);
     X509_CRL_free(v->root_crl);
-    cl_buf_done(&v->ca_der);
-    cl_buf_done(&v->root_der);
+    tdx_platforms_free(v->platforms);
     free(v);
 }
 
@@ -191,18 +191,6 @@ static enum cl_status add_crl(struct cl_tdx_verifier *v, const char *id,
     return CL_OK;
 }
 
-static enum cl_status keep_der(const X509 *x, struct cl_buf *out, struct cl_err *err)
-{
-    unsigned char *der = NULL;
-    int len = i2d_X509((X509 *)(uintptr_t)x, &der);
-    if (len <= 0) {
-        return cl_err_nomem(err, "certificate");
-    }
-    enum cl_status st = cl_buf_append(out, der, (size_t)len, err);
-    OPENSSL_free(der);
-    return st;
-}
-
 static enum cl_status add_pck_crl(struct cl_tdx_verifier *v, const struct cl_tdx_crl *view,
                                   struct cl_err *err)
 {
@@ -214,10 +202,6 @@ static enum cl_status add_pck_crl(struct cl_tdx_verifier *v, const struct cl_tdx
     }
     CL_TRY(add_issuer(v, &v->crl_issuer, "tdx.pck_crl.chain", view->chain, view->chain_len, names,
                       TDX_CERT_CA, err));
-    if (v->crl_issuer.good) {
-        CL_TRY(keep_der(v->crl_issuer.chain.certs[0], &v->ca_der, err));
-        CL_TRY(keep_der(v->crl_issuer.chain.certs[1], &v->root_der, err));
-    }
     return add_crl(v, "tdx.pck_crl.signature", view,
                    v->crl_issuer.good ? v->crl_issuer.chain.certs[0] : NULL, &v->pck_crl,
                    &v->pck_crl_from, &v->pck_crl_until, err);
@@ -253,6 +237,7 @@ enum cl_status cl_tdx_verifier_new(const struct cl_tdx_collateral *views,
     }
     views = views != NULL ? views : &nothing;
     CL_TRY(cl_verdict_new(/* t= */ 0, &v->checks, err));
+    CL_TRY(tdx_platforms_new(&v->platforms, err));
     CL_TRY(add_tcb_info(v, &views->tcb_info, err));
     CL_TRY(add_qe_identity(v, &views->qe_identity, err));
     CL_TRY(add_pck_crl(v, &views->pck_crl, err));

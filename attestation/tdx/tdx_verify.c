@@ -15,9 +15,7 @@
 
 static void ctx_done(struct tdx_ctx *c)
 {
-    for (size_t i = 0; i < CL_ARRAY_LEN(c->own); i++) {
-        X509_free(c->own[i]);
-    }
+    tdx_known_done(&c->known);
     cl_verify_result_free(c->result);
 }
 
@@ -43,6 +41,9 @@ static enum cl_status verify(struct tdx_ctx *c, struct cl_err *err)
     bool qe = c->result->checks[c->result->check_count - 1].status == CL_CHECK_PASS;
     c->result->authentic = qe ? chain : CL_NO;
     c->result->tee_class = c->result->authentic == CL_YES ? c->root_class : CL_TEE_CLASS_NONE;
+    if (c->result->authentic == CL_YES && c->v != NULL && !c->met) {
+        tdx_platforms_add(c->v->platforms, c->quote, &c->known);
+    }
     tdx_check_pck_revocation(c);
     tdx_check_tcb(c);
     tdx_check_td(c);

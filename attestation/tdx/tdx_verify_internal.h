@@ -34,7 +34,28 @@ struct tdx_issuer {
     bool good; /* names and facts hold: only the root and the time are left to ask */
 };
 
+/* tdx_platforms.c: what a quote brings that does not change from quote to quote of one platform. */
+struct tdx_known {
+    X509 *certs[3]; /* PCK, CA, root; owned */
+    struct tdx_chain_facts facts;
+    uint8_t root_spki[CL_TDX_ROOT_SIZE];
+    struct tdx_pck_extension ext;
+    uint8_t att_key[TDX_POINT_SIZE];
+    EVP_PKEY *att_pkey; /* owned */
+};
+void tdx_known_done(struct tdx_known *k); /* zeroed is fine */
+struct tdx_platforms;                     /* opaque */
+CL_NODISCARD enum cl_status tdx_platforms_new(struct tdx_platforms **ret_p, struct cl_err *err);
+void tdx_platforms_free(struct tdx_platforms *p);
+/* True with references of its own when chain and attestation key of the quote were met before. */
+bool tdx_platforms_find(struct tdx_platforms *p, const struct cl_tdx_quote *q,
+                        struct tdx_known *ret_known);
+/* Only for a quote that turned out authentic. Takes references of its own. */
+void tdx_platforms_add(struct tdx_platforms *p, const struct cl_tdx_quote *q,
+                       const struct tdx_known *known);
+
 struct cl_tdx_verifier {
+    struct tdx_platforms *platforms;
     struct cl_verify_result *checks; /* of collateral alone: repeated in each result */
     struct tdx_issuer tcb_issuer, qe_issuer, crl_issuer;
     bool tcb_given, qe_given, pck_crl_given, root_crl_given;
@@ -44,8 +65,6 @@ struct cl_tdx_verifier {
     X509_CRL *pck_crl, *root_crl;
     int64_t pck_crl_from, pck_crl_until, root_crl_from, root_crl_until;
     uint8_t root_crl_spki[CL_TDX_ROOT_SIZE]; /* of the key that signed it */
-    /* DER of crl_issuer.chain, so that a quote that brings the same bytes need not bring proof. */
-    struct cl_buf ca_der, root_der;
 };
 
 struct tdx_ctx {
@@ -53,13 +72,10 @@ struct tdx_ctx {
     const struct cl_tdx_quote *quote;
     const struct cl_tdx_policy *policy;
     struct cl_verify_result *result;
-    X509 *own[3]; /* those that were parsed for this quote */
-    const X509 *leaf, *ca, *root;
-    struct tdx_chain_facts facts;
-    struct tdx_pck_extension ext;
+    struct tdx_known known; /* of the quote's chain; certs are NULL when it could not be read */
+    bool met;               /* `known` is of an earlier quote */
     bool ext_good;
     enum cl_tee_class root_class; /* of the root found; trusted only with authentic == CL_YES */
-    uint8_t root_spki[CL_TDX_ROOT_SIZE];
     bool tcb_trusted, qe_trusted; /* that collateral is genuine and speaks of this platform */
     int64_t lapsed; /* the earliest date of a level that is not UpToDate: grace counts from it */
     struct cl_tdx_tcb tcb;

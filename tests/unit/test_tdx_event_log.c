@@ -227,7 +227,7 @@ START_TEST(test_fields_out_of_range)
         const char *message;
     } cases[] = {
         {4, 4, CL_ERR_UNSUPPORTED, "first event before byte 32: expected the crypto-agile form"},
-        {28, 0xFF, CL_ERR_TRUNCATED, "first event"},
+        {29, 0xFF, CL_ERR_TRUNCATED, "first event"},
         {32, 'X', CL_ERR_UNSUPPORTED, "expected Spec ID Event03"},
         {56, 9, CL_ERR_MALFORMED, "number of algorithms"},
         {56, 0, CL_ERR_MALFORMED, "number of algorithms"},

@@ -11,7 +11,8 @@
  *        pinned in this library by the SHA-384 of its public key, and no input adds one. Simulated
  *        roots come from the policy and give class `sim-tdx`. Collateral counts only when it comes
  *        from the same root as the quote.
- * Threads: a verifier is immutable once made, and any number of threads may use it. No network.
+ * Threads: any number may use one verifier: it is immutable once made, but for a table, behind a
+ *        lock, of the last 64 platforms whose certificates it has verified. No network.
  * Memory: a verifier keeps its collateral parsed, below 1 MiB for real ones; one result a quote.
  * Spec: tdx.md a.10 and a.11, each step a named check. All checks that can run do run.
  */
