@@ -9,7 +9,6 @@
 #include "base/encode.h"
 #include "base/io.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 void tdx_miss_collateral(struct tdx_ctx *c, const char *id, const char *why, bool given)
@@ -75,14 +74,16 @@ static void check_root(struct tdx_ctx *c)
     c->qe_trusted = other == NULL && v->qe_identity != NULL;
 }
 
+#define DAY INT64_C(86400)
+
 /* In its time: from <= t <= until, or a little later where the policy says so. */
 static void check_window(struct tdx_ctx *c, const char *id, int64_t from, int64_t until)
 {
-    const struct cl_tdx_policy *p = c->policy;
-    int64_t t = p->time;
+    int64_t t = c->policy->time, grace = c->rules.collateral_grace_days * DAY;
+    uint32_t max_days = c->policy->common != NULL ? c->policy->common->max_collateral_age_days : 0;
     char a[21], b[21], now[21];
-    bool late = t > until, too_late = late && t - until > p->collateral_grace_s;
-    bool old = p->max_collateral_age_s != 0 && t >= from && t - from > p->max_collateral_age_s;
+    bool late = t > until, too_late = late && t - until > grace;
+    bool old = max_days != 0 && t >= from && t - from > max_days * DAY;
     bool good = t >= from && !too_late && !old;
     struct cl_check *k = cl_verdict_add(c->result, id, good ? CL_CHECK_PASS : CL_CHECK_UNKNOWN);
     cl_time_format(a, from);
@@ -96,8 +97,7 @@ static void check_window(struct tdx_ctx *c, const char *id, int64_t from, int64_
     } else if (too_late) {
         cl_check_why(k, "expired collateral: get newer one");
     } else if (old) {
-        cl_check_why(k, "older than the %" PRId64 " seconds that the policy allows",
-                     p->max_collateral_age_s);
+        cl_check_why(k, "older than the %u days that the policy allows", max_days);
     } else if (late) {
         cl_check_why(k, "expired, within the grace that the policy allows");
     }

@@ -7,7 +7,6 @@
 
 #include "base/io.h"
 
-#include <inttypes.h>
 #include <string.h>
 
 static const char *const tcb_ids[] = {
@@ -91,49 +90,40 @@ static void check_levels(struct tdx_ctx *c, const struct tdx_judgement *j)
     add_advisories(&c->tcb, qe);
 }
 
-/* UpToDate always; others when the policy lists them and their grace has not run out. */
+#define DAY INT64_C(86400)
+
+/* Those that the policy lists, until their grace has run out. */
 static void check_status(struct tdx_ctx *c)
 {
-    const struct cl_tdx_tcb *t = &c->tcb;
-    const struct cl_tdx_accept *a = &c->policy->accept[t->status];
-    bool best = t->status == CL_TDX_TCB_UP_TO_DATE;
-    bool never = t->status == CL_TDX_TCB_REVOKED || t->status == CL_TDX_TCB_NOT_SUPPORTED;
-    bool over =
-        a->grace_s != 0 && c->lapsed != INT64_MAX && c->policy->time - c->lapsed > a->grace_s;
-    bool good = best || (!never && a->accepted && !over);
-    struct cl_check *k = cl_verdict_check(c->result, tcb_ids[4], good);
+    enum cl_tdx_tcb_status s = c->tcb.status;
+    int64_t grace = c->rules.grace_days[s] * DAY;
+    bool best = s == CL_TDX_TCB_UP_TO_DATE;
+    bool never = s == CL_TDX_TCB_REVOKED || s == CL_TDX_TCB_NOT_SUPPORTED;
+    bool accepted = !never && (c->rules.statuses & UINT64_C(1) << s) != 0;
+    bool over = grace != 0 && c->lapsed != INT64_MAX && c->policy->time - c->lapsed > grace;
+    struct cl_check *k = cl_verdict_check(c->result, tcb_ids[4], accepted && !over);
     cl_check_expected(k, "UpToDate%s", best ? "" : ", or another that the policy accepts");
-    cl_check_actual(k, "%s", cl_tdx_tcb_status_name(t->status));
-    k->warning = good && !best;
-    if (!best && a->accepted && over) {
+    cl_check_actual(k, "%s", cl_tdx_tcb_status_name(s));
+    k->warning = accepted && !over && !best;
+    if (accepted && over) {
         char date[21];
         cl_time_format(date, c->lapsed);
-        cl_check_why(k, "accepted only until %" PRId64 " days after its level of %.10s",
-                     a->grace_s / 86400, date);
-    } else if (good && !best) {
+        cl_check_why(k, "accepted only until %u days after its level of %.10s",
+                     c->rules.grace_days[s], date);
+    } else if (k->warning) {
         cl_check_why(k, "the policy accepts this status");
     }
 }
 
-static bool listed(const char *const *list, size_t count, const char *id)
-{
-    for (size_t i = 0; i < count; i++) {
-        if (strcmp(list[i], id) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 static void check_advisories(struct tdx_ctx *c)
 {
-    const struct cl_tdx_policy *p = c->policy;
+    const struct cl_tdx_rules *r = &c->rules;
     const char *bad = NULL;
     for (size_t i = 0; bad == NULL && i < c->tcb.advisory_count; i++) {
-        const char *id = c->tcb.advisory_ids[i];
-        bool allowed = p->allowed_advisories == NULL ||
-                       listed(p->allowed_advisories, p->allowed_advisory_count, id);
-        bad = !allowed || listed(p->denied_advisories, p->denied_advisory_count, id) ? id : NULL;
+        const char *id = c->tcb.advisory_ids[i]; /* padded with zeros, as the lists are */
+        bool allowed =
+            r->allowed_advisories.count == 0 || cl_policy_list_has(&r->allowed_advisories, id);
+        bad = !allowed || cl_policy_list_has(&r->denied_advisories, id) ? id : NULL;
     }
     struct cl_check *k = cl_verdict_check(c->result, tcb_ids[5], bad == NULL);
     cl_check_expected(k, "no security advisory that the policy does not allow");
@@ -144,7 +134,7 @@ static void check_evaluation_number(struct tdx_ctx *c)
 {
     uint32_t tcb = c->v->tcb_info->doc.evaluation_number;
     uint32_t qe = c->qe_trusted ? c->v->qe_identity->doc.evaluation_number : tcb;
-    uint32_t least = c->policy->min_evaluation_number;
+    uint32_t least = c->rules.min_evaluation_number;
     c->tcb.evaluation_number = qe < tcb ? qe : tcb;
     if (least == 0) {
         cl_verdict_skip(c->result, tcb_ids[6], "no minimum was given");

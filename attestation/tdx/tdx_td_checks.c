@@ -37,8 +37,9 @@ static void check_frame(struct tdx_ctx *c)
     cl_check_expected(k, "zero");
     cl_check_hex(k, NULL, h->reserved, sizeof(h->reserved));
     size_t n = c->quote->trailing;
-    k = cl_verdict_check(c->result, "tdx.quote.trailing", n == 0 || !c->policy->forbid_trailing);
-    cl_check_expected(k, "%s", c->policy->forbid_trailing ? "nothing behind the quote" : "any");
+    k = cl_verdict_check(c->result, "tdx.quote.trailing",
+                         n == 0 || !c->rules.forbid_trailing_bytes);
+    cl_check_expected(k, "%s", c->rules.forbid_trailing_bytes ? "nothing behind the quote" : "any");
     cl_check_actual(k, "%zu bytes", n);
     cl_check_why(k, "%s", n != 0 ? "bytes behind the quote are not signed; they are ignored" : "");
 }
@@ -53,18 +54,18 @@ static void check_attributes(struct tdx_ctx *c)
         cl_check_why(k, "the host can read and write the memory of a debug TD");
     }
     k = cl_verdict_check(c->result, "tdx.td.attributes",
-                         (a & ~(ATTR_KNOWN | c->policy->attributes_allowed)) == 0);
+                         (a & ~(ATTR_KNOWN | c->rules.attributes_allowed)) == 0);
     cl_check_expected(k, "no reserved bit");
     cl_check_actual(k, "0x%016" PRIx64, a);
 
     k = cl_verdict_check(c->result, "tdx.td.sept_ve_disable",
-                         (a & ATTR_SEPT_VE_DISABLE) != 0 || c->policy->allow_sept_ve);
+                         (a & ATTR_SEPT_VE_DISABLE) != 0 || c->rules.allow_sept_ve);
     cl_check_expected(k, "SEPT_VE_DISABLE set");
     cl_check_actual(k, "%s", (a & ATTR_SEPT_VE_DISABLE) != 0 ? "SEPT_VE_DISABLE set" : "clear");
     cl_check_why(k, "without it the host can inject exceptions by taking pages away");
 
     k = cl_verdict_check(c->result, "tdx.td.migratable",
-                         (a & ATTR_MIGRATABLE & ~c->policy->attributes_allowed) == 0);
+                         (a & ATTR_MIGRATABLE & ~c->rules.attributes_allowed) == 0);
     cl_check_expected(k, "not migratable");
     cl_check_actual(k, "%s", (a & ATTR_MIGRATABLE) == 0 ? "not migratable" : "migratable");
 }
@@ -74,10 +75,27 @@ static void check_xfam(struct tdx_ctx *c)
     uint64_t x = cl_le64_get(&c->quote->td.xfam);
     struct cl_check *k = cl_verdict_check(c->result, "tdx.td.xfam",
                                           (x & XFAM_ALWAYS) == XFAM_ALWAYS &&
-                                              (x & ~(XFAM_KNOWN | c->policy->xfam_allowed)) == 0);
+                                              (x & ~(XFAM_KNOWN | c->rules.xfam_allowed)) == 0);
     cl_check_expected(k, "x87 and SSE, no bit outside 0x%" PRIx64,
-                      XFAM_KNOWN | c->policy->xfam_allowed);
+                      XFAM_KNOWN | c->rules.xfam_allowed);
     cl_check_actual(k, "0x%" PRIx64, x);
+}
+
+/* One of the listed values, where there is a list. */
+static void check_listed(struct tdx_ctx *c, const char *id, const struct cl_policy_list *list,
+                         const uint8_t *got)
+{
+    if (list->count == 0) {
+        cl_verdict_skip(c->result, id, "no expected value was given");
+        return;
+    }
+    struct cl_check *k = cl_verdict_check(c->result, id, cl_policy_list_has(list, got));
+    cl_check_hex(k, NULL, got, list->size);
+    if (list->count == 1) {
+        cl_check_hex(k, list->data, NULL, list->size);
+    } else {
+        cl_check_expected(k, "one of %zu values of the policy", list->count);
+    }
 }
 
 static void check_module(struct tdx_ctx *c)
@@ -88,17 +106,7 @@ static void check_module(struct tdx_ctx *c)
     struct cl_check *k = cl_verdict_check(c->result, "tdx.td.seam", intels);
     cl_check_expected(k, "MRSIGNERSEAM and SEAMATTRIBUTES zero: Intel's production module");
     cl_check_actual(k, "%s", intels ? "zero" : "another module");
-    bool found = false;
-    for (size_t i = 0; i < c->policy->mrseam_count; i++) {
-        found = found || memcmp(c->policy->mrseam[i], td->mrseam, sizeof(td->mrseam)) == 0;
-    }
-    if (c->policy->mrseam_count == 0) {
-        cl_verdict_skip(c->result, "tdx.mrseam", "no list of TDX modules was given");
-    } else {
-        k = cl_verdict_check(c->result, "tdx.mrseam", found);
-        cl_check_expected(k, "one of %zu listed modules", c->policy->mrseam_count);
-        cl_check_hex(k, NULL, td->mrseam, sizeof(td->mrseam));
-    }
+    check_listed(c, "tdx.mrseam", &c->rules.mrseam, td->mrseam);
 }
 
 static void check_service_td(struct tdx_ctx *c)
@@ -106,10 +114,10 @@ static void check_service_td(struct tdx_ctx *c)
     const struct cl_tdx_td *td = &c->quote->td;
     bool bound = !tdx_all_zero(td->mrservicetd, sizeof(td->mrservicetd));
     struct cl_check *k =
-        cl_verdict_check(c->result, "tdx.td.service_td", !bound || c->policy->allow_service_td);
+        cl_verdict_check(c->result, "tdx.td.service_td", !bound || c->rules.allow_service_td);
     cl_check_expected(k, "no service TD");
     cl_check_actual(k, "%s", bound ? "one is bound" : "no service TD");
-    k->warning = bound && c->policy->allow_service_td;
+    k->warning = bound && c->rules.allow_service_td;
     if (bound) {
         cl_check_why(k, "a service TD (for migration, say) may act on this one");
     }
@@ -129,20 +137,23 @@ static void check_class(struct tdx_ctx *c)
     }
 }
 
-static void check_exact(struct tdx_ctx *c, const char *id, const uint8_t *want, const uint8_t *got,
-                        size_t n)
+/* The caller's own value, else one of the policy's. */
+static void check_exact(struct tdx_ctx *c, const char *id, const uint8_t *want,
+                        const struct cl_policy_list *list, const uint8_t *got, size_t n)
 {
-    if (want == NULL) {
-        cl_verdict_skip(c->result, id, "no expected value was given");
-        return;
+    if (want != NULL) {
+        struct cl_check *k = cl_verdict_check(c->result, id, memcmp(want, got, n) == 0);
+        cl_check_hex(k, want, got, n);
     }
-    struct cl_check *k = cl_verdict_check(c->result, id, memcmp(want, got, n) == 0); /* public */
-    cl_check_hex(k, want, got, n);
+    if (want == NULL || list->count != 0) {
+        check_listed(c, id, list, got);
+    }
 }
 
 void tdx_check_td(struct tdx_ctx *c)
 {
     const struct cl_tdx_policy *p = c->policy;
+    const struct cl_tdx_rules *r = &c->rules;
     const struct cl_tdx_td *td = &c->quote->td;
     check_frame(c);
     check_attributes(c);
@@ -150,11 +161,12 @@ void tdx_check_td(struct tdx_ctx *c)
     check_module(c);
     check_service_td(c);
     check_class(c);
-    check_exact(c, "tdx.report_data", p->report_data, td->report_data, sizeof(td->report_data));
-    check_exact(c, "tdx.mrconfigid", p->mrconfigid, td->mrconfigid, sizeof(td->mrconfigid));
-    check_exact(c, "tdx.mrowner", p->mrowner, td->mrowner, sizeof(td->mrowner));
-    check_exact(c, "tdx.mrownerconfig", p->mrownerconfig, td->mrownerconfig,
-                sizeof(td->mrownerconfig));
+    check_exact(c, "tdx.report_data", p->report_data, &r->report_data, td->report_data,
+                sizeof(td->report_data));
+    check_exact(c, "tdx.mrconfigid", p->mrconfigid, &r->mrconfigid, td->mrconfigid,
+                sizeof(td->mrconfigid));
+    check_listed(c, "tdx.mrowner", &r->mrowner, td->mrowner);
+    check_listed(c, "tdx.mrownerconfig", &r->mrownerconfig, td->mrownerconfig);
 }
 
 /* How well a reference fits: bit 0 MRTD, bits 1 to 4 the RTMRs (those it does not name fit). */
@@ -172,15 +184,18 @@ static unsigned fit(const struct cl_tdx_reference *r, const struct cl_tdx_td *td
 
 #define FIT_ALL 0x1Fu
 
-/* The RTMRs of the reference whose MRTD fits: a reference is taken or left as a whole. */
+/* The RTMRs of the reference whose MRTD fits (a reference is taken or left as a whole; NULL: the
+ * policy's list had the MRTD), and those that the policy lists. */
 static void check_rtmrs(struct tdx_ctx *c, const struct cl_tdx_reference *r)
 {
     static const char *const ids[CL_TDX_RTMR_COUNT] = {"tdx.rtmr0", "tdx.rtmr1", "tdx.rtmr2",
                                                        "tdx.rtmr3"};
     const struct cl_tdx_td *td = &c->quote->td;
     for (unsigned i = 0; i < CL_TDX_RTMR_COUNT; i++) {
-        if ((r->rtmr_mask & 1u << i) != 0) {
-            check_exact(c, ids[i], r->rtmr[i], td->rtmr[i], sizeof(td->rtmr[i]));
+        bool named = r != NULL && (r->rtmr_mask & 1u << i) != 0;
+        if (named || c->rules.rtmr[i].count != 0) {
+            check_exact(c, ids[i], named ? r->rtmr[i] : NULL, &c->rules.rtmr[i], td->rtmr[i],
+                        sizeof(td->rtmr[i]));
             continue;
         }
         bool used = !tdx_all_zero(td->rtmr[i], sizeof(td->rtmr[i]));
@@ -188,22 +203,36 @@ static void check_rtmrs(struct tdx_ctx *c, const struct cl_tdx_reference *r)
             cl_verdict_add(c->result, ids[i], used ? CL_CHECK_PASS : CL_CHECK_SKIPPED);
         k->warning = used;
         cl_check_why(k, "%s",
-                     used ? "the reference does not name it: what was measured there was "
-                            "not compared"
-                          : "zero, and the reference does not name it");
+                     used ? "nothing names it: what was measured there was not compared"
+                          : "zero, and nothing names it");
         cl_check_hex(k, NULL, td->rtmr[i], sizeof(td->rtmr[i]));
     }
 }
 
-bool tdx_check_measurement(struct tdx_ctx *c)
+/* The reference of the class that fits best, or NULL when there is none of that class. */
+static const struct cl_tdx_reference *best_reference(const struct tdx_ctx *c)
 {
-    const struct cl_tdx_policy *p = c->policy;
     const struct cl_tdx_td *td = &c->quote->td;
     const struct cl_tdx_reference *best = NULL;
+    for (size_t i = 0; i < c->policy->reference_count; i++) {
+        const struct cl_tdx_reference *r = &c->policy->references[i];
+        if (r->tee_class != c->root_class) {
+            continue;
+        }
+        bool better = best == NULL || (fit(r, td) & 1) > (fit(best, td) & 1) ||
+                      (fit(r, td) == FIT_ALL && fit(best, td) != FIT_ALL);
+        best = better ? r : best;
+    }
+    return best;
+}
+
+bool tdx_check_measurement(struct tdx_ctx *c)
+{
     const char *id = "tdx.mrtd";
-    if (p->reference_count == 0) {
+    const struct cl_policy_list *list = &c->rules.mrtd;
+    if (c->policy->reference_count == 0 && list->count == 0) {
         const char *why = "no trusted measurement was given to compare with";
-        if (p->authenticity_only) {
+        if (c->policy->authenticity_only) {
             cl_verdict_skip(c->result, id, why);
         } else {
             cl_verdict_cannot(c->result, id, why);
@@ -214,20 +243,16 @@ bool tdx_check_measurement(struct tdx_ctx *c)
         cl_verdict_cannot(c->result, id, "no accepted root: which references apply is not known");
         return false;
     }
-    for (size_t i = 0; i < p->reference_count; i++) {
-        const struct cl_tdx_reference *r = &p->references[i];
-        if (r->tee_class != c->root_class) {
-            continue;
-        }
-        bool better = best == NULL || (fit(r, td) & 1) > (fit(best, td) & 1) ||
-                      (fit(r, td) == FIT_ALL && fit(best, td) != FIT_ALL);
-        best = better ? r : best;
+    const uint8_t *mrtd = c->quote->td.mrtd;
+    const struct cl_tdx_reference *best = best_reference(c);
+    if (best != NULL && (fit(best, &c->quote->td) & 1) == 0 && cl_policy_list_has(list, mrtd)) {
+        best = NULL; /* the policy's list knows it, and no reference does */
     }
-    struct cl_check *k = cl_verdict_check(c->result, id, best != NULL && (fit(best, td) & 1) != 0);
-    cl_check_hex(k, best != NULL ? best->mrtd : NULL, td->mrtd, sizeof(td->mrtd));
+    bool good = best != NULL ? (fit(best, &c->quote->td) & 1) != 0 : cl_policy_list_has(list, mrtd);
+    struct cl_check *k = cl_verdict_check(c->result, id, good);
+    cl_check_hex(k, best != NULL ? best->mrtd : NULL, mrtd, CL_TDX_MR_SIZE);
     if (best == NULL) {
-        cl_check_expected(k, "a reference value of class %s", cl_tee_class_name(c->root_class));
-        return true;
+        cl_check_expected(k, "a trusted MRTD of class %s", cl_tee_class_name(c->root_class));
     }
     check_rtmrs(c, best);
     return true;
@@ -267,7 +292,7 @@ static enum cl_status check_register(struct tdx_ctx *c, unsigned i, struct cl_er
 enum cl_status tdx_check_event_log(struct tdx_ctx *c, struct cl_err *err)
 {
     if (c->policy->event_log == NULL) {
-        if (c->policy->require_event_log) {
+        if (c->rules.require_event_log) {
             struct cl_check *k = cl_verdict_check(c->result, "tdx.event_log", /* good= */ false);
             cl_check_expected(k, "an event log");
             cl_check_actual(k, "none");

@@ -29,11 +29,19 @@ static void conclude_platform(struct tdx_ctx *c)
     }
 }
 
+static void pick_rules(struct tdx_ctx *c)
+{
+    const struct cl_tdx_policy *p = c->policy;
+    const struct cl_tdx_rules *r = c->root_class == CL_TEE_CLASS_SIM_TDX ? p->sim_rules : p->rules;
+    c->rules = r != NULL ? *r : cl_tdx_rules_default();
+}
+
 static enum cl_status verify(struct tdx_ctx *c, struct cl_err *err)
 {
     c->tcb.date = c->lapsed = INT64_MAX;
     c->tcb.collateral_expires = INT64_MAX;
     CL_TRY(tdx_check_pck_chain(c, err));
+    pick_rules(c);
     CL_TRY(tdx_check_signatures(c, err));
     enum cl_tristate chain = cl_verdict_so_far(c->result);
     tdx_check_collateral(c);

@@ -71,6 +71,7 @@ struct tdx_ctx {
     const struct cl_tdx_verifier *v; /* NULL: no collateral */
     const struct cl_tdx_quote *quote;
     const struct cl_tdx_policy *policy;
+    struct cl_tdx_rules rules; /* those for the class; its lists are borrowed */
     struct cl_verify_result *result;
     struct tdx_known known; /* of the quote's chain; certs are NULL when it could not be read */
     bool met;               /* `known` is of an earlier quote */

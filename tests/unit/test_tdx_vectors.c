@@ -101,20 +101,24 @@ END_TEST
 START_TEST(test_grace_and_age_of_collateral)
 {
     static const struct {
-        struct cl_tdx_policy policy;
+        int64_t time;
+        struct cl_tdx_rules rules; /* and the defaults */
+        uint32_t max_age_days;
         enum cl_verdict verdict;
         const char *deciding;
     } cases[] = {
-        {{.time = 1752919236, .collateral_grace_s = 1}, CL_VERDICT_ACCEPTED, NULL},
-        {{.time = 1752919237, .collateral_grace_s = 1},
+        {1752919235 + 86400, {.collateral_grace_days = 1}, 0, CL_VERDICT_ACCEPTED, NULL},
+        {1752919236 + 86400,
+         {.collateral_grace_days = 1},
+         0,
          CL_VERDICT_UNDETERMINED,
          "tdx.pck_crl.validity"},
-        {{.time = JULY_2025, .max_collateral_age_s = 86400},
-         CL_VERDICT_UNDETERMINED,
-         "tdx.tcb_info.validity"},
-        {{.time = JULY_2025, .max_collateral_age_s = 365 * 86400}, CL_VERDICT_ACCEPTED, NULL},
-        {{.time = JULY_2025, .min_evaluation_number = 17}, CL_VERDICT_ACCEPTED, NULL},
-        {{.time = JULY_2025, .min_evaluation_number = 18},
+        {JULY_2025, {.statuses = 0}, 1, CL_VERDICT_UNDETERMINED, "tdx.tcb_info.validity"},
+        {JULY_2025, {.statuses = 0}, 365, CL_VERDICT_ACCEPTED, NULL},
+        {JULY_2025, {.min_evaluation_number = 17}, 0, CL_VERDICT_ACCEPTED, NULL},
+        {JULY_2025,
+         {.min_evaluation_number = 18},
+         0,
          CL_VERDICT_REJECTED,
          "tdx.tcb.evaluation_number"},
     };
@@ -125,7 +129,11 @@ START_TEST(test_grace_and_age_of_collateral)
     tdx_load_collateral("v4_dcapqvl_uptodate.collateral.json", &m);
     for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
         CL_CLEANUP(outcome_done) struct outcome o = {0};
-        verify("v4_dcapqvl_uptodate.quote.bin", &m, &cases[i].policy, &o);
+        struct cl_tdx_rules rules = cases[i].rules;
+        const struct cl_policy_common common = {.max_collateral_age_days = cases[i].max_age_days};
+        rules.statuses = cl_tdx_rules_default().statuses;
+        const struct cl_tdx_policy p = {.time = cases[i].time, .rules = &rules, .common = &common};
+        verify("v4_dcapqvl_uptodate.quote.bin", &m, &p, &o);
         expect(&o, cases[i].verdict, cases[i].deciding);
     }
 }
@@ -159,7 +167,9 @@ START_TEST(test_tdx15_quote_is_up_to_date)
     tdx_load_served("v5_gotdx_tcbinfo_90c06f.json", "tcbInfo", &m.tcb_info, m.tcb_signature);
     for (size_t i = 0; i < CL_ARRAY_LEN(files); i++) {
         CL_CLEANUP(outcome_done) struct outcome o = {0};
-        const struct cl_tdx_policy p = {.time = FEB_2026, .collateral_grace_s = 300 * 86400};
+        struct cl_tdx_rules rules = cl_tdx_rules_default();
+        const struct cl_tdx_policy p = {.time = FEB_2026, .rules = &rules};
+        rules.collateral_grace_days = 300;
         verify(files[i], &m, &p, &o);
         expect(&o, CL_VERDICT_ACCEPTED, NULL);
         expect_tcb(&o, CL_TDX_TCB_UP_TO_DATE);

@@ -14,6 +14,8 @@ static struct tw w; /* each test runs in its own process */
 static uint8_t sim_root[1][CL_TDX_ROOT_SIZE];
 static struct cl_tdx_reference reference;
 static struct cl_tdx_policy policy;
+static struct cl_tdx_rules rules;
+static struct cl_policy_common common;
 static struct tdx_material m;
 static bool keep_material; /* a test has put its own */
 
@@ -29,7 +31,17 @@ static void fresh(void)
                                     .reference_count = 1,
                                     .sim_roots = (const uint8_t(*)[CL_TDX_ROOT_SIZE])sim_root,
                                     .sim_root_count = 1};
+    rules = cl_tdx_rules_default();
+    common = (struct cl_policy_common){0};
+    policy.sim_rules = &rules;
+    policy.common = &common;
     keep_material = false;
+}
+
+/* A list with these values, which the caller keeps. */
+static struct cl_policy_list list_of(const void *data, size_t count, size_t size)
+{
+    return (struct cl_policy_list){(uint8_t *)(uintptr_t)data, count, size};
 }
 
 static struct cl_verify_result *verify_quote(const struct cl_tdx_quote *q, struct cl_tdx_tcb *tcb)
@@ -234,10 +246,10 @@ START_TEST(test_validity_to_the_second)
         crls[i].crl->from = TW_TIME + 1;
         undetermined(crls[i].id);
         crls[i].crl->until = TW_TIME - 1;
-        policy.collateral_grace_s = 1;
+        rules.collateral_grace_days = 1;
         accepted();
         crls[i].crl->from = TW_TIME - 401 * TW_DAY;
-        policy.max_collateral_age_s = 400 * TW_DAY;
+        common.max_collateral_age_days = 400;
         undetermined(crls[i].id);
     }
 }
@@ -564,14 +576,14 @@ START_TEST(test_relaunch_is_advised_when_the_module_loaded_now_is_good)
     fresh();
     w.version = 5;
     w.td.tee_tcb_svn[0] = 4;
-    policy.accept[CL_TDX_TCB_TD_RELAUNCH_ADVISED].accepted = true;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_TD_RELAUNCH_ADVISED;
     accepted();
 }
 END_TEST
 
 START_TEST(test_policy_of_statuses_and_advisories)
 {
-    static const char *const allowed[] = {"INTEL-SA-00001", "INTEL-SA-00002"};
+    static const char allowed[2][CL_TDX_ADVISORY_SIZE] = {"INTEL-SA-00001", "INTEL-SA-00002"};
     static const struct tw_words old = {.status = "OutOfDate",
                                         .date = "2025-12-01T00:00:00Z",
                                         .advisories = {"INTEL-SA-00001", "INTEL-SA-00002"}};
@@ -587,35 +599,34 @@ START_TEST(test_policy_of_statuses_and_advisories)
     rejected("tdx.tcb.status");
 
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE].accepted = true;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
     accepted();
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE] = (struct cl_tdx_accept){true, 31 * TW_DAY};
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
+    rules.grace_days[CL_TDX_TCB_OUT_OF_DATE] = 31;
     accepted();
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE] = (struct cl_tdx_accept){true, 31 * TW_DAY - 1};
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
+    rules.grace_days[CL_TDX_TCB_OUT_OF_DATE] = 30;
     rejected("tdx.tcb.status");
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE].accepted = true;
-    policy.allowed_advisories = allowed;
-    policy.allowed_advisory_count = 2;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
+    rules.allowed_advisories = list_of(allowed, 2, CL_TDX_ADVISORY_SIZE);
     accepted();
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE].accepted = true;
-    policy.allowed_advisories = allowed;
-    policy.allowed_advisory_count = 1;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
+    rules.allowed_advisories = list_of(allowed, 1, CL_TDX_ADVISORY_SIZE);
     rejected("tdx.tcb.advisories");
     w.levels[0].words = old;
-    policy.accept[CL_TDX_TCB_OUT_OF_DATE].accepted = true;
-    policy.denied_advisories = allowed + 1;
-    policy.denied_advisory_count = 1;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_OUT_OF_DATE;
+    rules.denied_advisories = list_of(allowed[1], 1, CL_TDX_ADVISORY_SIZE);
     rejected("tdx.tcb.advisories");
     w.levels[0].words.status = "Revoked"; /* no policy accepts it */
-    policy.accept[CL_TDX_TCB_REVOKED].accepted = true;
+    rules.statuses |= UINT64_C(1) << CL_TDX_TCB_REVOKED;
     rejected("tdx.tcb.status");
-    policy.min_evaluation_number = 19;
+    rules.min_evaluation_number = 19;
     rejected("tdx.tcb.evaluation_number");
-    policy.min_evaluation_number = 18;
+    rules.min_evaluation_number = 18;
     accepted();
 }
 END_TEST
@@ -688,8 +699,8 @@ START_TEST(test_each_bit_of_attributes_and_xfam)
                      : i == 29 ? "tdx.td.migratable"
                                : "tdx.td.attributes");
             cl_le64_put(&w.td.td_attributes, (UINT64_C(1) << 28) ^ bit);
-            policy.attributes_allowed = UINT64_MAX;
-            policy.allow_sept_ve = true;
+            rules.attributes_allowed = UINT64_MAX;
+            rules.allow_sept_ve = true;
             if (i == 0) { /* never */
                 rejected("tdx.td.debug");
             } else {
@@ -702,7 +713,7 @@ START_TEST(test_each_bit_of_attributes_and_xfam)
         } else {
             rejected("tdx.td.xfam");
             cl_le64_put(&w.td.xfam, 3 ^ bit);
-            policy.xfam_allowed = UINT64_MAX;
+            rules.xfam_allowed = UINT64_MAX;
             if (i < 2) {
                 rejected("tdx.td.xfam");
             } else {
@@ -731,17 +742,15 @@ START_TEST(test_the_td_is_what_the_policy_expects)
     policy.mrconfigid = other;
     rejected("tdx.mrconfigid");
     other[63] = other[47] = 1;
-    policy.mrowner = other;
+    rules.mrowner = list_of(other, 1, 48);
     rejected("tdx.mrowner");
-    policy.mrownerconfig = other;
+    rules.mrownerconfig = list_of(other, 1, 48);
     rejected("tdx.mrownerconfig");
     memcpy(seam[0], w.td.mrseam, 48);
-    policy.mrseam = (const uint8_t(*)[48])seam;
-    policy.mrseam_count = 1;
+    rules.mrseam = list_of(seam, 1, 48);
     accepted();
     seam[0][47] ^= 1;
-    policy.mrseam = (const uint8_t(*)[48])seam;
-    policy.mrseam_count = 1;
+    rules.mrseam = list_of(seam, 1, 48);
     rejected("tdx.mrseam");
     reference.mrtd[47] ^= 1;
     rejected("tdx.mrtd");
@@ -751,14 +760,14 @@ START_TEST(test_the_td_is_what_the_policy_expects)
     accepted();
     policy.reference_count = 0;
     undetermined("tdx.mrtd");
-    policy.require_event_log = true;
+    rules.require_event_log = true;
     rejected("tdx.event_log");
     w.version = 5;
     w.td.mrservicetd[0] = 1;
     rejected("tdx.td.service_td");
     w.version = 5;
     w.td.mrservicetd[0] = 1;
-    policy.allow_service_td = true;
+    rules.allow_service_td = true;
     accepted();
 }
 END_TEST
@@ -791,7 +800,7 @@ START_TEST(test_frame_and_bytes_behind_the_quote)
     ck_assert_int_eq(cl_buf_append(&raw, "more", 4, NULL), CL_OK);
     ck_assert_int_eq(cl_tdx_quote_parse(raw.data, raw.len, &q, NULL), CL_OK);
     expect_result(verify_quote(q, NULL), CL_VERDICT_ACCEPTED, NULL);
-    policy.forbid_trailing = true;
+    rules.forbid_trailing_bytes = true;
     expect_result(verify_quote(q, NULL), CL_VERDICT_REJECTED, "tdx.quote.trailing");
 }
 END_TEST

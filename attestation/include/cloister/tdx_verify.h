@@ -20,6 +20,7 @@
 #define CLOISTER_TDX_VERIFY_H
 
 #include "cloister/tdx_event_log.h"
+#include "cloister/tdx_policy.h"
 #include "cloister/tdx_quote.h"
 #include "cloister/verify.h"
 
@@ -27,7 +28,6 @@
 #define CL_TDX_SIGNATURE_SIZE 64u        /* r || s */
 #define CL_TDX_COLLATERAL_MAX (1u << 20) /* bytes of one body or CRL */
 #define CL_TDX_MAX_ADVISORIES 64u        /* advisory ids of one level */
-#define CL_TDX_ADVISORY_SIZE 32u
 
 /* Raw bytes as they were served; all borrowed. A NULL body or der: not there. */
 struct cl_tdx_signed_json {
@@ -55,26 +55,6 @@ void cl_tdx_collateral_select(const struct cl_collateral *store,
                               const struct cl_tdx_platform *platform,
                               struct cl_tdx_collateral *ret_views);
 
-/* Intel's words for the state of a platform, and two that only a TD of TDX 1.5 can have. */
-enum cl_tdx_tcb_status {
-    CL_TDX_TCB_UNKNOWN = 0, /* not judged: collateral is missing or not genuine */
-    CL_TDX_TCB_UP_TO_DATE,
-    CL_TDX_TCB_SW_HARDENING_NEEDED,
-    CL_TDX_TCB_CONFIGURATION_NEEDED,
-    CL_TDX_TCB_CONFIGURATION_AND_SW_HARDENING_NEEDED,
-    CL_TDX_TCB_OUT_OF_DATE,
-    CL_TDX_TCB_OUT_OF_DATE_CONFIGURATION_NEEDED,
-    CL_TDX_TCB_REVOKED,
-    CL_TDX_TCB_TD_RELAUNCH_ADVISED,
-    CL_TDX_TCB_TD_RELAUNCH_ADVISED_CONFIGURATION_NEEDED,
-    CL_TDX_TCB_NOT_SUPPORTED, /* below every level that Intel lists */
-    CL_TDX_TCB_STATUS_COUNT,
-};
-const char *cl_tdx_tcb_status_name(enum cl_tdx_tcb_status s); /* "UpToDate"; "unknown" */
-/* CL_ERR_MALFORMED for a word that is none of Intel's. */
-CL_NODISCARD enum cl_status cl_tdx_tcb_status_parse(const char *name, enum cl_tdx_tcb_status *ret_s,
-                                                    struct cl_err *err);
-
 /* What collateral says of a quote's platform. Unverified unless the result says `accepted`. */
 struct cl_tdx_tcb {
     enum cl_tdx_tcb_status status;               /* of all three together */
@@ -96,37 +76,17 @@ struct cl_tdx_reference {
     uint8_t rtmr[CL_TDX_RTMR_COUNT][CL_TDX_MR_SIZE];
 };
 
-struct cl_tdx_accept { /* one status besides UpToDate */
-    bool accepted;
-    int64_t grace_s; /* until so long after the tcbDate of the level that has it; 0: without end */
-};
-
 struct cl_tdx_policy { /* all zero: the strict default, which accepts nothing; pointers borrowed */
     int64_t time;      /* when to verify, seconds since 1970 */
-    const struct cl_tdx_reference *references;
+    const struct cl_tdx_reference *references; /* besides the MRTDs that the rules list */
     size_t reference_count;
-    const uint8_t *report_data; /* 64 bytes, or NULL: not compared */
-    const uint8_t *mrconfigid;  /* 48 bytes each, or NULL: not compared */
-    const uint8_t *mrowner;
-    const uint8_t *mrownerconfig;
-    const uint8_t (*mrseam)[CL_TDX_MR_SIZE]; /* allowed TDX modules; none listed: any of Intel's */
-    size_t mrseam_count;
-    const struct cl_tdx_event_log *event_log;             /* to replay against the RTMRs, or NULL */
-    bool require_event_log;                               /* and its absence is a failure */
-    struct cl_tdx_accept accept[CL_TDX_TCB_STATUS_COUNT]; /* UpToDate always is */
-    const char *const *allowed_advisories; /* NULL: any; else every one reported must be listed */
-    size_t allowed_advisory_count;
-    const char *const *denied_advisories;
-    size_t denied_advisory_count;
-    uint32_t min_evaluation_number;  /* tcbEvaluationDataNumber */
-    int64_t max_collateral_age_s;    /* since issueDate and thisUpdate; 0: any */
-    int64_t collateral_grace_s;      /* after nextUpdate; 0: none */
-    uint64_t attributes_allowed;     /* TD attribute bits besides the ones allowed by default */
-    uint64_t xfam_allowed;           /* the same for XFAM */
-    bool allow_sept_ve;              /* SEPT_VE_DISABLE may be 0 */
-    bool allow_service_td;           /* MRSERVICETD may be bound */
-    bool forbid_trailing;            /* no bytes behind the quote */
-    enum cl_tee_class require_class; /* NONE: either */
+    const uint8_t *report_data;               /* 64 bytes, or NULL: not compared */
+    const uint8_t *mrconfigid;                /* 48 bytes, or NULL: not compared */
+    const struct cl_tdx_event_log *event_log; /* to replay against the RTMRs, or NULL */
+    /* For class tdx and for class sim-tdx; NULL: cl_tdx_rules_default(). */
+    const struct cl_tdx_rules *rules, *sim_rules;
+    const struct cl_policy_common *common;        /* NULL: nothing besides */
+    enum cl_tee_class require_class;              /* NONE: either */
     const uint8_t (*sim_roots)[CL_TDX_ROOT_SIZE]; /* SPKI digests of simulated roots */
     size_t sim_root_count;
     bool authenticity_only; /* accept authentic evidence that is compared with nothing; collateral
