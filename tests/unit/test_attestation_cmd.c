@@ -14,6 +14,7 @@
 #include "cloister/pem.h"
 #include "snp_image.h"
 #include "snp_world.h"
+#include "tdx_world.h"
 
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -610,6 +611,118 @@ static void put_key(const char *name, EVP_PKEY *key)
     BIO_free(public);
 }
 
+#define TDX                                                                                        \
+    "verify --evidence @/quote.bin --collateral @/collateral.json --sim-root @/tdx-root.pem "      \
+    "--time 2026-01-01T00:00:00Z "
+
+/* A QuoteCollateralV3 document of the world. */
+static void put_collateral(const struct tdx_material *m)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    char tcb_signature[129], qe_signature[129];
+    char *pck_crl = malloc(2 * m->pck_crl.len + 1), *root_crl = malloc(2 * m->root_crl.len + 1);
+    if (pck_crl == NULL || root_crl == NULL) {
+        abort();
+    }
+    cl_hex(tcb_signature, m->tcb_signature, 64);
+    cl_hex(qe_signature, m->qe_signature, 64);
+    cl_hex(pck_crl, m->pck_crl.data, m->pck_crl.len);
+    cl_hex(root_crl, m->root_crl.data, m->root_crl.len);
+    json_t *j =
+        json_pack("{s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s,s:s}", "tcb_info", m->tcb_info.data,
+                  "tcb_info_signature", tcb_signature, "tcb_info_issuer_chain", m->tcb_chain.data,
+                  "qe_identity", m->qe_identity.data, "qe_identity_signature", qe_signature,
+                  "qe_identity_issuer_chain", m->qe_chain.data, "pck_crl", pck_crl,
+                  "pck_crl_issuer_chain", m->pck_chain.data, "root_ca_crl", root_crl);
+    if (j == NULL || cl_json_compact(j, &text, NULL) != CL_OK) {
+        abort();
+    }
+    put("collateral.json", text.data, text.len);
+    json_decref(j);
+    free(pck_crl);
+    free(root_crl);
+}
+
+static void put_tdx_world(void)
+{
+    static struct tw w;
+    struct tdx_material m = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
+    tw_init();
+    tw_default(&w);
+    tw_material(&w, &m);
+    tw_quote_bytes(&w, &raw);
+    tw_cert_pem(&w, &w.root, &pem);
+    put("quote.bin", raw.data, raw.len);
+    put("tdx-root.pem", pem.data, pem.len);
+    put_collateral(&m);
+    tdx_material_done(&m);
+}
+
+START_TEST(test_verify_tdx)
+{
+    put_tdx_world();
+    expect(TDX "--measurement " MEASUREMENT, 0, "");
+    expect(TDX "--tee sim-tdx --measurement " MEASUREMENT, 0, "");
+    expect(TDX "--tee tdx --measurement " MEASUREMENT, 1,
+           "rejected: tdx.class: expected tdx, got sim-tdx");
+    expect(TDX, 3, "/quote.bin': undetermined: tdx.mrtd: no trusted measurement");
+    expect(TDX "--measurement " GOLDEN, 1, "rejected: tdx.mrtd: expected " GOLDEN);
+    expect(TDX "--authenticity-only", 0, "");
+    expect(TDX "--authenticity-only --report-data dada", 1, "rejected: tdx.report_data");
+    expect(TDX "--authenticity-only --host-data 40", 1, "rejected: tdx.mrconfigid");
+    expect(TDX "--authenticity-only --host-data " MEASUREMENT, 1, "rejected: tdx.mrconfigid");
+    expect(TDX "--authenticity-only --initdata @/kernel", 1, "rejected: tdx.mrconfigid");
+    expect(TDX "--initdata @/kernel --host-data 40", 4, "expected the value of --host-data");
+    expect("verify --evidence @/quote.bin --authenticity-only", 1, "rejected: tdx.pck.root");
+    expect("verify --evidence @/quote.bin --sim-root @/tdx-root.pem --time 2026-01-01T00:00:00Z "
+           "--measurement " MEASUREMENT,
+           3, "undetermined: tdx.tcb_info.signature: no TCB Info was given");
+}
+END_TEST
+
+START_TEST(test_verify_tdx_references)
+{
+    put_tdx_world();
+#define HEAD                                                                                       \
+    "{\"schema\":\"cloister.reference/1\",\"class\":\"sim-tdx\",\"measurement\":\"" MEASUREMENT    \
+    "\",\"expires\":\"2026-06-01T00:00:00Z\""
+    put_reference(HEAD "}");
+    expect(TDX "--reference @/reference.json", 0, "");
+    put_reference(HEAD ",\"rtmr1\":\"" MEASUREMENT "\"}");
+    expect(TDX "--reference @/reference.json", 1, "rejected: tdx.rtmr1: expected " MEASUREMENT);
+    put_reference(HEAD ",\"rtmr4\":\"" MEASUREMENT "\"}");
+    expect(TDX "--reference @/reference.json", 4, "unknown member 'rtmr4'");
+    put_reference("{\"schema\":\"cloister.reference/2\"}");
+    expect(TDX "--reference @/reference.json", 4, "schema: expected cloister.reference/1");
+    put_reference("{\"schema\":\"cloister.reference/1\",\"class\":\"tdx\",\"measurement\":"
+                  "\"" MEASUREMENT "\",\"expires\":\"2025-06-01T00:00:00Z\"}");
+    expect(TDX "--reference @/reference.json", 3, "expires: expected a time to come");
+#undef HEAD
+}
+END_TEST
+
+START_TEST(test_verify_tdx_usage_and_bad_files)
+{
+    put_tdx_world();
+    expect(TDX "--vmpl 0", 4, "--vmpl: expected only beside SNP evidence");
+    expect(TDX "--certs @", 4, "--certs: expected only beside SNP evidence");
+    expect(TDX "--allow-masked-chip", 4, "--allow-masked-chip: expected only beside SNP evidence");
+    expect(TDX "--event-log @/kernel", 4, "/kernel': event log: ");
+    expect(TDX "--event-log @/nothing", 5, "/nothing': No such file");
+    expect(TDX "--event-log @/empty", 4, "expected contents, got none");
+    expect(TDX "--collateral @/nothing", 5, "/nothing'");
+    expect(TDX "--collateral @/kernel", 4, "/kernel'");
+    expect(TDX "--measurement ab", 4, "--measurement: expected 96 hex");
+    expect(TDX "--report-data zz", 4, "--report-data: expected lower");
+    expect(TDX "--host-data " MEASUREMENT "40", 4, "--host-data: expected 1 to 48 bytes in hex");
+    expect("verify --evidence @/quote.bin --sim-root @/kernel", 4, "simulated root '");
+    expect("verify --evidence @/kernel --tee tdx", 4, "/kernel': quote: ");
+    expect(VERIFY "--event-log @/kernel", 4, "--event-log: expected only beside a TDX quote");
+}
+END_TEST
+
 /* Of class sim-snp and the report's measurement, valid around the time of the tests. */
 static void put_corim(EVP_PKEY *key)
 {
@@ -677,7 +790,8 @@ static void remove_files(void)
         "reference.json", "evidence.json", "policy.json",  "root.list",
         "revoked.list",   "big",           "distrust.key", "distrust.jws",
         "p256.key",       "p256.pub",      "ed25519.key",  "ed25519.pub",
-        "ref.cbor",       "out.cbor",      "out.html",     "out.jwt"};
+        "ref.cbor",       "out.cbor",      "out.html",     "out.jwt",
+        "quote.bin",      "tdx-root.pem",  "collateral.json"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -714,6 +828,9 @@ int main(void)
     tcase_add_test(t, test_verify_takes_a_corim);
     tcase_add_test(t, test_verify_writes_a_token);
     tcase_add_test(t, test_verify_writes_a_page);
+    tcase_add_test(t, test_verify_tdx);
+    tcase_add_test(t, test_verify_tdx_references);
+    tcase_add_test(t, test_verify_tdx_usage_and_bad_files);
     suite_add_tcase(s, t);
     int rc = run_suite(s);
     remove_files();
