@@ -56,12 +56,12 @@ START_TEST(test_each_form_gives_the_quote)
     ck_assert(hex != NULL && text != NULL);
     cl_hex(hex, raw.data, raw.len);
     expect_quote(hex, strlen(hex));
-    (void)sprintf(text, "0x%s\n", hex);
+    (void)snprintf(text, 2 * raw.len + 64, "0x%s\n", hex);
     for (char *c = text + 2; *c != '\0'; c++) { /* either case */
         *c = (char)toupper((unsigned char)*c);
     }
     expect_quote(text, strlen(text));
-    (void)sprintf(text, " {\"quote\":\"%s\",\"event_log\":\"x\"}", hex);
+    (void)snprintf(text, 2 * raw.len + 64, " {\"quote\":\"%s\",\"event_log\":\"x\"}", hex);
     expect_quote(text, strlen(text));
     wrap(&json, "{\"cc_eventlog\":null,\"quote\":\"", &raw, "\"}");
     expect_quote(json.data, json.len);
