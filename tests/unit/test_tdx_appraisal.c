@@ -290,6 +290,120 @@ START_TEST(test_references_are_taken_as_a_whole)
 }
 END_TEST
 
+/* The policy's own lists, without any reference. */
+START_TEST(test_the_lists_of_a_policy)
+{
+    uint8_t two[2][64] = {{0}};
+    fresh();
+    policy.reference_count = 0;
+    rules.mrtd = list_of(w.td.mrtd, 1, 48);
+    accepted();
+    policy.reference_count = 0;
+    rules.mrtd = list_of(two, 2, 48);
+    rejected("tdx.mrtd");
+    rules.mrtd = list_of(two, 1, 48); /* the reference knows it */
+    accepted();
+    reference.mrtd[0] ^= 1; /* the list knows it */
+    rules.mrtd = list_of(w.td.mrtd, 1, 48);
+    accepted();
+    reference.tee_class = CL_TEE_CLASS_TDX; /* a list is of its section's class */
+    rules.mrtd = list_of(w.td.mrtd, 1, 48);
+    accepted();
+    rules.rtmr[1] = list_of(two, 2, 48);
+    rejected("tdx.rtmr1");
+    rules.rtmr[1] = list_of(w.td.rtmr[1], 1, 48);
+    accepted();
+    rules.rtmr[3] = list_of(two, 1, 48);
+    accepted();
+    rules.report_data = list_of(two, 2, 64);
+    rejected("tdx.report_data");
+    policy.report_data = w.td.report_data; /* the caller's and the policy's must both hold */
+    rules.report_data = list_of(two, 1, 64);
+    rejected("tdx.report_data");
+    memcpy(two[1], w.td.mrconfigid, 48);
+    rules.mrconfigid = list_of(w.td.mrconfigid, 1, 48);
+    accepted();
+}
+END_TEST
+
+static void le(struct cl_buf *out, uint64_t v, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        uint8_t b = (uint8_t)(v >> (8 * i));
+        ck_assert_int_eq(cl_buf_append(out, &b, 1, NULL), CL_OK);
+    }
+}
+
+/* A log with one event in each of RTMR0 to RTMR[count - 1]. */
+static struct cl_tdx_event_log *make_log(unsigned count)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    struct cl_tdx_event_log *log = NULL;
+    le(&raw, 1, 4);
+    le(&raw, CL_TDX_EVENT_NO_ACTION, 4);
+    for (int i = 0; i < 20; i++) {
+        le(&raw, 0, 1);
+    }
+    le(&raw, 33, 4);
+    ck_assert_int_eq(cl_buf_append(&raw, "Spec ID Event03", 16, NULL), CL_OK);
+    le(&raw, 0, 8);
+    le(&raw, 1, 4);
+    le(&raw, 0x0030000C, 4); /* SHA-384, 48 bytes */
+    le(&raw, 0, 1);
+    for (unsigned k = 1; k <= count; k++) {
+        le(&raw, k, 4);
+        le(&raw, 4, 4);
+        le(&raw, 1, 4);
+        le(&raw, 0x000C, 2);
+        for (int i = 0; i < 6; i++) {
+            le(&raw, k, 8);
+        }
+        le(&raw, 0, 4);
+    }
+    ck_assert_int_eq(cl_tdx_event_log_parse(raw.data, raw.len, &log, NULL), CL_OK);
+    return log;
+}
+
+/* A world whose RTMRs the log leads to. */
+static void fresh_with(const struct cl_tdx_event_log *log)
+{
+    struct cl_tdx_replay replay;
+    fresh();
+    ck_assert_int_eq(cl_tdx_event_log_replay(log, &replay, NULL), CL_OK);
+    memcpy(w.td.rtmr, replay.rtmr, sizeof(w.td.rtmr));
+    memcpy(reference.rtmr, replay.rtmr, sizeof(reference.rtmr));
+    policy.event_log = log;
+    rules.require_event_log = true;
+}
+
+START_TEST(test_an_event_log_must_lead_to_the_rtmrs)
+{
+    CL_CLEANUP(cl_tdx_event_log_freep) struct cl_tdx_event_log *three = make_log(3);
+    CL_CLEANUP(cl_tdx_event_log_freep) struct cl_tdx_event_log *four = make_log(4);
+    fresh_with(four);
+    accepted();
+    fresh_with(three);
+    accepted();
+    fresh_with(three);
+    memset(w.td.rtmr[3], 7, 48); /* user space extended it, and the firmware's log ends before */
+    accepted();
+    fresh_with(four);
+    memset(w.td.rtmr[3], 7, 48);
+    rejected("tdx.event_log.rtmr3");
+    fresh_with(three);
+    memset(w.td.rtmr[2], 0, 48); /* the event is too much */
+    reference.rtmr_mask = 0;
+    CL_CLEANUP(cl_tdx_quote_freep) struct cl_tdx_quote *q = tw_quote(&w);
+    struct cl_verify_result *r = verify_quote(q, NULL);
+    ck_assert_ptr_nonnull(strstr(cl_verify_result_deciding(r)->why, "event 2 of the log"));
+    expect_result(r, CL_VERDICT_REJECTED, "tdx.event_log.rtmr2");
+    fresh_with(three);
+    memset(w.td.rtmr[0], 9, 48);
+    reference.rtmr_mask = 0;
+    rejected("tdx.event_log.rtmr0");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tdx_appraisal");
@@ -303,6 +417,8 @@ int main(void)
     tcase_add_test(t, test_each_bit_of_attributes_and_xfam);
     tcase_add_test(t, test_the_td_is_what_the_policy_expects);
     tcase_add_test(t, test_references_are_taken_as_a_whole);
+    tcase_add_test(t, test_the_lists_of_a_policy);
+    tcase_add_test(t, test_an_event_log_must_lead_to_the_rtmrs);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

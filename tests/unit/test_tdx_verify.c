@@ -432,6 +432,66 @@ START_TEST(test_frame_and_bytes_behind_the_quote)
 }
 END_TEST
 
+START_TEST(test_collateral_that_cannot_be_read)
+{
+    static const uint8_t big[CL_TDX_COLLATERAL_MAX + 1];
+    static const char *const ids[] = {"tdx.tcb_info.signature", "tdx.pck_crl.signature",
+                                      "tdx.root_crl.signature"};
+    for (size_t i = 0; i < CL_ARRAY_LEN(ids); i++) {
+        fresh();
+        tw_material(&w, &m);
+        struct cl_buf *const pieces[] = {&m.tcb_info, &m.pck_crl, &m.root_crl};
+        tdx_put(pieces[i], "junk", 4);
+        keep_material = true;
+        rejected(ids[i]);
+        tw_material(&w, &m);
+        tdx_put(pieces[i], big, sizeof(big));
+        keep_material = true;
+        rejected(ids[i]);
+    }
+    tw_material(&w, &m);
+    tdx_put(&m.tcb_chain, "no PEM", 6);
+    keep_material = true;
+    rejected("tdx.tcb_info.chain");
+    tw_material(&w, &m); /* with no good chain at all nobody can have signed the root's CRL */
+    cl_buf_done(&m.tcb_info);
+    cl_buf_done(&m.qe_identity);
+    cl_buf_done(&m.pck_crl);
+    keep_material = true;
+    policy.authenticity_only = true;
+    undetermined("tdx.root_crl.signature");
+}
+END_TEST
+
+START_TEST(test_pem_that_is_not_strict)
+{
+    static struct tdx_chain_der chain;
+    CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf many = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf large = {0};
+    fresh();
+    tw_cert_pem(&w, &w.pck, &pem);
+    ck_assert_int_eq(tdx_pem_decode(pem.data, pem.len, &chain, NULL), CL_OK);
+    ck_assert_int_eq(tdx_pem_decode(pem.data, pem.len - 1, &chain, NULL), CL_OK);
+    ck_assert_int_eq(tdx_pem_decode(pem.data, pem.len + 1, &chain, NULL), CL_OK); /* and a NUL */
+    for (size_t n = 0; n < pem.len - 1; n++) {
+        ck_assert_int_ne(tdx_pem_decode(pem.data, n, &chain, NULL), CL_OK);
+    }
+    for (int i = 0; i < 5; i++) {
+        ck_assert_int_eq(cl_buf_append(&many, pem.data, pem.len, NULL), CL_OK);
+    }
+    ck_assert_int_eq(tdx_pem_decode(many.data, many.len, &chain, NULL), CL_ERR_MALFORMED);
+    ck_assert_int_eq(cl_buf_append_str(&large, "-----BEGIN CERTIFICATE-----\n", NULL), CL_OK);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(
+            cl_buf_append_str(
+                &large, "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\n", NULL),
+            CL_OK);
+    }
+    ck_assert_int_eq(tdx_pem_decode(large.data, large.len, &chain, NULL), CL_ERR_MALFORMED);
+}
+END_TEST
+
 /* Every bit of what is signed, of signatures and keys; each 11th of the certificates' text, all of
  * which test_tdx_flips tries on real quotes. */
 START_TEST(test_no_bit_of_a_quote_can_be_changed)
@@ -511,6 +571,8 @@ int main(void)
     tcase_add_test(t, test_the_quoting_enclave_must_be_intels);
     tcase_add_test(t, test_the_sgx_extension_is_complete_and_has_nothing_else);
     tcase_add_test(t, test_frame_and_bytes_behind_the_quote);
+    tcase_add_test(t, test_collateral_that_cannot_be_read);
+    tcase_add_test(t, test_pem_that_is_not_strict);
     tcase_add_test(t, test_no_bit_of_a_quote_can_be_changed);
     tcase_add_test(t, test_platforms_that_are_met_and_forgotten);
     suite_add_tcase(s, t);
