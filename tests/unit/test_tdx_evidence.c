@@ -46,7 +46,6 @@ START_TEST(test_each_form_gives_the_quote)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf json = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf other = {0};
     CL_CLEANUP(cl_tdx_evidence_done) struct cl_tdx_evidence ev = {0};
     char *hex = NULL, *text = NULL;
     quote_bytes(&raw);
