@@ -64,15 +64,26 @@ extern const struct verify_family verify_family_tdx; /* cmd_verify_tdx.c */
 
 #define VERIFY_RTMR_COUNT 4u
 
-struct verify_reference { /* cloister.reference/1 */
+struct verify_reference { /* a measurement that somebody trusts, for evidence of one class */
     enum cl_tee_class tee_class;
     uint8_t measurement[48];
-    unsigned rtmr_mask; /* bit i: rtmr[i] is named, and must be so */
+    unsigned rtmr_mask; /* bit i: rtmr[i] is named, and must be so; classes of TDX only */
     uint8_t rtmr[VERIFY_RTMR_COUNT][48];
 };
-/* CL_ERR_UNAVAILABLE when it has expired at `now` (seconds since 1970). */
-CL_NODISCARD enum cl_status verify_read_reference(const char *path, int64_t now,
-                                                  struct verify_reference *ret, struct cl_err *err);
+struct verify_references { /* what --reference holds, of any class */
+    struct cl_corim corim; /* count 0: the file is no CoRIM */
+    size_t count;
+    struct verify_reference values[CL_CORIM_MAX_REFERENCES];
+};
+/* Reads --reference: one value (cloister.reference/1), or a CoRIM under --corim-key and
+ * --allow-unsigned-corim. Without the option there are none. CL_ERR_UNAVAILABLE when it has expired
+ * at o->time. */
+CL_NODISCARD enum cl_status verify_read_references(const struct verify_options *o,
+                                                   struct verify_references *ret,
+                                                   struct cl_err *err);
+/* Adds the check `reference.signature` to a result that was compared with a CoRIM: a warning when
+ * nobody signed it. */
+void verify_note_references(struct cl_verify_result *result, const struct verify_references *refs);
 
 /* cmd_verify_input.c */
 
@@ -90,17 +101,6 @@ CL_NODISCARD enum cl_status verify_each_file(const char *path, const char *const
 extern const char *const verify_cert_suffixes[];
 /* First byte that is no white space is '{'. */
 bool verify_looks_like_json(const uint8_t *data, size_t len);
-
-/* cmd_verify_corim.c */
-
-/* Reads the bytes of --reference as a CoRIM, under --corim-key and --allow-unsigned-corim, as of
- * o->time. */
-CL_NODISCARD enum cl_status verify_read_corim(const struct verify_options *o,
-                                              const struct cl_buf *raw, struct cl_corim *ret_c,
-                                              struct cl_err *err);
-/* Adds the check `reference.signature` to a result that was compared with c: a warning when
- * nobody signed it. */
-void verify_note_corim(struct cl_verify_result *result, const struct cl_corim *c);
 
 /* cmd_verify_results.c */
 

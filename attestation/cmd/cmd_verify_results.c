@@ -89,7 +89,7 @@ static enum cl_status attach(const char *path, void *arg, struct cl_err *err)
                                         .name = (const char *)p->names[n].data,
                                         .data = p->contents[n].data,
                                         .len = p->contents[n].len};
-    return put_option(p, p->option, base_name(path), err);
+    return p->option != NULL ? put_option(p, p->option, base_name(path), err) : CL_OK;
 }
 
 static enum cl_status attach_named(struct page *p, const char *role, const char *option,
@@ -98,6 +98,16 @@ static enum cl_status attach_named(struct page *p, const char *role, const char 
     p->role = role;
     p->option = option;
     return path != NULL ? verify_each_file(path, verify_cert_suffixes, attach, p, err) : CL_OK;
+}
+
+/* A bundle, a file, or a folder whose names say what is what: the command names it as a whole. */
+static enum cl_status attach_collateral(struct page *p, const char *path, struct cl_err *err)
+{
+    static const char *const suffixes[] = {".der", ".pem", ".crt", ".cer", ".crl", ".json", NULL};
+    p->role = "Collateral";
+    p->option = NULL;
+    CL_TRY(put_option(p, "--collateral", base_name(path), err));
+    return verify_each_file(path, suffixes, attach, p, err);
 }
 
 static enum cl_status attach_all(struct page *p, const struct cl_buf *evidence, struct cl_err *err)
@@ -111,6 +121,14 @@ static enum cl_status attach_all(struct page *p, const struct cl_buf *evidence, 
     for (size_t i = 0; i < o->cert_count; i++) {
         CL_TRY(attach_named(p, "Certificate", "--certs", o->certs[i], err));
     }
+    for (size_t i = 0; i < o->collateral_count; i++) {
+        CL_TRY(attach_collateral(p, o->collateral[i], err));
+    }
+    CL_TRY(attach_named(p, "Event log", "--event-log", o->event_log, err));
+    CL_TRY(attach_named(p, "Policy", "--policy", o->policy_file, err));
+    CL_TRY(attach_named(p, "Distrusted platforms", "--distrust", o->distrust_file, err));
+    CL_TRY(attach_named(p, "Key of the distrust document", "--distrust-key", o->distrust_key_file,
+                        err));
     for (size_t i = 0; i < o->sim_root_count; i++) {
         CL_TRY(attach_named(p, "Simulated root", "--sim-root", o->sim_root_files[i], err));
     }
@@ -141,6 +159,8 @@ static enum cl_status demand_all(struct page *p, struct cl_err *err)
     const char *yes = "yes";
     demand(p, "Reference values", o->reference);
     demand(p, "Initial data of the guest", o->initdata);
+    demand(p, "Policy", o->policy_file);
+    demand(p, "Distrusted platforms", o->distrust_file);
     for (size_t i = 0; i < o->sim_root_count; i++) {
         demand(p, "Simulated root, which protects nothing", o->sim_root_files[i]);
     }
@@ -150,6 +170,7 @@ static enum cl_status demand_all(struct page *p, struct cl_err *err)
     CL_TRY(demand_value(p, "Report data", "--report-data", o->report_data, err));
     CL_TRY(demand_value(p, "Host data", "--host-data", o->host_data, err));
     CL_TRY(demand_value(p, "Privilege level (VMPL)", "--vmpl", o->vmpl, err));
+    CL_TRY(demand_value(p, "Policy, built in", "--profile", o->profile, err));
     CL_TRY(demand_value(p, "Class", "--tee", tee, err));
     CL_TRY(demand_value(p, "Time of verification", "--time", p->as_of, err));
     const struct {

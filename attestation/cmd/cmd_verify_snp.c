@@ -18,7 +18,7 @@
 struct verify_inputs { /* what the options came to; zeroed is fine */
     struct cl_snp_evidence *evidence;
     struct cl_snp_reference references[2 * VERIFY_MAX_INPUTS + CL_CORIM_MAX_REFERENCES];
-    struct cl_corim corim; /* count 0: --reference is none */
+    struct verify_references given;
     uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_SNP_ROOT_SIZE];
     uint8_t report_data[CL_SNP_REPORT_DATA_SIZE];
     uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
@@ -103,61 +103,19 @@ static enum cl_status read_measurements(const struct verify_options *o, struct v
     return CL_OK;
 }
 
-static enum cl_status parse_reference(const json_t *j, struct verify_inputs *in, struct cl_err *err)
+/* Those that hold for SNP's classes; one for a TDX guest alone compares with nothing. */
+static enum cl_status read_references(const struct verify_options *o, struct verify_inputs *in,
+                                      struct cl_err *err)
 {
-    static const char *const keys[] = {"schema", "class", "measurement", "expires", "note", NULL};
-    const char *schema = NULL, *class_name = NULL, *hex = NULL, *expires = NULL;
-    enum cl_tee_class c = CL_TEE_CLASS_NONE;
-    uint8_t m[CL_SNP_MEASUREMENT_SIZE];
-    int64_t until = 0;
-    CL_TRY(cl_json_only_keys(j, "reference", keys, err));
-    CL_TRY(cl_json_get_string(j, "reference", "schema", &schema, err));
-    if (strcmp(schema, "cloister.reference/1") != 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "schema: expected cloister.reference/1, got '%.40s'", schema);
-    }
-    CL_TRY(cl_json_get_string(j, "reference", "class", &class_name, err));
-    CL_TRY(cl_tee_class_parse(class_name, &c, err));
-    CL_TRY(cl_json_get_string(j, "reference", "measurement", &hex, err));
-    CL_TRY(cl_unhex(m, sizeof(m), hex, "measurement", err));
-    CL_TRY(cl_json_get_string(j, "reference", "expires", &expires, err));
-    CL_TRY(cl_time_parse(expires, &until, err));
-    if (in->policy.time > until) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "expires: expected a time to come, got %.20s",
-                          expires);
-    }
-    add_reference(in, c, m);
-    return CL_OK;
-}
-
-/* Of a CoRIM those that hold for SNP's classes; for a TDX guest alone it compares with nothing. */
-static enum cl_status take_corim(const struct verify_options *o, const struct cl_buf *raw,
-                                 struct verify_inputs *in, struct cl_err *err)
-{
-    CL_TRY(verify_read_corim(o, raw, &in->corim, err));
-    for (size_t i = 0; i < in->corim.count; i++) {
-        const struct cl_corim_reference *ref = &in->corim.references[i];
+    CL_TRY(read_measurements(o, in, err));
+    CL_TRY(verify_read_references(o, &in->given, err));
+    for (size_t i = 0; i < in->given.count; i++) {
+        const struct verify_reference *ref = &in->given.values[i];
         if (ref->tee_class == CL_TEE_CLASS_SNP || ref->tee_class == CL_TEE_CLASS_SIM_SNP) {
             add_reference(in, ref->tee_class, ref->measurement);
         }
     }
     return CL_OK;
-}
-
-static enum cl_status read_reference(const struct verify_options *o, struct verify_inputs *in,
-                                     struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_TRY(verify_read_file(o->reference, CL_CORIM_MAX_SIZE, &raw, err));
-    enum cl_status st = CL_OK;
-    if (cl_corim_looks_like(raw.data, raw.len)) {
-        st = take_corim(o, &raw, in, err);
-    } else {
-        st = cl_json_parse(raw.data, raw.len, "reference", &j, err);
-        st = st == CL_OK ? parse_reference(j, in, err) : st;
-    }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "reference '%s'", o->reference);
 }
 
 /* Up to 64 bytes; shorter values are padded with zeros, as those who ask for reports do. */
@@ -244,10 +202,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
         CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
         in->policy.sim_root_count++;
     }
-    CL_TRY(read_measurements(o, in, err));
-    if (o->reference != NULL) {
-        CL_TRY(read_reference(o, in, err));
-    }
+    CL_TRY(read_references(o, in, err));
     if (o->report_data != NULL) {
         CL_TRY(read_report_data(o->report_data, in, err));
     }
@@ -278,9 +233,7 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     CL_TRY(parse_evidence(o, evidence, &in.evidence, err));
     CL_TRY(read_inputs(o, &in, err));
     CL_TRY(cl_snp_verify(in.evidence, &in.policy, &result, err));
-    if (in.corim.count > 0) {
-        verify_note_corim(result, &in.corim);
-    }
+    verify_note_references(result, &in.given);
     CL_TRY(cl_snp_verify_claims(in.evidence, result, &ret_answer->claims, err));
     CL_TRY(copy_certs(in.evidence, /* signers= */ true, ret_answer, err));
     CL_TRY(copy_certs(in.evidence, /* signers= */ false, ret_answer, err));

@@ -20,7 +20,8 @@ struct inputs { /* what the options came to; zeroed is fine */
     struct cl_tdx_evidence evidence;
     struct cl_collateral *collateral;
     struct cl_tdx_verifier *verifier;
-    struct cl_tdx_reference references[2 * VERIFY_MAX_INPUTS + 1];
+    struct verify_references given;
+    struct cl_tdx_reference references[2 * VERIFY_MAX_INPUTS + CL_CORIM_MAX_REFERENCES];
     uint8_t sim_roots[VERIFY_MAX_INPUTS][CL_TDX_ROOT_SIZE];
     uint8_t report_data[CL_TDX_REPORT_DATA_SIZE];
     uint8_t mrconfigid[CL_TDX_MR_SIZE];
@@ -138,9 +139,9 @@ static enum cl_status read_references(const struct verify_options *o, struct inp
             add_reference(in, CL_TEE_CLASS_SIM_TDX, &ref);
         }
     }
-    if (o->reference != NULL) {
-        CL_TRY(verify_read_reference(o->reference, o->time, &ref, err));
-        add_reference(in, ref.tee_class, &ref);
+    CL_TRY(verify_read_references(o, &in->given, err));
+    for (size_t i = 0; i < in->given.count; i++) {
+        add_reference(in, in->given.values[i].tee_class, &in->given.values[i]);
     }
     return CL_OK;
 }
@@ -196,6 +197,9 @@ static enum cl_status read_inputs(const struct verify_options *o, struct inputs 
                                         .require_class = o->tee,
                                         .authenticity_only = o->authenticity_only,
                                         .event_log = in->evidence.event_log,
+                                        .rules = cl_verify_policy_tdx(o->policy),
+                                        .sim_rules = cl_verify_policy_sim_tdx(o->policy),
+                                        .common = cl_verify_policy_common(o->policy),
                                         .references = in->references,
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};
     for (size_t i = 0; i < o->sim_root_count; i++) {
@@ -224,6 +228,7 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     }
     CL_TRY(read_inputs(o, &in, err));
     CL_TRY(cl_tdx_verify(in.verifier, in.evidence.quote, &in.policy, &result, &tcb, err));
+    verify_note_references(result, &in.given);
     CL_TRY(cl_tdx_verify_claims(in.evidence.quote, &tcb, &ret_answer->claims, err));
     ret_answer->result = CL_TAKE(result);
     return CL_OK;

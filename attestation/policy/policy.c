@@ -34,6 +34,8 @@ const struct policy_section *const policy_sections[] = {
     &section_common,
     &policy_section_snp,
     &policy_section_sim_snp,
+    &policy_section_tdx,
+    &policy_section_sim_tdx,
 };
 const size_t policy_section_count = CL_ARRAY_LEN(policy_sections);
 

@@ -62,5 +62,7 @@ extern const size_t policy_section_count;
 
 /* snp/snp_policy.c */
 extern const struct policy_section policy_section_snp, policy_section_sim_snp;
+/* tdx/tdx_policy.c */
+extern const struct policy_section policy_section_tdx, policy_section_sim_tdx;
 
 #endif

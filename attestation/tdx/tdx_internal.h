@@ -79,10 +79,6 @@ tdx_pck_extension_parse(const X509 *x, struct tdx_pck_extension *ret_ext, struct
 /* By the common name of the issuer. */
 enum cl_tdx_pck_ca tdx_pck_ca_of(const X509 *leaf);
 
-/* tdx_policy.c: entries for the table in policy/policy.c */
-struct policy_section;
-extern const struct policy_section policy_section_tdx, policy_section_sim_tdx;
-
 bool tdx_all_zero(const void *p, size_t n);
 
 #endif

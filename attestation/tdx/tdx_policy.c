@@ -130,3 +130,13 @@ const struct policy_section policy_section_sim_tdx = {.name = "sim-tdx",
                                                       .fields = fields,
                                                       .set_defaults = set_defaults,
                                                       .check = check};
+
+const struct cl_tdx_rules *cl_verify_policy_tdx(const struct cl_verify_policy *policy)
+{
+    return policy_section_get(policy, &policy_section_tdx);
+}
+
+const struct cl_tdx_rules *cl_verify_policy_sim_tdx(const struct cl_verify_policy *policy)
+{
+    return policy_section_get(policy, &policy_section_sim_tdx);
+}

@@ -11,7 +11,7 @@
 
 #include <string.h>
 
-#define SCHEMA_FILE CL_TEST_SOURCE_DIR "/docs/schema/verify-policy-tdx.schema.json"
+#define SCHEMA_FILE CL_TEST_SOURCE_DIR "/docs/schema/verify-policy.schema.json"
 
 static void rules_done(struct cl_tdx_rules *r)
 {
@@ -40,7 +40,8 @@ START_TEST(test_each_member_of_the_schema_is_read)
     struct cl_err err = {0};
     size_t count = 0, fields = 0;
     ck_assert_msg(cl_json_read_file(SCHEMA_FILE, 1u << 20, &schema, &err) == CL_OK, "%s", err.msg);
-    json_object_foreach(json_object_get(schema, "properties"), name, member)
+    const json_t *published = json_object_get(json_object_get(schema, "$defs"), "tdx");
+    json_object_foreach(json_object_get(published, "properties"), name, member)
     {
         CL_CLEANUP(rules_done) struct cl_tdx_rules r = {0};
         CL_CLEANUP(rules_done) struct cl_tdx_rules bad = {0};
