@@ -21,22 +21,28 @@
 #define PROG "cloister verify"
 #define MAX_EVIDENCE (4u << 20)
 
-static const struct verify_family *const families[] = {&verify_family_tdx,
-                                                       &verify_family_snp}; /* snp takes the rest */
+static const struct verify_family *const families[] = {
+    &verify_family_vtpm, &verify_family_tdx, &verify_family_snp, /* takes the rest */
+};
 
 static void help(void)
 {
     printf(
         "usage: " PROG " --evidence FILE [OPTION]...\n\n"
         "Verifies evidence of a confidential VM, offline: an SEV-SNP report or a TDX quote, raw\n"
-        "or in the JSON that guests send.\n\n"
-        "  --tee NAME            auto (default), snp, tdx, sim-snp, sim-tdx\n"
+        "or in the JSON that guests send; or a TPM quote in such JSON, alone or behind one.\n\n"
+        "  --tee NAME            auto (default), snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, "
+        "sim-snp,\n"
+        "                        sim-tdx\n"
         "  --certs FILE-OR-DIR   VCEK or VLEK, ASK or ASVK, ARK: DER, PEM or AMD's table;\n"
         "                        may be given several times\n"
         "  --collateral FILE-OR-DIR\n"
         "                        revocation lists, TCB info, QE identity: files, a folder of "
         "them,\n"
         "                        or a bundle; may be given several times\n"
+        "  --collateral-signer FILE\n"
+        "                        the key that must have signed every bundle (PEM, or 64 hex\n"
+        "                        digits); loose files are refused then\n"
         "  --event-log FILE      the event log of the TD (CCEL), to replay against its RTMRs\n"
         "  --policy FILE         what to demand (cloister.verify-policy/1)\n"
         "  --profile NAME        a built-in policy: default, regulated\n"
@@ -50,11 +56,15 @@ static void help(void)
         "  --allow-unsigned-corim\n"
         "                        take a CoRIM that nobody signed, with a warning\n"
         "  --report-data HEX     what REPORT_DATA must be; shorter than 64 bytes is padded with\n"
-        "                        zeros at its end\n"
+        "                        zeros at its end. Of a TPM quote: its nonce, exactly\n"
         "  --host-data HEX       what HOST_DATA (TDX: MRCONFIGID) must be\n"
         "  --initdata FILE       the same, as the SHA-256 of this file\n"
         "  --time TIME           verify as of then (2026-01-31T00:00:00Z); default: now\n"
         "  --vmpl N              the VMPL to expect; default 0\n"
+        "  --pcr [BANK:]N=HEX    what a TPM's register must hold; BANK is sha1, sha256 (default),\n"
+        "                        sha384 or sha512; may be given several times\n"
+        "  --tpm-ak FILE         the key of a TPM to trust (PEM, DER, or digest of the key); for\n"
+        "                        class tpm; may be given several times\n"
         "  --allow-masked-chip   accept a report whose host hides the chip's identity\n"
         "  --sim-root FILE       accept this simulated root (certificate, or digest of its key)\n"
         "                        as class sim-snp or sim-tdx, which protects nothing\n"
@@ -73,6 +83,7 @@ enum opt {
     OPT_TEE,
     OPT_CERTS,
     OPT_COLLATERAL,
+    OPT_COLLATERAL_SIGNER,
     OPT_POLICY,
     OPT_PROFILE,
     OPT_DISTRUST,
@@ -85,6 +96,8 @@ enum opt {
     OPT_INITDATA,
     OPT_TIME,
     OPT_VMPL,
+    OPT_PCR,
+    OPT_TPM_AK,
     OPT_MASKED,
     OPT_SIM_ROOT,
     OPT_AUTHENTICITY,
@@ -102,6 +115,7 @@ static const struct option long_options[] = {
     {"tee", required_argument, NULL, OPT_TEE},
     {"certs", required_argument, NULL, OPT_CERTS},
     {"collateral", required_argument, NULL, OPT_COLLATERAL},
+    {"collateral-signer", required_argument, NULL, OPT_COLLATERAL_SIGNER},
     {"policy", required_argument, NULL, OPT_POLICY},
     {"profile", required_argument, NULL, OPT_PROFILE},
     {"distrust", required_argument, NULL, OPT_DISTRUST},
@@ -114,6 +128,8 @@ static const struct option long_options[] = {
     {"initdata", required_argument, NULL, OPT_INITDATA},
     {"time", required_argument, NULL, OPT_TIME},
     {"vmpl", required_argument, NULL, OPT_VMPL},
+    {"pcr", required_argument, NULL, OPT_PCR},
+    {"tpm-ak", required_argument, NULL, OPT_TPM_AK},
     {"allow-masked-chip", no_argument, NULL, OPT_MASKED},
     {"sim-root", required_argument, NULL, OPT_SIM_ROOT},
     {"authenticity-only", no_argument, NULL, OPT_AUTHENTICITY},
@@ -150,6 +166,9 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
         return add_to(o->certs, &o->cert_count, "--certs", err);
     case OPT_COLLATERAL:
         return add_to(o->collateral, &o->collateral_count, "--collateral", err);
+    case OPT_COLLATERAL_SIGNER:
+        o->collateral_signer = optarg;
+        return CL_OK;
     case OPT_POLICY:
         o->policy_file = optarg;
         return CL_OK;
@@ -184,6 +203,10 @@ static enum cl_status take_option(struct verify_options *o, int c, struct cl_err
     case OPT_VMPL:
         o->vmpl = optarg;
         return CL_OK;
+    case OPT_PCR:
+        return add_to(o->pcrs, &o->pcr_count, "--pcr", err);
+    case OPT_TPM_AK:
+        return add_to(o->aks, &o->ak_count, "--tpm-ak", err);
     case OPT_MASKED:
         o->allow_masked_chip = true;
         return CL_OK;
@@ -302,6 +325,12 @@ static enum cl_status find_family(const struct verify_options *o, const struct c
         const struct verify_family *f = families[i];
         if (o->tee != CL_TEE_CLASS_NONE ? (f->classes & (1u << o->tee)) != 0
                                         : f->detect(evidence->data, evidence->len)) {
+            if (f != &verify_family_vtpm && (o->pcr_count != 0 || o->ak_count != 0)) {
+                return cl_err_set(err, CL_ERR_MALFORMED,
+                                  "%s: expected only beside a TPM quote, got it beside other "
+                                  "evidence",
+                                  o->pcr_count != 0 ? "--pcr" : "--tpm-ak");
+            }
             *ret_f = f;
             return CL_OK;
         }

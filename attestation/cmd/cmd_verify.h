@@ -6,9 +6,12 @@
 #define CL_ATTESTATION_CMD_VERIFY_H
 
 #include "base/buf.h"
+#include "cloister/collateral.h"
 #include "cloister/corim.h"
 #include "cloister/distrust.h"
 #include "cloister/html_report.h"
+#include "cloister/snp_verify.h"
+#include "cloister/tdx_verify.h"
 #include "cloister/verify_policy.h"
 
 #define VERIFY_MAX_INPUTS 64u
@@ -19,6 +22,7 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     size_t cert_count;
     const char *collateral[VERIFY_MAX_INPUTS]; /* files or directories */
     size_t collateral_count;
+    const char *collateral_signer; /* a file, or 64 hex digits */
     const char *event_log;
     const char *sim_root_files[VERIFY_MAX_INPUTS];
     size_t sim_root_count;
@@ -29,6 +33,10 @@ struct verify_options { /* as they stand on the command line; strings are borrow
     const char *html, *ear, *ear_key;
     const char *report_data, *host_data, *initdata;
     const char *vmpl;
+    const char *pcrs[VERIFY_MAX_INPUTS]; /* [BANK:]INDEX=HEX */
+    size_t pcr_count;
+    const char *aks[VERIFY_MAX_INPUTS]; /* files */
+    size_t ak_count;
     const char *policy_file, *profile;
     const char *distrust_file, *distrust_key_file;
     const struct cl_distrust *distrust;    /* read and verified; NULL: none was given */
@@ -57,8 +65,22 @@ struct verify_family {
                           struct verify_answer *ret_answer, struct cl_err *err);
 };
 
-extern const struct verify_family verify_family_snp; /* cmd_verify_snp.c */
-extern const struct verify_family verify_family_tdx; /* cmd_verify_tdx.c */
+extern const struct verify_family verify_family_snp;  /* cmd_verify_snp.c */
+extern const struct verify_family verify_family_tdx;  /* cmd_verify_tdx.c */
+extern const struct verify_family verify_family_vtpm; /* cmd_verify_vtpm.c */
+
+/* cmd_verify_collateral.c */
+
+/* For evidence that an SNP report vouches for: adds what --certs and --collateral name. */
+CL_NODISCARD enum cl_status verify_add_snp_certs(const struct verify_options *o,
+                                                 struct cl_snp_evidence *ev, struct cl_err *err);
+/* For evidence that a TDX quote vouches for: what --collateral names for the quote's platform.
+ * Without any, both stay NULL. */
+CL_NODISCARD enum cl_status verify_read_tdx_collateral(const struct verify_options *o,
+                                                       const struct cl_tdx_quote *quote,
+                                                       struct cl_collateral **ret_store,
+                                                       struct cl_tdx_verifier **ret_verifier,
+                                                       struct cl_err *err);
 
 /* cmd_verify_reference.c */
 

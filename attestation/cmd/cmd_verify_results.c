@@ -161,6 +161,8 @@ static enum cl_status demand_all(struct page *p, struct cl_err *err)
     demand(p, "Initial data of the guest", o->initdata);
     demand(p, "Policy", o->policy_file);
     demand(p, "Distrusted platforms", o->distrust_file);
+    CL_TRY(demand_value(p, "Signer of the collateral", "--collateral-signer", o->collateral_signer,
+                        err));
     for (size_t i = 0; i < o->sim_root_count; i++) {
         demand(p, "Simulated root, which protects nothing", o->sim_root_files[i]);
     }

@@ -49,15 +49,6 @@ static enum cl_status parse_evidence(const struct verify_options *o, const struc
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "evidence '%s'", o->evidence);
 }
 
-static enum cl_status add_cert_file(const char *path, void *arg, struct cl_err *err)
-{
-    struct cl_snp_evidence *ev = arg;
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(verify_read_file(path, CL_SNP_CERT_TABLE_MAX_SIZE, &raw, err));
-    enum cl_status st = cl_snp_evidence_add_file_bytes(ev, raw.data, raw.len, err);
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "certificates '%s'", path);
-}
-
 /* A certificate, or the 96 hex digits of its key's digest. */
 static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_SNP_ROOT_SIZE],
                                     struct cl_err *err)
@@ -190,14 +181,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
                                         .references = in->references,
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};
     CL_TRY(read_rules(o, in, err));
-    for (size_t i = 0; i < o->cert_count; i++) {
-        CL_TRY(
-            verify_each_file(o->certs[i], verify_cert_suffixes, add_cert_file, in->evidence, err));
-    }
-    for (size_t i = 0; i < o->collateral_count; i++) {
-        CL_TRY(verify_each_file(o->collateral[i], verify_cert_suffixes, add_cert_file, in->evidence,
-                                err));
-    }
+    CL_TRY(verify_add_snp_certs(o, in->evidence, err));
     for (size_t i = 0; i < o->sim_root_count; i++) {
         CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
         in->policy.sim_root_count++;

@@ -74,26 +74,6 @@ static enum cl_status read_event_log(const struct verify_options *o, struct inpu
     return CL_OK;
 }
 
-static enum cl_status read_collateral(const struct verify_options *o, struct inputs *in,
-                                      struct cl_err *err)
-{
-    const struct cl_collateral_options options = {.time = o->time};
-    struct cl_tdx_platform platform;
-    struct cl_tdx_collateral views = {0};
-    if (o->collateral_count == 0) {
-        return CL_OK;
-    }
-    CL_TRY(cl_collateral_new(&in->collateral, err));
-    for (size_t i = 0; i < o->collateral_count; i++) {
-        CL_TRY(cl_collateral_add_path(in->collateral, o->collateral[i], &options, err));
-    }
-    /* A platform that cannot be told has none: the verifier says what is wrong with the quote. */
-    if (cl_tdx_quote_platform(in->evidence.quote, &platform, /* err= */ NULL) == CL_OK) {
-        cl_tdx_collateral_select(in->collateral, &platform, &views);
-    }
-    return cl_tdx_verifier_new(&views, &in->verifier, err);
-}
-
 /* A certificate, or the 96 hex digits of its key's digest. */
 static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_TDX_ROOT_SIZE],
                                     struct cl_err *err)
@@ -192,7 +172,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct inputs 
 {
     CL_TRY(refuse_foreign_options(o, err));
     CL_TRY(read_event_log(o, in, err));
-    CL_TRY(read_collateral(o, in, err));
+    CL_TRY(verify_read_tdx_collateral(o, in->evidence.quote, &in->collateral, &in->verifier, err));
     in->policy = (struct cl_tdx_policy){.time = o->time,
                                         .require_class = o->tee,
                                         .authenticity_only = o->authenticity_only,

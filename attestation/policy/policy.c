@@ -36,6 +36,9 @@ const struct policy_section *const policy_sections[] = {
     &policy_section_sim_snp,
     &policy_section_tdx,
     &policy_section_sim_tdx,
+    &policy_section_az_snp_vtpm,
+    &policy_section_az_tdx_vtpm,
+    &policy_section_tpm,
 };
 const size_t policy_section_count = CL_ARRAY_LEN(policy_sections);
 

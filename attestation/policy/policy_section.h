@@ -64,5 +64,8 @@ extern const size_t policy_section_count;
 extern const struct policy_section policy_section_snp, policy_section_sim_snp;
 /* tdx/tdx_policy.c */
 extern const struct policy_section policy_section_tdx, policy_section_sim_tdx;
+/* tpm/tpm_policy.c */
+extern const struct policy_section policy_section_az_snp_vtpm, policy_section_az_tdx_vtpm,
+    policy_section_tpm;
 
 #endif

@@ -6,6 +6,7 @@
 
 #include "cloister/attestation_cmd.h"
 #include "cloister/collateral_cmd.h"
+#include "cloister/gather.h"
 #include "cloister/kbs_cmd.h"
 #include "image/image.h"
 
@@ -24,6 +25,7 @@ static const struct cl_cmd commands[] = {
     {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
     {"verify", cl_cmd_verify, "verify evidence and say why"},
     {"collateral", cl_cmd_collateral, "fetch, bundle and show what offline verification needs"},
+    {"evidence", cl_cmd_evidence, "gather evidence about this machine"},
     {"broker", cl_cmd_broker, "the embedded key broker"},
     {"kbs", cl_cmd_kbs, "talk to a key broker: resources, policies, reference values, audit"},
     {"guest", cl_cmd_guest, "the installed guest"},

@@ -1,4 +1,4 @@
-foreach(target fuzz_snp_report fuzz_snp_certs fuzz_snp_evidence_json fuzz_snp_rom fuzz_verify_policy fuzz_distrust)
+foreach(target fuzz_snp_report fuzz_snp_certs fuzz_snp_evidence_json fuzz_snp_rom fuzz_verify_policy fuzz_distrust fuzz_tpm_quote fuzz_hcl fuzz_vtpm_evidence_json)
     cl_fuzz_target(${target} LIBS cl_attestation)
 endforeach()
 target_include_directories(fuzz_snp_rom PRIVATE ${CMAKE_SOURCE_DIR}/attestation)

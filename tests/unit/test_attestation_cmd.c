@@ -15,6 +15,7 @@
 #include "snp_image.h"
 #include "snp_world.h"
 #include "tdx_world.h"
+#include "tpm_world.h"
 
 #include <openssl/pem.h>
 #include <stdio.h>
@@ -293,8 +294,7 @@ START_TEST(test_verify_usage_and_bad_files)
     expect("verify --tee sgx --evidence x", 2,
            "class: expected one of snp, tdx, az-snp-vtpm, az-tdx-vtpm, tpm, sim-snp, sim-tdx, got "
            "'sgx'");
-    expect("verify --tee tpm --evidence @/report.bin", 4,
-           "--tee: expected a class that this version verifies, got tpm");
+    expect("verify --tee tpm --evidence @/report.bin", 4, "report.bin': TPM evidence: not JSON");
     expect("verify --nonsense", 2, "option: expected one of --help's list");
     expect("verify --evidence @/report.bin more", 2, "argument: expected none, got 'more'");
     expect("verify --evidence @/nothing", 5, "open '");
@@ -461,6 +461,61 @@ START_TEST(test_verify_takes_json_evidence)
     expect("verify --evidence @/evidence.json", 4, "evidence.json': SNP evidence: not JSON");
     json_decref(j);
     cl_snp_evidence_free(ev);
+}
+END_TEST
+
+#define PCR4 "0404040404040404040404040404040404040404040404040404040404040404"
+
+/* A quote of a TPM whose key is in ak.der; register 4 holds fours, the nonce is "challenge". */
+START_TEST(test_verify_takes_tpm_evidence)
+{
+    static const struct {
+        const char *options, *err;
+        int status;
+    } cases[] = {
+        {"--tpm-ak @/ark.der", "attestation key", 4},
+        {"", "tpm.ak.trusted", 3},
+        {"--tpm-ak @/reference.json --pcr 4=" PCR4, "", 0},
+        {"--tpm-ak @/reference.json --pcr sha256:4=" PCR4 " --report-data 6368616c6c656e6765", "",
+         0},
+        {"--tpm-ak @/reference.json", "tpm.pcr.values", 3},
+        {"--tpm-ak @/reference.json --authenticity-only", "", 0},
+        {"--tpm-ak @/reference.json --pcr 5=" PCR4, "rejected: tpm.pcr.values: expected 0404", 1},
+        {"--tpm-ak @/reference.json --pcr 4=" PCR4 " --report-data 00", "tpm.quote.nonce", 1},
+        {"--tpm-ak @/reference.json --pcr 4=" PCR4 " --initdata @/kernel", "tpm.pcr.initdata", 1},
+        {"--tpm-ak @/reference.json --pcr 4=" PCR4 " --tee az-snp-vtpm", "tpm.class", 1},
+        {"--pcr 4", "--pcr: expected [BANK:]INDEX=HEX, got '4'", 4},
+        {"--pcr 24=" PCR4, "--pcr", 4},
+        {"--pcr sha1:4=" PCR4, "--pcr", 4},
+        {"--pcr md5:4=" PCR4, "expected bank sha1", 4},
+        {"--pcr sha256sha256:4=" PCR4, "--pcr", 4},
+        {"--measurement 00", "--measurement: expected only beside evidence", 4},
+        {"--sim-root @/ark.der", "--sim-root: expected only beside evidence", 4},
+        {"--vmpl 0", "--vmpl", 4},
+    };
+    struct tpm_world_quote q = tpm_world_quote();
+    struct cl_vtpm_parts p;
+    struct cl_vtpm_evidence *ev = NULL;
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    tpm_world_parts(&q, &p);
+    put("reference.json", p.ak_spki.data,
+        p.ak_spki.len); /* the key, under a name that is removed */
+    ck_assert_int_eq(cl_vtpm_evidence_from_parts(&p, &ev, NULL), CL_OK);
+    ck_assert_int_eq(cl_vtpm_evidence_to_json(ev, &j, NULL), CL_OK);
+    ck_assert_int_eq(cl_json_compact(j, &text, NULL), CL_OK);
+    put("evidence.json", text.data, text.len);
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        char line[1024];
+        (void)snprintf(line, sizeof(line), "verify --evidence @/evidence.json %s",
+                       cases[i].options);
+        expect(line, cases[i].status, cases[i].err);
+    }
+    expect("verify --evidence @/report.bin --pcr 4=" PCR4, 4,
+           "--pcr: expected only beside a TPM quote");
+    put("evidence.json", "HCLA", 4);
+    expect("verify --evidence @/evidence.json", 4, "got a bare HCL report");
+    cl_vtpm_evidence_free(ev);
 }
 END_TEST
 
@@ -784,13 +839,13 @@ static void make_files(void)
 static void remove_files(void)
 {
     static const char *const names[] = {
-        "report.bin",     "ek.der",        "ask.der",      "ark.der",
-        "fw.bin",         "stage0.bin",    "kernel",       "vmlinuz",
-        "initrd.img",     "empty",         "stdout",       "stderr",
-        "reference.json", "evidence.json", "policy.json",  "root.list",
-        "revoked.list",   "big",           "distrust.key", "distrust.jws",
-        "p256.key",       "p256.pub",      "ed25519.key",  "ed25519.pub",
-        "ref.cbor",       "out.cbor",      "out.html",     "out.jwt",
+        "report.bin",     "ek.der",        "ask.der",        "ark.der",
+        "fw.bin",         "stage0.bin",    "kernel",         "vmlinuz",
+        "initrd.img",     "empty",         "stdout",         "stderr",
+        "reference.json", "evidence.json", "policy.json",    "root.list",
+        "revoked.list",   "big",           "distrust.key",   "distrust.jws",
+        "p256.key",       "p256.pub",      "ed25519.key",    "ed25519.pub",
+        "ref.cbor",       "out.cbor",      "out.html",       "out.jwt",
         "quote.bin",      "tdx-root.pem",  "collateral.json"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
         char path[128];
@@ -807,6 +862,7 @@ int main(void)
         return EXIT_FAILURE;
     }
     world_init();
+    tpm_world_init();
     make_files();
     Suite *s = suite_create("attestation_cmd");
     TCase *t = tcase_create("cmd");
@@ -831,6 +887,7 @@ int main(void)
     tcase_add_test(t, test_verify_tdx);
     tcase_add_test(t, test_verify_tdx_references);
     tcase_add_test(t, test_verify_tdx_usage_and_bad_files);
+    tcase_add_test(t, test_verify_takes_tpm_evidence);
     suite_add_tcase(s, t);
     int rc = run_suite(s);
     remove_files();

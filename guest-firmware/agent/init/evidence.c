@@ -9,23 +9,18 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "cloister/gather.h"
 #include "cloister/snp_evidence.h"
 #include "cloister/snp_report.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define PSP_REPORT_REQ 16u
 #define PSP_MAX_BODY (1u << 20)
 #define REPORT_REQ_SIZE 96u
 #define CONFIGFS "/sys/kernel/config"
-#define TSM CONFIGFS "/tsm/report/cloister"
-#define TSM_TRIES 5
 
 /* --- I-3.2 over vsock ------------------------------------------------------------------------- */
 
@@ -88,60 +83,17 @@ static enum cl_status sim_get(const uint8_t report_data[64], struct cl_buf *ret_
 
 /* --- configfs-tsm ----------------------------------------------------------------------------- */
 
-static enum cl_status tsm_write(const void *data, size_t len, struct cl_err *err)
-{
-    CL_CLEANUP(cl_close_fdp) int fd = open(TSM "/inblob", O_WRONLY | O_CLOEXEC);
-    if (fd < 0) {
-        return cl_err_sys(err, errno, "open '" TSM "/inblob'");
-    }
-    return cl_write_all(fd, data, len, TSM "/inblob", err); /* configfs takes one write */
-}
-
-static enum cl_status tsm_generation(char ret[static 32], struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    CL_TRY(cl_buf_read_file(&b, TSM "/generation", 31, err));
-    (void)snprintf(ret, 32, "%s", b.data != NULL ? (const char *)b.data : "");
-    return CL_OK;
-}
-
-/* One report; *ret_same tells whether inblob stayed ours from writing to reading. */
-static enum cl_status tsm_once(const uint8_t report_data[64], struct cl_buf *report,
-                               struct cl_buf *certs, bool *ret_same, struct cl_err *err)
-{
-    char before[32];
-    char after[32];
-    cl_buf_reset(report);
-    cl_buf_reset(certs);
-    CL_TRY(tsm_write(report_data, 64, err));
-    CL_TRY(tsm_generation(before, err));
-    CL_TRY(cl_buf_read_file(report, TSM "/outblob", PSP_MAX_BODY, err));
-    CL_TRY(cl_buf_read_file(certs, TSM "/auxblob", PSP_MAX_BODY, err));
-    CL_TRY(tsm_generation(after, err));
-    *ret_same = strcmp(before, after) == 0;
-    return CL_OK;
-}
-
 static enum cl_status tsm_get(const uint8_t report_data[64], struct cl_buf *ret_report,
                               struct cl_buf *ret_certs, struct cl_err *err)
 {
-    bool same = false;
+    CL_CLEANUP(cl_tsm_report_done) struct cl_tsm_report r = {0};
     if (mount("configfs", CONFIGFS, "configfs", MS_NOSUID | MS_NOEXEC | MS_NODEV, NULL) != 0 &&
         errno != EBUSY) {
         return cl_err_sys(err, errno, "mount '" CONFIGFS "'");
     }
-    if (mkdir(TSM, 0700) != 0 && errno != EEXIST) {
-        return cl_err_sys(err, errno, "make '" TSM "'");
-    }
-    enum cl_status st = CL_OK;
-    for (int i = 0; st == CL_OK && !same && i < TSM_TRIES; i++) {
-        st = tsm_once(report_data, ret_report, ret_certs, &same, err);
-    }
-    (void)rmdir(TSM);
-    if (st == CL_OK && !same) {
-        st = cl_err_set(err, CL_ERR_UNAVAILABLE, "configfs-tsm: the report changed while read");
-    }
-    return st;
+    CL_TRY(cl_tsm_get(CL_TSM_ROOT, report_data, &r, err));
+    CL_TRY(cl_buf_append(ret_report, r.report.data, r.report.len, err));
+    return cl_buf_append(ret_certs, r.certs.data, r.certs.len, err);
 }
 
 /* --- both ------------------------------------------------------------------------------------- */

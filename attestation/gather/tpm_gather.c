@@ -1,0 +1,124 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tpm_gather.c - the evidence of a TPM: registers and a quote that belong together, and what
+ * vouches for the key. Trust: see gather.h. Threads: one. Memory: the parts.
+ * Spec: tdx.md e.1 (Azure's handles), e.3.
+ */
+#include "tpm_session.h"
+
+#include "cloister/hcl_report.h"
+#include "cloister/vtpm_evidence.h"
+
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <string.h>
+
+#define AZ_REPORT_INDEX 0x01400001u
+#define AZ_KEY_HANDLE 0x81000003u
+#define QUOTE_TRIES 5
+
+/* The registers may change between reading and quoting: then the digests differ, and both are asked
+ * for again. */
+static enum cl_status quote(struct tpm_session *s, const struct cl_tpm_request *request,
+                            struct cl_vtpm_parts *p, struct cl_err *err)
+{
+    for (int i = 0; i < QUOTE_TRIES; i++) {
+        struct cl_tpm_quote q;
+        struct cl_tpm_signature sig;
+        uint8_t digest[CL_TPM_DIGEST_MAX];
+        CL_TRY(tpm_session_read_pcrs(s, &request->selection, &p->pcrs, err));
+        CL_TRY(tpm_session_quote(s, request, &p->message, &p->signature, err));
+        CL_TRY(cl_tpm_quote_parse(p->message.data, p->message.len, &q, err));
+        CL_TRY(cl_tpm_signature_parse(p->signature.data, p->signature.len, &sig, err));
+        CL_TRY(cl_tpm_pcrs_digest(&p->pcrs, &q.selection, sig.hash, digest, err));
+        if (q.pcr_digest_len == cl_tpm_hash_size(sig.hash) &&
+            memcmp(digest, q.pcr_digest, q.pcr_digest_len) == 0) { /* public values */
+            return CL_OK;
+        }
+    }
+    return cl_err_set(err, CL_ERR_UNAVAILABLE,
+                      "TPM: registers: expected them still while they are quoted, got changes in "
+                      "each of %d tries",
+                      QUOTE_TRIES);
+}
+
+static enum cl_status spki_of(const struct cl_buf *area, struct cl_buf *out, struct cl_err *err)
+{
+    struct cl_tpm_public pub = {0};
+    unsigned char *der = NULL;
+    CL_TRY(cl_tpm_public_parse(area->data, area->len, &pub, err));
+    int n = i2d_PUBKEY(pub.key, &der);
+    enum cl_status st =
+        n > 0 ? cl_buf_append(out, der, (size_t)n, err) : cl_err_nomem(err, "attestation key");
+    OPENSSL_free(der);
+    cl_tpm_public_done(&pub);
+    return st;
+}
+
+static enum cl_status gather_generic(struct tpm_session *s, const struct cl_tpm_request *request,
+                                     struct cl_vtpm_parts *p, struct cl_err *err)
+{
+    p->kind = CL_TEE_CLASS_TPM;
+    CL_TRY(tpm_session_make_key(s, request->key, err));
+    CL_TRY(tpm_session_key_area(s, &p->ak_area, err));
+    CL_TRY(spki_of(&p->ak_area, &p->ak_spki, err));
+    return quote(s, request, p, err);
+}
+
+/* The az forms carry the bare RSASSA-SHA256 value. */
+static enum cl_status strip_signature(struct cl_buf *signature, struct cl_err *err)
+{
+    struct cl_tpm_signature sig;
+    CL_TRY(cl_tpm_signature_parse(signature->data, signature->len, &sig, err));
+    if (sig.scheme != CL_TPM_ALG_RSASSA || sig.hash != CL_TPM_ALG_SHA256) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "TPM: signature: expected rsassa with sha256, got %s with %s",
+                          cl_tpm_alg_name(sig.scheme), cl_tpm_alg_name(sig.hash));
+    }
+    cl_buf_reset(signature);
+    return cl_buf_append(signature, sig.a, sig.a_len, err);
+}
+
+static enum cl_status gather_az(struct tpm_session *s, ESYS_TR report,
+                                const struct cl_tpm_request *request, struct cl_vtpm_parts *p,
+                                struct cl_err *err)
+{
+    struct cl_hcl_report h;
+    CL_TRY(tpm_session_read_nv(s, report, CL_HCL_MAX_SIZE, &p->hcl, err));
+    CL_TRY(cl_hcl_report_parse(p->hcl.data, p->hcl.len, &h, err));
+    if (h.hardware_type != CL_HCL_SNP) {
+        return cl_err_set(
+            err, CL_ERR_UNSUPPORTED,
+            "TPM: paravisor's report: expected one of SNP, got one of TDX, whose quote "
+            "comes from the cloud's metadata service");
+    }
+    s->key = tpm_session_find(s, AZ_KEY_HANDLE);
+    if (s->key == ESYS_TR_NONE) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE,
+                          "TPM: attestation key: expected handle 0x%08x, got none", AZ_KEY_HANDLE);
+    }
+    p->kind = CL_TEE_CLASS_AZ_SNP_VTPM;
+    p->version = 1;
+    CL_TRY(quote(s, request, p, err));
+    return strip_signature(&p->signature, err);
+}
+
+enum cl_status cl_tpm_gather(TSS2_TCTI_CONTEXT *tcti, const struct cl_tpm_request *request,
+                             struct cl_vtpm_evidence **ret_ev, struct cl_err *err)
+{
+    CL_CLEANUP(tpm_session_done) struct tpm_session s = {0};
+    CL_CLEANUP(cl_vtpm_parts_done) struct cl_vtpm_parts p = {0};
+    struct cl_tpm_request r = *request;
+    if (r.nonce_len > CL_REPORT_DATA_SIZE) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "TPM: nonce: expected at most %u bytes, got %zu",
+                          CL_REPORT_DATA_SIZE, r.nonce_len);
+    }
+    if (r.selection.bank_count == 0) {
+        r.selection = (struct cl_tpm_selection){
+            .bank_count = 1, .bank = {{CL_TPM_ALG_SHA256, (1u << CL_TPM_PCR_COUNT) - 1}}};
+    }
+    CL_TRY(tpm_session_open(&s, tcti, err));
+    ESYS_TR report = tpm_session_find(&s, AZ_REPORT_INDEX);
+    CL_TRY(report != ESYS_TR_NONE ? gather_az(&s, report, &r, &p, err)
+                                  : gather_generic(&s, &r, &p, err));
+    return cl_vtpm_evidence_from_parts(&p, ret_ev, err);
+}

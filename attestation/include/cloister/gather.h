@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gather.h - asks the machine that this program runs on for evidence of itself.
+ * Trust: kernel and device are what they are: whoever verifies decides. Here only form is checked,
+ *        and that the answer carries the data that was asked for, so that a stale one is noticed.
+ * Threads: one request at a time for each directory or device. Memory: the answer.
+ * Spec: snp.md a.9, tdx.md d and e.3; Linux Documentation/ABI/testing/configfs-tsm-report.
+ */
+#ifndef CLOISTER_GATHER_H
+#define CLOISTER_GATHER_H
+
+#include "base/buf.h"
+#include "cloister/tpm_quote.h"
+
+#define CL_REPORT_DATA_SIZE 64u
+#define CL_GATHER_MAX_BLOB (1u << 20) /* bytes of one answer of the kernel */
+
+/* ---- configfs-tsm, for SNP and TDX ---- */
+
+#define CL_TSM_ROOT "/sys/kernel/config/tsm/report"
+
+struct cl_tsm_report {    /* zeroed is fine */
+    char provider[32];    /* "sev_guest", "tdx_guest" */
+    struct cl_buf report; /* outblob: an SNP report or a TDX quote */
+    struct cl_buf certs;  /* auxblob: AMD's certificate table; empty when there is none */
+};
+void cl_tsm_report_done(struct cl_tsm_report *r);
+
+/* One report through a directory of its own under root (CL_TSM_ROOT; a test has another one).
+ * Asks again when another writer came between, and when the host was busy.
+ * Returns CL_OK; CL_ERR_SYS with sys_errno (ENOENT: the kernel has no configfs-tsm);
+ *         CL_ERR_UNAVAILABLE when it stayed busy or kept changing. */
+CL_NODISCARD enum cl_status cl_tsm_get(const char *root,
+                                       const uint8_t report_data[static CL_REPORT_DATA_SIZE],
+                                       struct cl_tsm_report *ret_r, struct cl_err *err);
+
+/* ---- /dev/sev-guest, for kernels before configfs-tsm ---- */
+
+#define CL_SEV_GUEST_DEVICE "/dev/sev-guest"
+
+/* An extended report: the bare 1184 bytes, and AMD's certificate table.
+ * Returns as cl_tsm_get(). */
+CL_NODISCARD enum cl_status cl_sev_guest_get(const char *device,
+                                             const uint8_t report_data[static CL_REPORT_DATA_SIZE],
+                                             struct cl_buf *ret_report, struct cl_buf *ret_certs,
+                                             struct cl_err *err);
+
+/* ---- a TPM; in the library cl_gather, which needs tpm2-tss ---- */
+
+struct TSS2_TCTI_OPAQUE_CONTEXT_BLOB; /* tpm2-tss' TSS2_TCTI_CONTEXT */
+struct cl_vtpm_evidence;
+
+#define CL_TPM_DEVICE "/dev/tpmrm0"
+
+enum cl_tpm_key_kind { CL_TPM_KEY_RSA = 0, CL_TPM_KEY_ECC }; /* RSASSA-2048; ECDSA P-256 */
+
+struct cl_tpm_request { /* all zero: all of bank sha256, an RSA key; nonce empty */
+    const uint8_t *nonce;
+    size_t nonce_len; /* at most CL_REPORT_DATA_SIZE */
+    struct cl_tpm_selection selection;
+    enum cl_tpm_key_kind key; /* of a key that is made; Azure's is there already */
+};
+
+/* A quote. Where the TPM holds a paravisor's report it is by the paravisor's key, with that report
+ * (class az-snp-vtpm, without a VCEK: it is for the verifier to find; az-tdx-vtpm is
+ * CL_ERR_UNSUPPORTED: its TD quote comes over a network). Else it is by a restricted key that is
+ * made under the endorsement hierarchy, the same one each time for one TPM.
+ * tcti  how to reach the TPM, borrowed; NULL: CL_TPM_DEVICE
+ * Returns CL_OK; CL_ERR_SYS with ENOENT (no TPM); CL_ERR_UNAVAILABLE when the TPM refuses */
+CL_NODISCARD enum cl_status cl_tpm_gather(struct TSS2_TCTI_OPAQUE_CONTEXT_BLOB *tcti,
+                                          const struct cl_tpm_request *request,
+                                          struct cl_vtpm_evidence **ret_ev, struct cl_err *err);
+
+/* `cloister evidence` (base/cmd.h): "gather evidence about this machine" */
+int cl_cmd_evidence(int argc, char **argv);
+
+#endif

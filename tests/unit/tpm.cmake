@@ -1,0 +1,18 @@
+# The TPM part of attestation/: quotes, paravisors' reports, and gathering with a simulated TPM.
+foreach(test test_tpm_quote test_vtpm_verify test_vtpm_vectors)
+    cl_unit_test(${test} LIBS cl_attestation)
+    target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
+    target_compile_definitions(${test} PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared" CL_TEST_SOURCE_DIR="${CMAKE_SOURCE_DIR}")
+endforeach()
+foreach(test test_tpm_quote test_vtpm_verify)
+    target_sources(${test} PRIVATE snp_world.c) # test-only roots: never in the library
+endforeach()
+foreach(test test_tpm_quote test_vtpm_verify test_attestation_cmd)
+    target_sources(${test} PRIVATE tpm_world.c)
+endforeach()
+if(TARGET cl_gather)
+    pkg_check_modules(TSS2_TEST REQUIRED IMPORTED_TARGET tss2-esys tss2-tcti-swtpm)
+    cl_unit_test(test_gather LIBS cl_gather PkgConfig::TSS2_TEST)
+    target_include_directories(test_gather PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
+    target_sources(test_gather PRIVATE snp_world.c tpm_world.c)
+endif()
