@@ -20,6 +20,7 @@
 #include <string.h>
 
 #define PROG "cloister measure snp"
+#define HINT_SIZE 320u
 #define CLOISTER_VCPU_SIG 0x00A00F11u /* docs/interfaces.md I-1.5 */
 
 struct options {
@@ -48,7 +49,8 @@ static void help(void)
            "  --guest-features HEX  SEV_FEATURES; default 1\n"
            "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
            "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
-           "                        the one (exit status 1 when not)\n"
+           "                        the one; if not (exit status 1), which known variation\n"
+           "                        of the configuration has it\n"
            "  --json\n\n"
            "example: " PROG " --cpus 2\n");
 }
@@ -290,19 +292,33 @@ static enum cl_status print_json(const struct options *o, const struct cl_snp_me
     return CL_OK;
 }
 
+/* The digest after --explain is another one: is it that of a known variation? ret_hint says. */
 static enum cl_status compare_expected(const struct options *o, const struct cl_snp_measurement *m,
-                                       struct cl_err *err)
+                                       char ret_hint[static HINT_SIZE], struct cl_err *err)
 {
     char hex[2 * CL_SNP_LD_SIZE + 1];
+    uint8_t expected[CL_SNP_LD_SIZE];
+    struct cl_snp_variation v;
     cl_hex(hex, m->digest, CL_SNP_LD_SIZE);
     if (o->expected == NULL || strcmp(o->expected, hex) == 0) {
         return CL_OK;
+    }
+    CL_TRY(cl_unhex(expected, sizeof(expected), o->expected, "--explain", err));
+    enum cl_status st = cl_snp_measure_find(&o->config, expected, &v, err);
+    if (st == CL_OK) {
+        (void)snprintf(ret_hint, HINT_SIZE, "it is the digest of these files with: %s", v.words);
+    } else if (st == CL_ERR_REJECTED) {
+        (void)snprintf(ret_hint, HINT_SIZE,
+                       "no known variation (vCPUs, VMM, features, kernel hashes) has it: the "
+                       "firmware or another file differs");
+    } else {
+        return st;
     }
     return cl_err_set(err, CL_ERR_REJECTED, "measure '%s': digest: expected %s, got %s",
                       o->config.firmware, o->expected, hex);
 }
 
-static enum cl_status run(struct options *o, struct cl_err *err)
+static enum cl_status run(struct options *o, char ret_hint[static HINT_SIZE], struct cl_err *err)
 {
     struct cl_snp_measurement m;
     CL_CLEANUP(cl_json_decrefp) json_t *pages = NULL;
@@ -320,7 +336,7 @@ static enum cl_status run(struct options *o, struct cl_err *err)
         cl_hex(hex, m.digest, CL_SNP_LD_SIZE);
         printf("%s\n", hex);
     }
-    CL_TRY(compare_expected(o, &m, err));
+    CL_TRY(compare_expected(o, &m, ret_hint, err));
     return fflush(stdout) == 0 ? CL_OK : cl_err_sys(err, errno, "write 'stdout'");
 }
 
@@ -328,6 +344,7 @@ static int measure_snp(int argc, char **argv)
 {
     struct cl_err err = {0};
     struct options o = {.config = {.vmm = CL_SNP_VMM_CLOISTER}};
+    char hint[HINT_SIZE] = "";
     enum cl_status st = parse(&o, argc, argv, &err);
     if (st != CL_OK) {
         return cl_usage_error(PROG, "%s", err.msg);
@@ -336,14 +353,15 @@ static int measure_snp(int argc, char **argv)
         help();
         return 0;
     }
-    st = run(&o, &err);
+    st = run(&o, hint, &err);
     cl_buf_done(&o.cmdline);
     if (st == CL_OK) {
         return 0;
     }
-    return cl_fail(&err, o.config.firmware == NULL
-                             ? "name the files, or the guest's folder with --guest"
-                             : NULL);
+    if (o.config.firmware == NULL) {
+        return cl_fail(&err, "name the files, or the guest's folder with --guest");
+    }
+    return cl_fail(&err, hint[0] != '\0' ? hint : NULL);
 }
 
 int cl_cmd_measure(int argc, char **argv)

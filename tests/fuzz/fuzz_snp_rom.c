@@ -36,7 +36,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     im.size = (len + SNP_PAGE_SIZE - 1) / SNP_PAGE_SIZE * SNP_PAGE_SIZE;
     memset(im.data, 0, sizeof(im.data));
     memcpy(im.data + im.size - len, data, len);
-    struct snp_rom_source src = {.read_at = read_at, .ctx = &im, .size = im.size};
+    struct launch_image src = {.read_at = read_at, .ctx = &im, .size = im.size};
     if (snp_rom_parse(&src, &rom, NULL) != CL_OK) {
         return 0;
     }

@@ -211,7 +211,7 @@ static enum cl_status memory_read_at(void *ctx, uint64_t offset, void *dst, size
 
 static enum cl_status parse(struct image *im, struct snp_rom *rom, struct cl_err *err)
 {
-    struct snp_rom_source src = {.read_at = memory_read_at, .ctx = im, .size = im->size};
+    struct launch_image src = {.read_at = memory_read_at, .ctx = im, .size = im->size};
     return snp_rom_parse(&src, rom, err);
 }
 
