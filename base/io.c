@@ -259,3 +259,16 @@ enum cl_status cl_uint_parse(const char *text, const char *field, uint64_t min, 
     *ret_u = x;
     return CL_OK;
 }
+
+enum cl_status cl_hex_uint_parse(const char *text, const char *field, size_t digits,
+                                 uint64_t *ret_u, struct cl_err *err)
+{
+    const char *p = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
+    size_t n = strspn(p, "0123456789abcdefABCDEF");
+    if (n == 0 || n > digits || p[n] != '\0') {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected 1 to %zu hex digits, got '%.40s'",
+                          field, digits, text);
+    }
+    *ret_u = strtoull(p, NULL, 16);
+    return CL_OK;
+}

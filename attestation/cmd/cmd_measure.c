@@ -16,7 +16,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PROG "cloister measure snp"
@@ -53,20 +52,6 @@ static void help(void)
            "                        of the configuration has it\n"
            "  --json\n\n"
            "example: " PROG " --cpus 2\n");
-}
-
-/* At most `digits` hex digits, with or without 0x. */
-static enum cl_status parse_hex(const char *text, const char *field, size_t digits, uint64_t *ret,
-                                struct cl_err *err)
-{
-    const char *p = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
-    size_t n = strspn(p, "0123456789abcdefABCDEF");
-    if (n == 0 || n > digits || p[n] != '\0') {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected 1 to %zu hex digits, got '%.40s'",
-                          field, digits, text);
-    }
-    *ret = strtoull(p, NULL, 16);
-    return CL_OK;
 }
 
 enum opt {
@@ -171,12 +156,12 @@ static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
         CL_TRY(cl_snp_vcpu_type_parse(o->vcpu_type, &o->config.vcpu_sig, err));
     } else {
         if (o->vcpu_sig != NULL) {
-            CL_TRY(parse_hex(o->vcpu_sig, "--vcpu-sig", 8, &sig, err));
+            CL_TRY(cl_hex_uint_parse(o->vcpu_sig, "--vcpu-sig", 8, &sig, err));
         }
         o->config.vcpu_sig = (uint32_t)sig;
     }
     if (o->features != NULL) {
-        CL_TRY(parse_hex(o->features, "--guest-features", 16, &features, err));
+        CL_TRY(cl_hex_uint_parse(o->features, "--guest-features", 16, &features, err));
     }
     o->config.guest_features = features;
     return CL_OK;
