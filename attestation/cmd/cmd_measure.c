@@ -3,6 +3,7 @@
  * Trust: the user's command line; the files may be hostile. Threads: one. Memory: constant, plus
  * the pages of --explain --json.
  */
+#include "cmd/cmd_measure.h"
 #include "cloister/attestation_cmd.h"
 
 #include "base/cmd.h"
@@ -353,6 +354,7 @@ int cl_cmd_measure(int argc, char **argv)
 {
     static const struct cl_cmd table[] = {
         {"snp", measure_snp, "the launch digest of an SEV-SNP (or sim-snp) VM"},
+        {"tdx", cmd_measure_tdx, "MRTD and RTMR0 to RTMR2 of a TDX VM"},
         {0},
     };
     return cl_cmd_dispatch(table, "cloister measure", PROG " --cpus 2", argc, argv);

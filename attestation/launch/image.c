@@ -39,11 +39,11 @@ static enum cl_status file_read_at(void *ctx, uint64_t offset, void *dst, size_t
             continue;
         }
         if (got < 0) {
-            return cl_err_sys(err, errno, "read firmware");
+            return cl_err_sys(err, errno, "read");
         }
         if (got == 0) {
             return cl_err_at(err, CL_ERR_TRUNCATED, (size_t)offset,
-                             "firmware: expected more bytes, got the end of the file");
+                             "expected more bytes, got the end of the file");
         }
         p += got;
         n -= (size_t)got;

@@ -7,8 +7,9 @@
 #include "snp/measure/measure_internal.h"
 
 #include "base/digest.h"
+#include "launch/cmdline.h"
+#include "launch/words.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,9 +20,8 @@ struct kernel_variant { /* one content of the page of kernel hashes */
     struct launch_hashes hashes;
 };
 
-#define CMDLINE_VARIANTS 7u
 #define INITRD_VARIANTS 2u
-#define KERNEL_VARIANTS (1u + CMDLINE_VARIANTS * INITRD_VARIANTS)
+#define KERNEL_VARIANTS (1u + LAUNCH_CMDLINE_VARIANTS * INITRD_VARIANTS)
 
 struct search {
     const struct cl_snp_measure_config *config;
@@ -36,39 +36,22 @@ struct search {
 
 /* ---- the page of kernel hashes ---- */
 
-/* Command lines are hashed with a NUL (snp.md c.3); tools and shells differ in that and in line
- * ends. */
-static enum cl_status cmdline_hash(const char *text, unsigned variant, uint8_t ret[static 32],
-                                   const char **ret_words, struct cl_err *err)
+static enum cl_status add_kernel(struct search *s, unsigned cmdline, bool initrd,
+                                 struct cl_err *err)
 {
-    char line[4096];
-    size_t n = strlen(text);
-    const char *words[CMDLINE_VARIANTS] = {NULL,
-                                           "the command line with a line end",
-                                           "the command line hashed without its NUL",
-                                           "the command line with a line end, hashed without a NUL",
-                                           "an empty command line",
-                                           "the command line without white space at its end",
-                                           "no bytes hashed as the command line"};
-    if (n + 2 > sizeof(line)) { /* longer than any kernel takes: only as it is */
-        *ret_words = NULL;
-        return cl_sha256(ret, text, n + 1, err);
+    const char *text = s->config->cmdline != NULL ? s->config->cmdline : "";
+    struct kernel_variant v = {.hashes = s->parts->hashes};
+    struct launch_cmdline c;
+    if (launch_cmdline_variant(text, cmdline, &c)) {
+        v.cmdline = c.words;
+        CL_TRY(cl_sha256(v.hashes.cmdline, c.text, c.len, err));
     }
-    memcpy(line, text, n + 1);
-    bool line_end = variant == 1 || variant == 3;
-    bool nul = variant != 2 && variant != 3 && variant != 6;
-    if (variant == 4 || variant == 6) {
-        n = 0;
+    if (!initrd) {
+        v.initrd = "no initrd";
+        CL_TRY(cl_sha256(v.hashes.initrd, "", 0, err));
     }
-    while (variant == 5 && n > 0 && (line[n - 1] == '\n' || line[n - 1] == ' ')) {
-        n--;
-    }
-    if (line_end) {
-        line[n++] = '\n';
-    }
-    line[n] = '\0';
-    *ret_words = words[variant];
-    return cl_sha256(ret, line, n + (nul ? 1 : 0), err);
+    s->kernels[s->kernel_count++] = v;
+    return CL_OK;
 }
 
 static enum cl_status add_kernels(struct search *s, struct cl_err *err)
@@ -78,16 +61,10 @@ static enum cl_status add_kernels(struct search *s, struct cl_err *err)
     if (c->kernel == NULL) {
         return CL_OK;
     }
-    for (unsigned i = 0; i < (c->initrd != NULL ? INITRD_VARIANTS : 1u); i++) {
-        for (unsigned k = 0; k < CMDLINE_VARIANTS; k++) {
-            struct kernel_variant v = {.hashes = s->parts->hashes};
-            CL_TRY(cmdline_hash(c->cmdline != NULL ? c->cmdline : "", k, v.hashes.cmdline,
-                                &v.cmdline, err));
-            if (i == 1) {
-                v.initrd = "no initrd";
-                CL_TRY(cl_sha256(v.hashes.initrd, "", 0, err));
-            }
-            s->kernels[s->kernel_count++] = v;
+    for (unsigned i = 0; i < LAUNCH_CMDLINE_VARIANTS; i++) {
+        CL_TRY(add_kernel(s, i, /* initrd= */ true, err));
+        if (c->initrd != NULL) {
+            CL_TRY(add_kernel(s, i, /* initrd= */ false, err));
         }
     }
     return CL_OK;
@@ -104,21 +81,6 @@ struct found {
     uint64_t features;
 };
 
-CL_PRINTF(4, 5)
-static void add_words(char *text, size_t size, unsigned *count, const char *fmt, ...)
-{
-    size_t at = strlen(text);
-    if (*count > 0 && at + 2 < size) {
-        memcpy(text + at, ", ", 3);
-        at += 2;
-    }
-    va_list ap;
-    va_start(ap, fmt);
-    (void)vsnprintf(text + at, size - at, fmt, ap);
-    va_end(ap);
-    (*count)++;
-}
-
 static void describe(const struct search *s, const struct found *f, struct cl_snp_variation *v)
 {
     const struct cl_snp_measure_config *c = s->config;
@@ -126,27 +88,28 @@ static void describe(const struct search *s, const struct found *f, struct cl_sn
     unsigned *n = &v->differences;
     *v = (struct cl_snp_variation){0};
     if (f->vmm != c->vmm) {
-        add_words(t, sizeof(v->words), n, "--vmm %s", cl_snp_vmm_name(f->vmm));
+        launch_words_add(t, sizeof(v->words), n, "--vmm %s", cl_snp_vmm_name(f->vmm));
     }
     if (f->cpus == 0) {
-        add_words(t, sizeof(v->words), n, "no VMSA pages");
+        launch_words_add(t, sizeof(v->words), n, "no VMSA pages");
     } else if (f->cpus != c->cpus) {
-        add_words(t, sizeof(v->words), n, "--cpus %u", f->cpus);
+        launch_words_add(t, sizeof(v->words), n, "--cpus %u", f->cpus);
     }
     if (f->cpus > 0 && f->sig != c->vcpu_sig && f->type != NULL) {
-        add_words(t, sizeof(v->words), n, "--vcpu-type %s", f->type);
+        launch_words_add(t, sizeof(v->words), n, "--vcpu-type %s", f->type);
     }
     if (f->cpus > 0 && f->features != c->guest_features) {
-        add_words(t, sizeof(v->words), n, "--guest-features %llx", (unsigned long long)f->features);
+        launch_words_add(t, sizeof(v->words), n, "--guest-features %llx",
+                         (unsigned long long)f->features);
     }
     if (f->kernel->none && c->kernel != NULL) {
-        add_words(t, sizeof(v->words), n, "no kernel hashes (without --kernel)");
+        launch_words_add(t, sizeof(v->words), n, "no kernel hashes (without --kernel)");
     }
     if (f->kernel->initrd != NULL) {
-        add_words(t, sizeof(v->words), n, "%s", f->kernel->initrd);
+        launch_words_add(t, sizeof(v->words), n, "%s", f->kernel->initrd);
     }
     if (f->kernel->cmdline != NULL) {
-        add_words(t, sizeof(v->words), n, "%s", f->kernel->cmdline);
+        launch_words_add(t, sizeof(v->words), n, "%s", f->kernel->cmdline);
     }
 }
 
