@@ -13,3 +13,6 @@ if(TARGET cl_sim_psp)
     target_compile_definitions(test_sim_psp PRIVATE CL_TEST_PSP="$<TARGET_FILE:cloister-sim-psp>")
     add_dependencies(test_sim_psp cloister-sim-psp)
 endif()
+# 1,000 random configurations beside a second implementation.
+add_test(NAME unit.measure_property COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/measure_property $<TARGET_FILE:cloister>)
+set_tests_properties(unit.measure_property PROPERTIES LABELS unit TIMEOUT 600)

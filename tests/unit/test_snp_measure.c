@@ -349,6 +349,10 @@ START_TEST(test_rom_refuses_each_broken_table)
     expect(&im, CL_ERR_MALFORMED,
            "firmware: section 0: expected whole pages, got 0x0 bytes at 0x800000");
     im = good;
+    put_le(m + 16 + 2 * 12 + 4, 0x2000, 4);
+    expect(&im, CL_ERR_UNSUPPORTED,
+           "firmware: section 2 (secrets): expected one page, got 0x2000 bytes");
+    im = good;
     put_le(m + 16, 0xFFFFB000, 4);
     expect(&im, CL_ERR_MALFORMED,
            "firmware: section 0: expected memory below the image, got 0x9000 bytes at 0xffffb000");

@@ -75,6 +75,13 @@ static enum cl_status check_section(const struct snp_rom *rom, const struct snp_
                           "at 0x%x",
                           i, s->size, s->gpa);
     }
+    /* The processor has one page of each; tools measure longer ones differently. */
+    if ((s->type == SNP_SECTION_SECRETS || s->type == SNP_SECTION_CPUID) &&
+        s->size != SNP_PAGE_SIZE) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "firmware: section %zu (%s): expected one page, got 0x%x bytes", i,
+                          snp_section_name(s->type), s->size);
+    }
     for (size_t k = 0; k < i; k++) {
         if (overlaps(s->gpa, s->size, rom->sections[k].gpa, rom->sections[k].size)) {
             return cl_err_set(err, CL_ERR_MALFORMED,
