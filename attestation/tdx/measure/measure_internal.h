@@ -74,6 +74,10 @@ CL_NODISCARD enum cl_status hob_sha384(const struct tdvf *t, enum cl_tdx_vmm vmm
 struct pe_patch {
     uint64_t memory, initrd_size;
 };
+CL_NODISCARD enum cl_status pe_sha384_image(const struct launch_image *im,
+                                            const struct pe_patch *patch,
+                                            uint8_t ret[static CL_TDX_MR_SIZE], struct cl_err *err);
+/* The same for a file, which the message names. */
 CL_NODISCARD enum cl_status pe_sha384(const char *path, const struct pe_patch *patch,
                                       uint8_t ret[static CL_TDX_MR_SIZE], struct cl_err *err);
 

@@ -255,12 +255,19 @@ static enum cl_status hash_kernel(struct kernel *k, const struct pe_patch *patch
     return cl_sha384_final(c, ret, err);
 }
 
+enum cl_status pe_sha384_image(const struct launch_image *im, const struct pe_patch *patch,
+                               uint8_t ret[static CL_TDX_MR_SIZE], struct cl_err *err)
+{
+    struct kernel k = {.file = *im};
+    return hash_kernel(&k, patch, ret, err);
+}
+
 enum cl_status pe_sha384(const char *path, const struct pe_patch *patch,
                          uint8_t ret[static CL_TDX_MR_SIZE], struct cl_err *err)
 {
     CL_CLEANUP(cl_close_fdp) int fd = -1;
-    struct kernel k;
-    CL_TRY(launch_image_open(path, &fd, &k.file, err));
-    enum cl_status st = hash_kernel(&k, patch, ret, err);
+    struct launch_image im;
+    CL_TRY(launch_image_open(path, &fd, &im, err));
+    enum cl_status st = pe_sha384_image(&im, patch, ret, err);
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "kernel '%s'", path);
 }
