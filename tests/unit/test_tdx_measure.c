@@ -621,7 +621,7 @@ START_TEST(test_kernel_headers_are_bounded)
         ck_assert_int_ne(pe_sha384(path_other, NULL, digest, &err), CL_OK);
         ck_assert_msg(strstr(err.msg, rows[i].msg) != NULL, "%zu: %s", i, err.msg);
     }
-    for (size_t n = 0; n < 0xE00; n += 7) { /* truncated: inside headers or sections */
+    for (size_t n = 0; n < 0xE00; n += 61) { /* truncated: inside headers or sections */
         ck_assert_int_eq(cl_write_file(path_other, good, n, 0600, NULL), CL_OK);
         ck_assert_int_ne(pe_sha384(path_other, NULL, digest, NULL), CL_OK);
     }

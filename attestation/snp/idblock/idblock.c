@@ -9,6 +9,14 @@
 
 #define ID_BLOCK_VERSION 1u
 
+enum cl_status id_check_size(const char *what, size_t len, size_t size, struct cl_err *err)
+{
+    return len == size ? CL_OK
+                       : cl_err_at(err, len < size ? CL_ERR_TRUNCATED : CL_ERR_MALFORMED,
+                                   len < size ? len : size, "%s: size: expected %zu bytes, got %zu",
+                                   what, size, len);
+}
+
 void cl_snp_id_block_encode(const struct cl_snp_id_block *b,
                             uint8_t ret[static CL_SNP_ID_BLOCK_SIZE])
 {
@@ -27,6 +35,7 @@ enum cl_status cl_snp_id_block_decode(const uint8_t *data, size_t len,
 {
     struct cl_reader r = cl_reader_init(data, len);
     struct cl_snp_id_block b;
+    CL_TRY(id_check_size("ID block", len, CL_SNP_ID_BLOCK_SIZE, err));
     cl_reader_copy(&r, b.measurement, sizeof(b.measurement), "LD");
     cl_reader_copy(&r, b.family_id, sizeof(b.family_id), "FAMILY_ID");
     cl_reader_copy(&r, b.image_id, sizeof(b.image_id), "IMAGE_ID");

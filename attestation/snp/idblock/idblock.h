@@ -71,6 +71,9 @@ CL_NODISCARD enum cl_status id_sign(EVP_PKEY *key, const void *data, size_t n,
 /* False for anything but a good signature by a good key. */
 bool id_signature_good(const struct id_signature_wire *w, const struct id_key_wire *key,
                        const void *data, size_t n);
+/* CL_ERR_TRUNCATED or CL_ERR_MALFORMED unless len is `size`. */
+CL_NODISCARD enum cl_status id_check_size(const char *what, size_t len, size_t size,
+                                          struct cl_err *err);
 bool id_all_zero(const void *data, size_t n);
 
 #endif

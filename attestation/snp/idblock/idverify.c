@@ -138,10 +138,9 @@ enum cl_status cl_snp_id_verify(const uint8_t *block, size_t block_len, const ui
 {
     CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *result = NULL;
     struct id_ctx c = {.block = block, .policy = policy};
-    struct cl_reader r = cl_reader_init(auth, auth_len);
     CL_TRY(cl_snp_id_block_decode(block, block_len, &c.facts.block, err));
-    cl_reader_copy(&r, &c.auth, sizeof(c.auth), "ID_AUTH_INFO");
-    CL_TRY(cl_reader_finish(&r, "ID authentication information", err));
+    CL_TRY(id_check_size("ID authentication information", auth_len, sizeof(c.auth), err));
+    memcpy(&c.auth, auth, sizeof(c.auth));
     CL_TRY(take_facts(&c, err));
     CL_TRY(cl_verdict_new(/* t= */ 0, &result, err));
     c.result = result;

@@ -136,24 +136,28 @@ static enum cl_status try_rtmr(struct search *s, enum cl_tdx_mr mr, const struct
     return st == CL_ERR_NOMEM ? st : CL_OK;
 }
 
+static enum cl_status try_memory(struct search *s, struct tdx_choice c, struct cl_err *err)
+{
+    const struct notes n = {0};
+    CL_TRY(try_rtmr(s, CL_TDX_RTMR0, &c, &n, err));
+    for (uint64_t k = 1; k <= MEMORY_STEPS; k++) {
+        c.memory = k * MEMORY_STEP;
+        CL_TRY(try_rtmr(s, CL_TDX_RTMR0, &c, &n, err));
+    }
+    return CL_OK;
+}
+
 static enum cl_status try_rtmr0_rtmr1(struct search *s, struct tdx_choice c, struct cl_err *err)
 {
-    static const unsigned choices[] = {0, CL_TDX_SEPARATOR_RTMR0, CL_TDX_PATCHED_KERNEL,
-                                       CL_TDX_SEPARATOR_RTMR0 | CL_TDX_PATCHED_KERNEL};
+    static const unsigned separators[] = {0, CL_TDX_SEPARATOR_RTMR0};
     const struct notes n = {0};
-    size_t count = c.vmm == CL_TDX_VMM_QEMU ? CL_ARRAY_LEN(choices) : 1;
-    unsigned others = s->config->variants & ~choices[CL_ARRAY_LEN(choices) - 1];
+    size_t count = c.vmm == CL_TDX_VMM_QEMU ? CL_ARRAY_LEN(separators) : 1;
     for (size_t i = 0; i < count; i++) {
-        c.variants = others | choices[i];
-        c.memory = s->config->memory;
+        c.variants = (s->config->variants & ~separators[1]) | separators[i];
+        CL_TRY(try_memory(s, c, err));
         CL_TRY(try_rtmr(s, CL_TDX_RTMR1, &c, &n, err));
-        c.variants = (s->config->variants & CL_TDX_PATCHED_KERNEL) | others |
-                     (choices[i] & CL_TDX_SEPARATOR_RTMR0);
-        CL_TRY(try_rtmr(s, CL_TDX_RTMR0, &c, &n, err));
-        for (uint64_t k = 1; k <= MEMORY_STEPS; k++) {
-            c.memory = k * MEMORY_STEP;
-            CL_TRY(try_rtmr(s, CL_TDX_RTMR0, &c, &n, err));
-        }
+        c.variants ^= CL_TDX_PATCHED_KERNEL;
+        CL_TRY(try_rtmr(s, CL_TDX_RTMR1, &c, &n, err));
     }
     return CL_OK;
 }

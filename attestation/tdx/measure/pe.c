@@ -14,6 +14,7 @@
 #include <string.h>
 
 #define HEAD_SIZE 4096u /* where headers must be */
+#define DOS_HEADER_SIZE 64u
 #define MAX_SECTIONS 96u
 #define SECTION_SIZE 40u
 #define CERTIFICATES 4u /* index of that data directory */
@@ -245,6 +246,11 @@ static enum cl_status hash_kernel(struct kernel *k, const struct pe_patch *patch
     CL_CLEANUP(cl_sha384_freep) struct cl_sha384_ctx *c = NULL;
     struct pe pe = {0};
     k->head_len = k->file.size < HEAD_SIZE ? (size_t)k->file.size : HEAD_SIZE;
+    if (k->head_len < DOS_HEADER_SIZE) {
+        return cl_err_at(err, CL_ERR_TRUNCATED, k->head_len,
+                         "PE headers: expected at least %u bytes, got %zu", DOS_HEADER_SIZE,
+                         k->head_len);
+    }
     CL_TRY(k->file.read_at(k->file.ctx, 0, k->head, k->head_len, err));
     CL_TRY(parse_headers(k, &pe, err));
     if (patch != NULL) {
