@@ -10,7 +10,6 @@
 #include "base/encode.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "cloister/guest_files.h"
 #include "cloister/snp_measure.h"
 
 #include <errno.h>
@@ -25,12 +24,10 @@
 
 struct options {
     struct cl_snp_measure_config config; /* strings borrowed: argv, guest, cmdline */
-    const char *guest;
+    struct measure_guest guest;
     const char *vcpu_type, *vcpu_sig, *features, *cpus;
     const char *expected; /* the digest after --explain */
     bool explain, json, help;
-    struct cl_guest_files files;
-    struct cl_buf cmdline;
 };
 
 static void help(void)
@@ -93,7 +90,7 @@ static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
 {
     switch (c) {
     case OPT_GUEST:
-        o->guest = optarg;
+        o->guest.dir = optarg;
         return CL_OK;
     case OPT_FIRMWARE:
         o->config.firmware = optarg;
@@ -168,20 +165,6 @@ static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
     return CL_OK;
 }
 
-/* The digest that may follow --explain, and nothing else. */
-static enum cl_status check_operands(struct options *o, int argc, char **argv, struct cl_err *err)
-{
-    uint8_t digest[CL_SNP_LD_SIZE];
-    if (o->explain && optind + 1 == argc) {
-        o->expected = argv[optind];
-        return cl_unhex(digest, sizeof(digest), o->expected, "--explain", err);
-    }
-    if (optind != argc) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[optind]);
-    }
-    return CL_OK;
-}
-
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
     opterr = 0;
@@ -192,30 +175,20 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
             return CL_OK;
         }
     }
-    CL_TRY(check_operands(o, argc, argv, err));
+    CL_TRY(measure_take_operands(o->explain, argc, argv, &o->expected, err));
     return check_cpu_options(o, err);
 }
 
-/* Files that were not named come from the installed guest: all of them, or only the firmware when a
- * kernel was named. A named firmware stands alone. */
 static enum cl_status default_files(struct options *o, struct cl_err *err)
 {
     struct cl_snp_measure_config *c = &o->config;
-    if (c->firmware != NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_guest_find(o->guest, &o->files, err));
-    c->firmware = o->files.firmware;
-    if (c->kernel != NULL) {
-        return CL_OK;
-    }
-    c->kernel = o->files.kernel;
-    c->initrd = c->initrd != NULL ? c->initrd : o->files.initrd;
-    if (c->cmdline == NULL) {
-        CL_TRY(cl_guest_read_cmdline(o->files.cmdline, &o->cmdline, err));
-        CL_TRY(cl_buf_cstr(&o->cmdline, "command line", &c->cmdline, err));
-    }
-    return CL_OK;
+    struct measure_files f = {c->firmware, c->kernel, c->initrd, c->cmdline};
+    enum cl_status st = measure_take_files(&o->guest, &f, err);
+    c->firmware = f.firmware;
+    c->kernel = f.kernel;
+    c->initrd = f.initrd;
+    c->cmdline = f.cmdline;
+    return st;
 }
 
 static void print_page(void *ctx, const struct cl_snp_page *page)
@@ -340,7 +313,7 @@ static int measure_snp(int argc, char **argv)
         return 0;
     }
     st = run(&o, hint, &err);
-    cl_buf_done(&o.cmdline);
+    cl_buf_done(&o.guest.cmdline);
     if (st == CL_OK) {
         return 0;
     }

@@ -10,7 +10,6 @@
 #include "base/encode.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "cloister/guest_files.h"
 #include "cloister/tdx_measure.h"
 
 #include <errno.h>
@@ -24,11 +23,9 @@
 
 struct options {
     struct cl_tdx_measure_config config; /* strings borrowed: argv, guest, cmdline */
-    const char *guest;
+    struct measure_guest guest;
     const char *expected; /* the digest after --explain */
     bool explain, json, help;
-    struct cl_guest_files files;
-    struct cl_buf cmdline;
 };
 
 struct trace { /* of --explain --json */
@@ -103,7 +100,7 @@ static const char **text_option(struct options *o, int c)
     struct cl_tdx_measure_config *m = &o->config;
     switch (c) {
     case OPT_GUEST:
-        return &o->guest;
+        return &o->guest.dir;
     case OPT_FIRMWARE:
         return &m->firmware;
     case OPT_KERNEL:
@@ -160,7 +157,6 @@ static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
 
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    uint8_t digest[CL_TDX_MR_SIZE];
     opterr = 0;
     optind = 0; /* the dispatcher may have been here before: start anew */
     for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
@@ -169,34 +165,19 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
             return CL_OK;
         }
     }
-    if (o->explain && optind + 1 == argc) {
-        o->expected = argv[optind];
-        return cl_unhex(digest, sizeof(digest), o->expected, "--explain", err);
-    }
-    return optind == argc ? CL_OK
-                          : cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'",
-                                       argv[optind]);
+    return measure_take_operands(o->explain, argc, argv, &o->expected, err);
 }
 
-/* As measure snp: files that were not named come from the installed guest. */
 static enum cl_status default_files(struct options *o, struct cl_err *err)
 {
     struct cl_tdx_measure_config *c = &o->config;
-    if (c->firmware != NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_guest_find(o->guest, &o->files, err));
-    c->firmware = o->files.firmware;
-    if (c->kernel != NULL) {
-        return CL_OK;
-    }
-    c->kernel = o->files.kernel;
-    c->initrd = c->initrd != NULL ? c->initrd : o->files.initrd;
-    if (c->cmdline == NULL) {
-        CL_TRY(cl_guest_read_cmdline(o->files.cmdline, &o->cmdline, err));
-        CL_TRY(cl_buf_cstr(&o->cmdline, "command line", &c->cmdline, err));
-    }
-    return CL_OK;
+    struct measure_files f = {c->firmware, c->kernel, c->initrd, c->cmdline};
+    enum cl_status st = measure_take_files(&o->guest, &f, err);
+    c->firmware = f.firmware;
+    c->kernel = f.kernel;
+    c->initrd = f.initrd;
+    c->cmdline = f.cmdline;
+    return st;
 }
 
 /* ---- --explain ---- */
@@ -375,7 +356,7 @@ int cmd_measure_tdx(int argc, char **argv)
     st = run(&o, &t, hint, &err);
     json_decref(t.pages);
     json_decref(t.events);
-    cl_buf_done(&o.cmdline);
+    cl_buf_done(&o.guest.cmdline);
     if (st == CL_OK) {
         return 0;
     }

@@ -25,7 +25,7 @@ static enum cl_status take_entry(const struct wanted *w, const uint8_t *guid, co
 {
     for (size_t i = 0; i < w->count; i++) {
         const struct launch_guid_entry *e = &w->entries[i];
-        if (memcmp(e->guid, guid, sizeof(e->guid)) != 0) {
+        if (memcmp(e->guid, guid, sizeof(e->guid)) != 0) { /* public */
             continue;
         }
         if (w->found[i].present) {
@@ -80,7 +80,7 @@ enum cl_status launch_guid_table_read(const struct launch_image *im,
     uint64_t tail_at = im->size - FOOTER_END - sizeof(tail);
     memset(ret_found, 0, count * sizeof(*ret_found));
     CL_TRY(im->read_at(im->ctx, tail_at, tail, sizeof(tail), err));
-    if (memcmp(tail + 2, guid_footer, sizeof(guid_footer)) != 0) {
+    if (memcmp(tail + 2, guid_footer, sizeof(guid_footer)) != 0) { /* public */
         return CL_OK;
     }
     struct cl_reader r = cl_reader_init(tail, sizeof(tail));

@@ -3,30 +3,12 @@
  * MRTD of images that add little. The input is the end of an image of one to four pages, since that
  * is where tables stand; the rest is zero.
  */
+#include "fuzz_image.h"
 #include "tdx/measure/measure_internal.h"
-
-#include <stdlib.h>
-#include <string.h>
 
 #define MAX_PAGES 64u /* of an image that is measured here: MRTD of more takes long */
 
-struct image {
-    uint8_t data[4 * LAUNCH_PAGE_SIZE];
-    size_t size;
-};
-
-static enum cl_status read_at(void *ctx, uint64_t offset, void *dst, size_t n, struct cl_err *err)
-{
-    const struct image *im = ctx;
-    (void)err;
-    if (offset > im->size || n > im->size - offset) {
-        abort(); /* the parser may ask inside only */
-    }
-    memcpy(dst, im->data + offset, n);
-    return CL_OK;
-}
-
-static uint64_t check_sections(const struct tdvf *t, const struct image *im)
+static uint64_t check_sections(const struct tdvf *t, const struct fuzz_image *im)
 {
     uint64_t pages = 0;
     for (size_t i = 0; i < t->section_count; i++) {
@@ -48,17 +30,15 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len);
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
 {
     static const struct launch_hashes hashes = {{1}, {2}, {3}};
-    static struct image im;
+    static uint8_t buf[FUZZ_IMAGE_MAX];
+    struct fuzz_image im;
     uint8_t digest[CL_TDX_MR_SIZE];
     struct tdvf t;
     uint64_t added = 0;
-    if (len == 0 || len > sizeof(im.data)) {
+    if (!fuzz_image_of_end(&im, buf, data, len)) {
         return 0;
     }
-    im.size = (len + LAUNCH_PAGE_SIZE - 1) / LAUNCH_PAGE_SIZE * LAUNCH_PAGE_SIZE;
-    memset(im.data, 0, sizeof(im.data));
-    memcpy(im.data + im.size - len, data, len);
-    const struct launch_image image = {read_at, &im, im.size};
+    const struct launch_image image = {fuzz_image_read_at, &im, im.size};
     if (tdvf_parse(&image, &t, NULL) != CL_OK) {
         return 0;
     }

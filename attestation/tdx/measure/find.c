@@ -20,7 +20,7 @@ struct search {
     const struct launch_image *image;
     unsigned best; /* number of differences; UINT32_MAX while nothing was found */
     struct cl_tdx_variation *found;
-    const struct tdx_parts *parts; /* for the VMM that is being tried */
+    struct tdx_parts *parts; /* for the VMM that is being tried */
 };
 
 /* What is different beside the choice itself. */
@@ -185,18 +185,17 @@ static enum cl_status try_rtmr2(struct search *s, struct tdx_choice c, bool init
 
 static enum cl_status try_vmm(struct search *s, enum cl_tdx_vmm vmm, struct cl_err *err)
 {
-    struct tdx_parts parts;
     const char *cmdline = s->config->cmdline != NULL ? s->config->cmdline : "";
-    enum cl_status st = tdx_parts_take(s->config, s->image, vmm, &parts, err);
+    enum cl_status st = tdx_parts_take(s->config, s->image, vmm, s->parts, err);
     if (st != CL_OK) { /* no kernel of the kind that the other VMM starts */
         return vmm != s->config->vmm && st != CL_ERR_NOMEM ? CL_OK : st;
     }
-    s->parts = &parts;
-    struct tdx_choice c = {.parts = &parts,
+    const struct tdx_parts *parts = s->parts;
+    struct tdx_choice c = {.parts = parts,
                            .vmm = vmm,
                            .variants = s->config->variants,
                            .memory = s->config->memory,
-                           .initrd = parts.has_initrd,
+                           .initrd = parts->has_initrd,
                            .cmdline = cmdline,
                            .cmdline_len = strlen(cmdline) + 1};
     CL_TRY(try_mrtd(s, c, err));
@@ -212,8 +211,13 @@ enum cl_status cl_tdx_measure_find(const struct cl_tdx_measure_config *config,
     CL_CLEANUP(cl_close_fdp) int fd = -1;
     struct launch_image im;
     struct cl_tdx_variation found = {0};
-    struct search s = {
-        .config = config, .expected = expected, .image = &im, .best = UINT32_MAX, .found = &found};
+    struct tdx_parts parts;
+    struct search s = {.config = config,
+                       .parts = &parts,
+                       .expected = expected,
+                       .image = &im,
+                       .best = UINT32_MAX,
+                       .found = &found};
     CL_TRY(tdx_check_config(config, err));
     CL_TRY(launch_image_open(config->firmware, &fd, &im, err));
     CL_TRY(try_vmm(&s, config->vmm, err));

@@ -151,7 +151,7 @@ static enum cl_status parse_descriptor(const struct launch_image *im, uint64_t a
     uint32_t version = cl_reader_le32(&r, "version");
     uint32_t count = cl_reader_le32(&r, "count");
     CL_TRY(cl_reader_check(&r, "firmware: TDVF descriptor", err));
-    if (memcmp(magic, "TDVF", 4) != 0) {
+    if (memcmp(magic, "TDVF", 4) != 0) { /* public */
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "firmware: TDVF descriptor: signature: expected TDVF, got another");
     }
@@ -180,7 +180,7 @@ static enum cl_status offset_without_table(const struct launch_image *im, uint64
     if (at <= im->size - HEADER_SIZE) {
         CL_TRY(im->read_at(im->ctx, at, magic, sizeof(magic), err));
     }
-    if (memcmp(magic, "TDVF", 4) != 0) {
+    if (memcmp(magic, "TDVF", 4) != 0) { /* public */
         return cl_err_set(err, CL_ERR_UNSUPPORTED,
                           "firmware: tables: expected a TDVF descriptor, got none");
     }
