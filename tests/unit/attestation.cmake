@@ -16,3 +16,8 @@ endif()
 # 1,000 random configurations beside a second implementation.
 add_test(NAME unit.measure_property COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/measure_property $<TARGET_FILE:cloister>)
 set_tests_properties(unit.measure_property PROPERTIES LABELS unit TIMEOUT 600)
+# The library as an outsider has it. (An instrumented one does not link into an ordinary program.)
+if(NOT CL_SANITIZE AND NOT CL_FUZZ AND NOT CL_COVERAGE)
+    add_test(NAME unit.library COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/library ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+    set_tests_properties(unit.library PROPERTIES LABELS unit TIMEOUT 120)
+endif()
