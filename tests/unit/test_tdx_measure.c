@@ -540,6 +540,26 @@ START_TEST(test_tdvf_refuses_descriptors_elsewhere)
 }
 END_TEST
 
+START_TEST(test_page_of_hashes_has_memory_of_its_own)
+{
+    struct tdvf t = {.has_hash_area = true,
+                     .hash_base = 0x800C00,
+                     .hash_size = 0x400,
+                     .section_count = 1,
+                     .sections = {{0, 0, 0x801000, 0x1000, TDVF_TEMP_MEM, 0}}};
+    uint32_t gpa = 0;
+    struct cl_err err = {0};
+    ck_assert_int_eq(tdvf_hash_page(&t, &gpa, NULL), CL_OK);
+    ck_assert_uint_eq(gpa, 0x800000);
+    t.sections[0].gpa = 0x800000;
+    ck_assert_int_eq(tdvf_hash_page(&t, &gpa, &err), CL_ERR_MALFORMED);
+    ck_assert_str_eq(err.msg, "firmware: kernel hashes: expected memory of their own, got overlap "
+                              "with section 0");
+    t.has_hash_area = false;
+    ck_assert_int_eq(tdvf_hash_page(&t, &gpa, NULL), CL_ERR_UNSUPPORTED);
+}
+END_TEST
+
 static void expect_config(const struct cl_tdx_measure_config *c, enum cl_status st, const char *msg)
 {
     struct cl_tdx_measurement m;
@@ -657,6 +677,7 @@ int main(void)
     tcase_add_test(t, test_find_names_the_variation);
     tcase_add_test(t, test_tdvf_refuses_each_broken_field);
     tcase_add_test(t, test_tdvf_refuses_descriptors_elsewhere);
+    tcase_add_test(t, test_page_of_hashes_has_memory_of_its_own);
     tcase_add_test(t, test_measure_refuses_bad_configurations);
     tcase_add_test(t, test_kernel_headers_are_bounded);
     tcase_add_test(t, test_words);

@@ -78,17 +78,11 @@ static enum cl_status collect(const struct tdvf *t, bool hash_page, struct list 
         }
     }
     if (hash_page) {
-        uint32_t gpa = t->hash_base - t->hash_base % LAUNCH_PAGE_SIZE;
+        uint32_t gpa = 0;
+        CL_TRY(tdvf_hash_page(t, &gpa, err));
         l->there[l->there_count++] = (struct range){gpa, LAUNCH_PAGE_SIZE};
     }
     qsort(l->there, l->there_count, sizeof(l->there[0]), by_start);
-    for (size_t i = 1; i < l->there_count; i++) { /* sections do not: only the page of hashes can */
-        if (l->there[i - 1].start + l->there[i - 1].size > l->there[i].start) {
-            return cl_err_set(err, CL_ERR_MALFORMED,
-                              "firmware: kernel hashes: expected memory of their own, got overlap "
-                              "with a section");
-        }
-    }
     return CL_OK;
 }
 

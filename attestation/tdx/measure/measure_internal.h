@@ -48,6 +48,10 @@ struct tdvf { /* what an image's descriptor says, checked */
 CL_NODISCARD enum cl_status tdvf_parse(const struct launch_image *im, struct tdvf *ret_t,
                                        struct cl_err *err);
 const char *tdvf_type_name(uint32_t type); /* NULL for an unknown one */
+/* Where our VMM puts the page of kernel hashes. CL_ERR_UNSUPPORTED when the image has no place for
+ * it, CL_ERR_MALFORMED when that is a section's already. */
+CL_NODISCARD enum cl_status tdvf_hash_page(const struct tdvf *t, uint32_t *ret_gpa,
+                                           struct cl_err *err);
 const struct tdvf_section *tdvf_find(const struct tdvf *t, uint32_t type); /* first, or NULL */
 
 struct mrtd_config {

@@ -134,12 +134,8 @@ static enum cl_status add_hash_page(struct run *m, struct cl_err *err)
 {
     const struct tdvf *t = m->config->tdvf;
     uint8_t page[LAUNCH_PAGE_SIZE];
-    uint32_t gpa = t->hash_base - t->hash_base % LAUNCH_PAGE_SIZE;
-    if (!t->has_hash_area) {
-        return cl_err_set(
-            err, CL_ERR_UNSUPPORTED,
-            "kernel hashes: expected a place for them (a kernel was given), got none");
-    }
+    uint32_t gpa = 0;
+    CL_TRY(tdvf_hash_page(t, &gpa, err));
     CL_TRY(launch_hash_page(m->config->hashes, gpa, t->hash_base, t->hash_size, page, err));
     const struct region r = {.name = "kernel-hashes",
                              .gpa = gpa,

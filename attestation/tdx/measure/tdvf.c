@@ -45,6 +45,31 @@ const struct tdvf_section *tdvf_find(const struct tdvf *t, uint32_t type)
     return NULL;
 }
 
+static bool meets(const struct tdvf_section *s, uint64_t gpa, uint64_t size)
+{
+    return gpa < s->gpa + s->mem_size && s->gpa < gpa + size;
+}
+
+enum cl_status tdvf_hash_page(const struct tdvf *t, uint32_t *ret_gpa, struct cl_err *err)
+{
+    uint32_t gpa = t->hash_base - t->hash_base % LAUNCH_PAGE_SIZE;
+    if (!t->has_hash_area) {
+        return cl_err_set(
+            err, CL_ERR_UNSUPPORTED,
+            "kernel hashes: expected a place for them (a kernel was given), got none");
+    }
+    for (size_t i = 0; i < t->section_count; i++) {
+        if (meets(&t->sections[i], gpa, LAUNCH_PAGE_SIZE)) {
+            return cl_err_set(err, CL_ERR_MALFORMED,
+                              "firmware: kernel hashes: expected memory of their own, got overlap "
+                              "with section %zu",
+                              i);
+        }
+    }
+    *ret_gpa = gpa;
+    return CL_OK;
+}
+
 static enum cl_status check_kind(const struct tdvf_section *s, size_t i, struct cl_err *err)
 {
     bool from_image = s->type == TDVF_BFV || s->type == TDVF_CFV;
@@ -91,8 +116,7 @@ static enum cl_status check_place(const struct tdvf *t, const struct tdvf_sectio
                           i, s->raw_size, s->data_offset);
     }
     for (size_t k = 0; k < i; k++) {
-        const struct tdvf_section *o = &t->sections[k];
-        if (s->gpa < o->gpa + o->mem_size && o->gpa < s->gpa + s->mem_size) {
+        if (meets(&t->sections[k], s->gpa, s->mem_size)) {
             return cl_err_set(err, CL_ERR_MALFORMED,
                               "firmware: section %zu: expected memory of its own, got overlap with "
                               "section %zu",
