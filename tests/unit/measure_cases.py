@@ -87,7 +87,7 @@ def make_kernel(rnd):
     plus = rnd.random() < 0.8
     dirs = rnd.choice((0, 4, 5, 6, 16))
     optional = (112 if plus else 96) + 8 * dirs
-    lfanew = rnd.choice((0x40, 0x80, 0x400))
+    lfanew = rnd.choice((0x40, 0x80 if dirs < 16 else 0x40, 0x400))  # setup header: from 0x1F1
     headers = max(0x600, lfanew + 24 + optional + 40 * count) + rnd.randrange(0, 64) * 8
     data = bytearray(rnd.randbytes(headers))
     struct.pack_into("<I", data, 0x3C, lfanew)
