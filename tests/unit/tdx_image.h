@@ -98,4 +98,17 @@ static inline void tdx_image_make(struct tdx_image *im, char which)
     tdx_put(end - 72, r->size - r->descriptor, 4);
 }
 
+/* An entry for the hash table area in front of the others. */
+static inline void tdx_image_add_hash_area(struct tdx_image *im, uint32_t gpa, uint32_t size)
+{
+    static const uint8_t guid[16] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04, 0x4b,
+                                     0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
+    uint8_t *end = im->data + im->size;
+    tdx_put(end - 98, gpa, 4);
+    tdx_put(end - 94, size, 4);
+    tdx_put(end - 90, 26, 2);
+    memcpy(end - 88, guid, sizeof(guid));
+    tdx_put(end - 50, 66, 2);
+}
+
 #endif

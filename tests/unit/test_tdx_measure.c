@@ -99,6 +99,41 @@ static struct cl_tdx_measurement measure(const struct cl_tdx_measure_config *c)
     return m;
 }
 
+struct seen {
+    uint64_t pages, measured;
+    size_t events;
+    uint8_t last[CL_TDX_MR_COUNT][48];
+};
+
+static void see_page(void *ctx, const struct cl_tdx_page *p)
+{
+    struct seen *s = ctx;
+    ck_assert_uint_eq(p->index, s->pages);
+    ck_assert_int_eq(p->measured, p->content != NULL);
+    s->pages++;
+    s->measured += p->measured ? 1 : 0;
+}
+
+static void see_event(void *ctx, const struct cl_tdx_event *e)
+{
+    struct seen *s = ctx;
+    s->events++;
+    memcpy(s->last[e->mr], e->value, 48);
+}
+
+static void expect_found(const struct cl_tdx_measure_config *given,
+                         const struct cl_tdx_measure_config *other, enum cl_tdx_mr mr,
+                         const char *words)
+{
+    struct cl_tdx_variation v;
+    struct cl_err err = {0};
+    struct cl_tdx_measurement m = measure(other);
+    ck_assert(m.known[mr]);
+    ck_assert_msg(cl_tdx_measure_find(given, m.mr[mr], &v, &err) == CL_OK, "%s", err.msg);
+    ck_assert_int_eq(v.mr, mr);
+    ck_assert_str_eq(v.words, words);
+}
+
 /* ---- golden values (tdx.md b.3 to b.5) ---- */
 
 START_TEST(test_mrtd_equals_golden)
@@ -187,6 +222,49 @@ START_TEST(test_rtmr2_of_direct_boot_equals_golden)
     c.variants = CL_TDX_INITRD_ARG_FIRST;
     with = measure(&c);
     ck_assert(memcmp(m.mr[CL_TDX_RTMR2], with.mr[CL_TDX_RTMR2], 48) == 0);
+}
+END_TEST
+
+/* I-1.7, as measure_model.py computes it: the page of hashes in MRTD, everything else in RTMRs. */
+START_TEST(test_our_own_launch_equals_the_model)
+{
+    static struct tdx_image im;
+    struct seen s = {0};
+    tdx_image_make(&im, 'B');
+    tdx_image_add_hash_area(&im, 0x820C00, 0x400);
+    ck_assert_int_eq(cl_write_file(path_other, im.data, im.size, 0600, NULL), CL_OK);
+    struct cl_tdx_measure_config c = {.firmware = path_other,
+                                      .kernel = path_kernel,
+                                      .initrd = path_initrd,
+                                      .cmdline = "quiet",
+                                      .memory = UINT64_C(1) << 30,
+                                      .page = see_page,
+                                      .event = see_event,
+                                      .ctx = &s};
+    struct cl_tdx_measurement m = measure(&c);
+    expect_hex(m.mr[CL_TDX_MRTD], "b6ffdedd4b6a95d4c1a760d19150837737659e7f8a71798a000f56317ce6489d"
+                                  "3308c1cb17d56c93f953353866ee7d09");
+    expect_hex(m.mr[CL_TDX_RTMR0], "11b5b6921db3627ccf6242f7759acd43086b0c3b5379834bc0b42368446df85"
+                                   "bf81bf7cec1bbe9aed456ce09687595b2");
+    expect_hex(m.mr[CL_TDX_RTMR1], "9904a5bb0e7f79a685d786659d408f141c85354a25a29a7977abed29ffe50ef"
+                                   "7242e4026a69677f3353e51882f39016e");
+    expect_hex(m.mr[CL_TDX_RTMR2], "c96f39e618d8638d6411048c556a010963125ccf53a418a5c2fe0bfe480a61f"
+                                   "0babec901e1f45423fc5ebe819b82d982");
+    ck_assert_uint_eq(s.pages, 59);
+    ck_assert_uint_eq(s.measured, 17);
+    ck_assert_uint_eq(s.events, 1 + 2 + 2);
+    const struct cl_tdx_measure_config given = c;
+    c.page = NULL;
+    c.event = NULL;
+    c.cmdline = NULL;
+    c.initrd = NULL;
+    expect_found(&given, &c, CL_TDX_MRTD, "no initrd, an empty command line");
+    expect_found(&given, &c, CL_TDX_RTMR2, "no initrd, an empty command line");
+    c.kernel = NULL;
+    expect_found(&given, &c, CL_TDX_MRTD, "no kernel hashes (without --kernel)");
+    c.vmm = CL_TDX_VMM_QEMU;
+    c.kernel = path_kernel;
+    expect_found(&given, &c, CL_TDX_RTMR2, "--vmm qemu, no initrd, an empty command line");
 }
 END_TEST
 
@@ -316,28 +394,6 @@ END_TEST
 
 /* ---- --explain ---- */
 
-struct seen {
-    uint64_t pages, measured;
-    size_t events;
-    uint8_t last[CL_TDX_MR_COUNT][48];
-};
-
-static void see_page(void *ctx, const struct cl_tdx_page *p)
-{
-    struct seen *s = ctx;
-    ck_assert_uint_eq(p->index, s->pages);
-    ck_assert_int_eq(p->measured, p->content != NULL);
-    s->pages++;
-    s->measured += p->measured ? 1 : 0;
-}
-
-static void see_event(void *ctx, const struct cl_tdx_event *e)
-{
-    struct seen *s = ctx;
-    s->events++;
-    memcpy(s->last[e->mr], e->value, 48);
-}
-
 START_TEST(test_measure_tells_pages_and_events)
 {
     struct seen s = {0};
@@ -362,19 +418,6 @@ START_TEST(test_measure_tells_pages_and_events)
     }
 }
 END_TEST
-
-static void expect_found(const struct cl_tdx_measure_config *given,
-                         const struct cl_tdx_measure_config *other, enum cl_tdx_mr mr,
-                         const char *words)
-{
-    struct cl_tdx_variation v;
-    struct cl_err err = {0};
-    struct cl_tdx_measurement m = measure(other);
-    ck_assert(m.known[mr]);
-    ck_assert_msg(cl_tdx_measure_find(given, m.mr[mr], &v, &err) == CL_OK, "%s", err.msg);
-    ck_assert_int_eq(v.mr, mr);
-    ck_assert_str_eq(v.words, words);
-}
 
 START_TEST(test_find_names_the_variation)
 {
@@ -804,6 +847,7 @@ int main(void)
     tcase_add_test(t, test_mrtd_equals_golden);
     tcase_add_test(t, test_hob_equals_golden);
     tcase_add_test(t, test_rtmr2_of_direct_boot_equals_golden);
+    tcase_add_test(t, test_our_own_launch_equals_the_model);
     tcase_add_test(t, test_rtmrs_equal_those_of_a_real_log);
     tcase_add_test(t, test_rtmrs_equal_those_of_a_real_quote);
     tcase_add_test(t, test_measure_tells_pages_and_events);
