@@ -1,5 +1,5 @@
 # The SNP part of attestation/, its commands, and the simulated security processor.
-foreach(test test_snp_report test_snp_vectors test_snp_verify test_snp_evidence test_snp_measure test_snp_idblock test_tdx_measure test_attestation_cmd)
+foreach(test test_snp_report test_snp_vectors test_snp_verify test_snp_evidence test_snp_measure test_snp_idblock test_tdx_measure test_tdx_kernel test_attestation_cmd)
     cl_unit_test(${test} LIBS cl_attestation)
     target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
     target_compile_definitions(${test} PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tdx_image.h - makes the firmware images A, B and C of the specification (tdx.md b.4) from their
- * recipes.
+ * recipes, and a kernel.
  */
 #ifndef CL_TEST_TDX_IMAGE_H
 #define CL_TEST_TDX_IMAGE_H
@@ -109,6 +109,29 @@ static inline void tdx_image_add_hash_area(struct tdx_image *im, uint32_t gpa, u
     tdx_put(end - 90, 26, 2);
     memcpy(end - 88, guid, sizeof(guid));
     tdx_put(end - 50, 66, 2);
+}
+
+/* A PE image with one section, which is a bzImage's head too. */
+static inline void tdx_kernel_make(uint8_t k[static 0x1000])
+{
+    for (size_t i = 0; i < 0x1000; i++) {
+        k[i] = (uint8_t)(i * 31);
+    }
+    tdx_put(k + 0x3C, 0x80, 4);
+    memset(k + 0x80, 0, 0x180);
+    tdx_put(k + 0x80, 0x4550, 4);
+    tdx_put(k + 0x86, 1, 2);                /* sections */
+    tdx_put(k + 0x80 + 20, 112 + 48, 2);    /* optional header: six directories */
+    tdx_put(k + 0x98, 0x20B, 2);            /* PE32+ */
+    tdx_put(k + 0x98 + 60, 0x400, 4);       /* SizeOfHeaders */
+    tdx_put(k + 0x98 + 108, 6, 4);          /* directories */
+    tdx_put(k + 0x98 + 160 + 16, 0xA00, 4); /* section: size and place */
+    tdx_put(k + 0x98 + 160 + 20, 0x400, 4);
+    memcpy(k + 0x202, "HdrS", 4);
+    tdx_put(k + 0x206, 0x20F, 2);
+    tdx_put(k + 0x210, 0, 2);
+    k[0x211] = 1;
+    tdx_put(k + 0x236, 0x7F, 2);
 }
 
 #endif
