@@ -75,6 +75,54 @@ void cl_sha256_freep(struct cl_sha256_ctx **c)
     *c = NULL;
 }
 
+struct cl_sha384_ctx {
+    EVP_MD_CTX *md;
+};
+
+enum cl_status cl_sha384_new(struct cl_sha384_ctx **ret_c, struct cl_err *err)
+{
+    struct cl_sha384_ctx *c = calloc(1, sizeof(*c));
+    if (c == NULL) {
+        return cl_err_nomem(err, "sha384");
+    }
+    c->md = EVP_MD_CTX_new();
+    if (c->md == NULL || EVP_DigestInit_ex(c->md, EVP_sha384(), NULL) != 1) {
+        cl_sha384_free(c);
+        return cl_err_nomem(err, "sha384");
+    }
+    *ret_c = c;
+    return CL_OK;
+}
+
+enum cl_status cl_sha384_update(struct cl_sha384_ctx *c, const void *data, size_t len,
+                                struct cl_err *err)
+{
+    return EVP_DigestUpdate(c->md, data, len) == 1 ? CL_OK : cl_err_nomem(err, "sha384");
+}
+
+enum cl_status cl_sha384_final(struct cl_sha384_ctx *c, uint8_t ret[static CL_SHA384_SIZE],
+                               struct cl_err *err)
+{
+    /* NULL: the algorithm that it has, without looking it up again. */
+    return EVP_DigestFinal_ex(c->md, ret, NULL) == 1 && EVP_DigestInit_ex(c->md, NULL, NULL) == 1
+               ? CL_OK
+               : cl_err_nomem(err, "sha384");
+}
+
+void cl_sha384_free(struct cl_sha384_ctx *c)
+{
+    if (c != NULL) {
+        EVP_MD_CTX_free(c->md);
+        free(c);
+    }
+}
+
+void cl_sha384_freep(struct cl_sha384_ctx **c)
+{
+    cl_sha384_free(*c);
+    *c = NULL;
+}
+
 enum cl_status cl_oci_digest_parse(const char *text, uint8_t ret[static CL_SHA256_SIZE],
                                    struct cl_err *err)
 {

@@ -3,13 +3,13 @@
  * Trust: the user's command line; the files may be hostile. Threads: one. Memory: constant, plus
  * the pages of --explain --json.
  */
+#include "cmd/cmd_measure.h"
 #include "cloister/attestation_cmd.h"
 
 #include "base/cmd.h"
 #include "base/encode.h"
 #include "base/io.h"
 #include "base/json.h"
-#include "cloister/guest_files.h"
 #include "cloister/snp_measure.h"
 #include "cmd/cmd_measure_corim.h"
 
@@ -17,21 +17,19 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define PROG "cloister measure snp"
+#define HINT_SIZE 320u
 #define CLOISTER_VCPU_SIG 0x00A00F11u /* docs/interfaces.md I-1.5 */
 
 struct options {
     struct cl_snp_measure_config config; /* strings borrowed: argv, guest, cmdline */
-    const char *guest;
+    struct measure_guest guest;
     const char *vcpu_type, *vcpu_sig, *features, *cpus;
     const char *expected; /* the digest after --explain */
     struct measure_corim corim;
     bool explain, json, help;
-    struct cl_guest_files files;
-    struct cl_buf cmdline;
 };
 
 static void help(void)
@@ -50,23 +48,9 @@ static void help(void)
            "  --guest-features HEX  SEV_FEATURES; default 1\n"
            "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
            "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
-           "                        the one (exit status 1 when not)\n" MEASURE_CORIM_HELP
-           "  --json\n\n"
+           "                        the one; if not (exit status 1), which known variation\n"
+           "                        of the configuration has it\n" MEASURE_CORIM_HELP "  --json\n\n"
            "example: " PROG " --cpus 2\n");
-}
-
-/* At most `digits` hex digits, with or without 0x. */
-static enum cl_status parse_hex(const char *text, const char *field, size_t digits, uint64_t *ret,
-                                struct cl_err *err)
-{
-    const char *p = strncmp(text, "0x", 2) == 0 ? text + 2 : text;
-    size_t n = strspn(p, "0123456789abcdefABCDEF");
-    if (n == 0 || n > digits || p[n] != '\0') {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected 1 to %zu hex digits, got '%.40s'",
-                          field, digits, text);
-    }
-    *ret = strtoull(p, NULL, 16);
-    return CL_OK;
 }
 
 enum opt {
@@ -81,10 +65,6 @@ enum opt {
     OPT_FEATURES,
     OPT_VMM,
     OPT_EXPLAIN,
-    OPT_CORIM,
-    OPT_CORIM_KEY,
-    OPT_CORIM_CLASS,
-    OPT_CORIM_EXPIRES,
     OPT_JSON,
     OPT_HELP,
 };
@@ -102,10 +82,7 @@ static const struct option long_options[] = {
     {"guest-features", required_argument, NULL, OPT_FEATURES},
     {"vmm", required_argument, NULL, OPT_VMM},
     {"explain", no_argument, NULL, OPT_EXPLAIN},
-    {"corim", required_argument, NULL, OPT_CORIM},
-    {"corim-key", required_argument, NULL, OPT_CORIM_KEY},
-    {"corim-class", required_argument, NULL, OPT_CORIM_CLASS},
-    {"corim-expires", required_argument, NULL, OPT_CORIM_EXPIRES},
+    MEASURE_CORIM_OPTIONS,
     {"json", no_argument, NULL, OPT_JSON},
     {"help", no_argument, NULL, OPT_HELP},
     {NULL, 0, NULL, 0},
@@ -115,7 +92,7 @@ static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
 {
     switch (c) {
     case OPT_GUEST:
-        o->guest = optarg;
+        o->guest.dir = optarg;
         return CL_OK;
     case OPT_FIRMWARE:
         o->config.firmware = optarg;
@@ -146,16 +123,11 @@ static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
     case OPT_EXPLAIN:
         o->explain = true;
         return CL_OK;
-    case OPT_CORIM:
-        o->corim.file = optarg;
-        return CL_OK;
-    case OPT_CORIM_KEY:
-        o->corim.key = optarg;
-        return CL_OK;
-    case OPT_CORIM_CLASS:
-        return cl_tee_class_parse(optarg, &o->corim.tee_class, err);
-    case OPT_CORIM_EXPIRES:
-        return cl_time_parse(optarg, &o->corim.expires, err);
+    case MEASURE_OPT_CORIM:
+    case MEASURE_OPT_CORIM_KEY:
+    case MEASURE_OPT_CORIM_CLASS:
+    case MEASURE_OPT_CORIM_EXPIRES:
+        return measure_corim_take(&o->corim, c, optarg, err);
     case OPT_JSON:
         o->json = true;
         return CL_OK;
@@ -189,28 +161,14 @@ static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
         CL_TRY(cl_snp_vcpu_type_parse(o->vcpu_type, &o->config.vcpu_sig, err));
     } else {
         if (o->vcpu_sig != NULL) {
-            CL_TRY(parse_hex(o->vcpu_sig, "--vcpu-sig", 8, &sig, err));
+            CL_TRY(cl_hex_uint_parse(o->vcpu_sig, "--vcpu-sig", 8, &sig, err));
         }
         o->config.vcpu_sig = (uint32_t)sig;
     }
     if (o->features != NULL) {
-        CL_TRY(parse_hex(o->features, "--guest-features", 16, &features, err));
+        CL_TRY(cl_hex_uint_parse(o->features, "--guest-features", 16, &features, err));
     }
     o->config.guest_features = features;
-    return CL_OK;
-}
-
-/* The digest that may follow --explain, and nothing else. */
-static enum cl_status check_operands(struct options *o, int argc, char **argv, struct cl_err *err)
-{
-    uint8_t digest[CL_SNP_LD_SIZE];
-    if (o->explain && optind + 1 == argc) {
-        o->expected = argv[optind];
-        return cl_unhex(digest, sizeof(digest), o->expected, "--explain", err);
-    }
-    if (optind != argc) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "argument: expected none, got '%s'", argv[optind]);
-    }
     return CL_OK;
 }
 
@@ -224,31 +182,21 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
             return CL_OK;
         }
     }
-    CL_TRY(check_operands(o, argc, argv, err));
+    CL_TRY(measure_take_operands(o->explain, argc, argv, &o->expected, err));
     CL_TRY(measure_corim_check(&o->corim, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
     return check_cpu_options(o, err);
 }
 
-/* Files that were not named come from the installed guest: all of them, or only the firmware when a
- * kernel was named. A named firmware stands alone. */
 static enum cl_status default_files(struct options *o, struct cl_err *err)
 {
     struct cl_snp_measure_config *c = &o->config;
-    if (c->firmware != NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_guest_find(o->guest, &o->files, err));
-    c->firmware = o->files.firmware;
-    if (c->kernel != NULL) {
-        return CL_OK;
-    }
-    c->kernel = o->files.kernel;
-    c->initrd = c->initrd != NULL ? c->initrd : o->files.initrd;
-    if (c->cmdline == NULL) {
-        CL_TRY(cl_guest_read_cmdline(o->files.cmdline, &o->cmdline, err));
-        CL_TRY(cl_buf_cstr(&o->cmdline, "command line", &c->cmdline, err));
-    }
-    return CL_OK;
+    struct measure_files f = {c->firmware, c->kernel, c->initrd, c->cmdline};
+    enum cl_status st = measure_take_files(&o->guest, &f, err);
+    c->firmware = f.firmware;
+    c->kernel = f.kernel;
+    c->initrd = f.initrd;
+    c->cmdline = f.cmdline;
+    return st;
 }
 
 static void print_page(void *ctx, const struct cl_snp_page *page)
@@ -311,19 +259,33 @@ static enum cl_status print_json(const struct options *o, const struct cl_snp_me
     return CL_OK;
 }
 
+/* The digest after --explain is another one: is it that of a known variation? ret_hint says. */
 static enum cl_status compare_expected(const struct options *o, const struct cl_snp_measurement *m,
-                                       struct cl_err *err)
+                                       char ret_hint[static HINT_SIZE], struct cl_err *err)
 {
     char hex[2 * CL_SNP_LD_SIZE + 1];
+    uint8_t expected[CL_SNP_LD_SIZE];
+    struct cl_snp_variation v;
     cl_hex(hex, m->digest, CL_SNP_LD_SIZE);
     if (o->expected == NULL || strcmp(o->expected, hex) == 0) {
         return CL_OK;
+    }
+    CL_TRY(cl_unhex(expected, sizeof(expected), o->expected, "--explain", err));
+    enum cl_status st = cl_snp_measure_find(&o->config, expected, &v, err);
+    if (st == CL_OK) {
+        (void)snprintf(ret_hint, HINT_SIZE, "it is the digest of these files with: %s", v.words);
+    } else if (st == CL_ERR_REJECTED) {
+        (void)snprintf(ret_hint, HINT_SIZE,
+                       "no known variation (vCPUs, VMM, features, kernel hashes) has it: the "
+                       "firmware or another file differs");
+    } else {
+        return st;
     }
     return cl_err_set(err, CL_ERR_REJECTED, "measure '%s': digest: expected %s, got %s",
                       o->config.firmware, o->expected, hex);
 }
 
-static enum cl_status run(struct options *o, struct cl_err *err)
+static enum cl_status run(struct options *o, char ret_hint[static HINT_SIZE], struct cl_err *err)
 {
     struct cl_snp_measurement m;
     struct cl_corim_reference reference = {0};
@@ -336,7 +298,7 @@ static enum cl_status run(struct options *o, struct cl_err *err)
     }
     CL_TRY(cl_snp_measure(&o->config, &m, err));
     memcpy(reference.measurement, m.digest, sizeof(reference.measurement));
-    enum cl_status same = compare_expected(o, &m, err);
+    enum cl_status same = compare_expected(o, &m, ret_hint, err);
     if (same == CL_OK) { /* a digest that is not the one is not handed on */
         CL_TRY(measure_corim_write(&o->corim, &reference, err));
     }
@@ -355,6 +317,7 @@ static int measure_snp(int argc, char **argv)
 {
     struct cl_err err = {0};
     struct options o = {.config = {.vmm = CL_SNP_VMM_CLOISTER}};
+    char hint[HINT_SIZE] = "";
     enum cl_status st = parse(&o, argc, argv, &err);
     if (st != CL_OK) {
         return cl_usage_error(PROG, "%s", err.msg);
@@ -363,20 +326,22 @@ static int measure_snp(int argc, char **argv)
         help();
         return 0;
     }
-    st = run(&o, &err);
-    cl_buf_done(&o.cmdline);
+    st = run(&o, hint, &err);
+    cl_buf_done(&o.guest.cmdline);
     if (st == CL_OK) {
         return 0;
     }
-    return cl_fail(&err, o.config.firmware == NULL
-                             ? "name the files, or the guest's folder with --guest"
-                             : NULL);
+    if (o.config.firmware == NULL) {
+        return cl_fail(&err, "name the files, or the guest's folder with --guest");
+    }
+    return cl_fail(&err, hint[0] != '\0' ? hint : NULL);
 }
 
 int cl_cmd_measure(int argc, char **argv)
 {
     static const struct cl_cmd table[] = {
         {"snp", measure_snp, "the launch digest of an SEV-SNP (or sim-snp) VM"},
+        {"tdx", cmd_measure_tdx, "MRTD and RTMR0 to RTMR2 of a TDX VM"},
         {0},
     };
     return cl_cmd_dispatch(table, "cloister measure", PROG " --cpus 2", argc, argv);

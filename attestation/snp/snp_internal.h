@@ -56,6 +56,11 @@ bool snp_identity_check(struct snp_ctx *c);
 /* snp_signature.c */
 void snp_signature_check_format(struct snp_ctx *c);
 void snp_signature_check(struct snp_ctx *c);
+/* ECDSA P-384 with SHA-384 in the processor's form: numbers little-endian. False when out of range
+ * or wrong. */
+bool snp_ecdsa_verify(const uint8_t r[static CL_SNP_SIG_PART_SIZE],
+                      const uint8_t s[static CL_SNP_SIG_PART_SIZE], const void *data, size_t n,
+                      EVP_PKEY *key);
 
 /* snp_appraise.c: what the policy says of the report. True when the guest was compared with
  * something trusted. */

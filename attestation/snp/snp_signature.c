@@ -48,10 +48,11 @@ void snp_signature_check_format(struct snp_ctx *c)
     cl_check_actual(k, "R %s, S %s", r ? "within" : "outside", s ? "within" : "outside");
 }
 
-static ECDSA_SIG *signature_of(const struct cl_snp_report *r)
+static ECDSA_SIG *signature_of(const uint8_t r[static CL_SNP_SIG_PART_SIZE],
+                               const uint8_t s[static CL_SNP_SIG_PART_SIZE])
 {
     uint8_t r_be[P384_SIZE], s_be[P384_SIZE];
-    if (!part_in_range(r->signature_r, r_be) || !part_in_range(r->signature_s, s_be)) {
+    if (!part_in_range(r, r_be) || !part_in_range(s, s_be)) {
         return NULL;
     }
     ECDSA_SIG *sig = ECDSA_SIG_new();
@@ -66,15 +67,17 @@ static ECDSA_SIG *signature_of(const struct cl_snp_report *r)
     return sig;
 }
 
-static bool verifies(const struct cl_snp_report *r, EVP_PKEY *key)
+bool snp_ecdsa_verify(const uint8_t r[static CL_SNP_SIG_PART_SIZE],
+                      const uint8_t s[static CL_SNP_SIG_PART_SIZE], const void *data, size_t n,
+                      EVP_PKEY *key)
 {
     unsigned char *der = NULL;
-    ECDSA_SIG *sig = signature_of(r);
+    ECDSA_SIG *sig = signature_of(r, s);
     int len = sig != NULL ? i2d_ECDSA_SIG(sig, &der) : 0;
     EVP_MD_CTX *md = EVP_MD_CTX_new();
     bool good = len > 0 && md != NULL &&
                 EVP_DigestVerifyInit(md, NULL, EVP_sha384(), NULL, key) == 1 &&
-                EVP_DigestVerify(md, der, (size_t)len, r->raw, CL_SNP_SIGNED_SIZE) == 1;
+                EVP_DigestVerify(md, der, (size_t)len, data, n) == 1;
     EVP_MD_CTX_free(md);
     OPENSSL_free(der);
     ECDSA_SIG_free(sig);
@@ -93,7 +96,9 @@ void snp_signature_check(struct snp_ctx *c)
         snp_skip(c, "snp.signature", "the certificate's key is of another kind");
         return;
     }
-    bool good = verifies(c->report, X509_get0_pubkey(ek));
+    const struct cl_snp_report *r = c->report;
+    bool good = snp_ecdsa_verify(r->signature_r, r->signature_s, r->raw, CL_SNP_SIGNED_SIZE,
+                                 X509_get0_pubkey(ek));
     struct cl_check *k = snp_check(c, "snp.signature", good);
     cl_check_expected(k, "ECDSA P-384 with SHA-384 over bytes 0x000 to 0x29F");
     cl_check_actual(k, "%s", good ? "the same" : "a signature that does not verify");

@@ -23,6 +23,7 @@ static const struct cl_cmd commands[] = {
     {"initdata", cl_cmd_initdata, "what a guest will run and whom it will trust"},
     {"image", cl_cmd_image, "encrypt and inspect images"},
     {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
+    {"idblock", cl_cmd_idblock, "ID blocks of SEV-SNP: make, sign, verify"},
     {"verify", cl_cmd_verify, "verify evidence and say why"},
     {"collateral", cl_cmd_collateral, "fetch, bundle and show what offline verification needs"},
     {"evidence", cl_cmd_evidence, "gather evidence about this machine"},

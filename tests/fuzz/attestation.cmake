@@ -8,7 +8,7 @@ endif()
 cl_fuzz_target(fuzz_snp_path SOURCES ${CMAKE_SOURCE_DIR}/tests/unit/snp_world.c LIBS cl_attestation) # test-only roots
 target_include_directories(fuzz_snp_path PRIVATE ${CMAKE_SOURCE_DIR}/attestation ${CMAKE_SOURCE_DIR}/tests/unit)
 cl_fuzz_target(fuzz_collateral LIBS cl_attestation)
-foreach(target fuzz_tdx_quote fuzz_tdx_report fuzz_tdx_event_log fuzz_tdx_tcb_info fuzz_tdx_qe_identity fuzz_tdx_pck_chain)
+foreach(target fuzz_tdx_quote fuzz_tdx_report fuzz_tdx_event_log fuzz_tdx_tcb_info fuzz_tdx_qe_identity fuzz_tdx_pck_chain fuzz_tdvf fuzz_pe fuzz_snp_idblock)
     cl_fuzz_target(${target} LIBS cl_attestation)
     target_include_directories(${target} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
 endforeach()

@@ -1,5 +1,5 @@
 # The SNP part of attestation/, its commands, and the simulated security processor.
-foreach(test test_snp_report test_snp_vectors test_snp_flips test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_snp_measure test_attestation_cmd)
+foreach(test test_snp_report test_snp_vectors test_snp_flips test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_snp_measure test_snp_idblock test_tdx_measure test_tdx_kernel test_attestation_cmd)
     cl_unit_test(${test} LIBS cl_attestation)
     target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
     target_compile_definitions(${test} PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
@@ -24,4 +24,12 @@ set_tests_properties(unit.test_snp_flips PROPERTIES LABELS "unit;long" TIMEOUT 1
 if(NOT (CL_SANITIZE OR CL_FUZZ OR CL_COVERAGE)) # how much of the SNP verifier the tests reach, in a build of its own
     add_test(NAME coverage.snp COMMAND ${CMAKE_SOURCE_DIR}/scripts/coverage-report snp)
     set_tests_properties(coverage.snp PROPERTIES LABELS "unit;long" TIMEOUT 1800)
+endif()
+# 1,000 random configurations beside a second implementation.
+add_test(NAME unit.measure_property COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/measure_property $<TARGET_FILE:cloister>)
+set_tests_properties(unit.measure_property PROPERTIES LABELS unit TIMEOUT 600)
+# The library as an outsider has it. (An instrumented one does not link into an ordinary program.)
+if(NOT CL_SANITIZE AND NOT CL_FUZZ AND NOT CL_COVERAGE)
+    add_test(NAME unit.library COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/library ${CMAKE_BINARY_DIR} ${CMAKE_C_COMPILER})
+    set_tests_properties(unit.library PROPERTIES LABELS unit TIMEOUT 120)
 endif()

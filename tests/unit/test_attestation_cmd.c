@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_attestation_cmd.c - `cloister measure snp` and `cloister verify` as a user meets them: exit
+ * test_attestation_cmd.c - `cloister measure`, `idblock` and `verify` as a user meets them: exit
  * status, stdout, the one line on stderr.
  */
 #include "base/encode.h"
@@ -14,9 +14,11 @@
 #include "cloister/pem.h"
 #include "snp_image.h"
 #include "snp_world.h"
+#include "tdx_image.h"
 #include "tdx_world.h"
 #include "tpm_world.h"
 
+#include <openssl/ec.h>
 #include <openssl/pem.h>
 #include <stdio.h>
 #include <string.h>
@@ -75,8 +77,9 @@ static struct outcome run(const char *line)
             _exit(99);
         }
         cl_log_init("cloister", false);
-        int rc = strcmp(argv[0], "measure") == 0 ? cl_cmd_measure((int)argc, argv)
-                                                 : cl_cmd_verify((int)argc, argv);
+        int rc = strcmp(argv[0], "measure") == 0   ? cl_cmd_measure((int)argc, argv)
+                 : strcmp(argv[0], "idblock") == 0 ? cl_cmd_idblock((int)argc, argv)
+                                                   : cl_cmd_verify((int)argc, argv);
         (void)fflush(NULL);
         _exit(rc);
     }
@@ -115,6 +118,9 @@ static void put_cert(const char *name, const struct world_cert *c)
 }
 
 #define FW "measure snp --firmware @/fw.bin --cpus 1 "
+#define DIGEST_1                                                                                   \
+    "111111111111111111111111111111111111111111111111111111111111111111111111111111111111111111"   \
+    "111111"
 #define GOLDEN                                                                                     \
     "8e0f73a64a39c7abf1c98e710039875089cfd53bf1f4b0f6c7f55a1ef103cde45a008c1be1d4435f0908e5a88f8c" \
     "28d2"
@@ -140,6 +146,14 @@ START_TEST(test_measure_explains)
     CL_CLEANUP(outcome_done) struct outcome no = run(FW "--explain " GOLDEN);
     ck_assert_int_eq(no.status, 1);
     ck_assert_ptr_nonnull(strstr((const char *)no.err.data, "/fw.bin': digest: expected " GOLDEN));
+    ck_assert_ptr_nonnull(strstr((const char *)no.err.data,
+                                 "hint: it is the digest of these files with: --vcpu-type EPYC"));
+    expect(FW "--explain " DIGEST_1, 1, "hint: no known variation (vCPUs, VMM, features");
+    expect(FW "--kernel @/kernel --vmm gce --vcpu-sig 800f12 --explain " GOLDEN, 1,
+           "with: --vmm cloister, no kernel hashes (without --kernel)");
+    expect("measure snp --firmware @/fw.bin --cpus 7 --vcpu-sig 800f12 --guest-features 21 "
+           "--explain " GOLDEN,
+           1, "with: --cpus 1, --guest-features 1");
     CL_CLEANUP(outcome_done) struct outcome json = run(FW "--explain --json");
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     ck_assert_int_eq(cl_json_parse(json.out.data, json.out.len, "out", &j, NULL), CL_OK);
@@ -147,6 +161,119 @@ START_TEST(test_measure_explains)
     ck_assert_uint_eq(json_array_size(json_object_get(j, "pages")),
                       (size_t)json_integer_value(json_object_get(j, "page_count")));
     ck_assert_str_eq(json_string_value(json_object_get(j, "vcpu_sig")), "00a00f11");
+}
+END_TEST
+
+#define MEASURE_TDX "measure tdx --firmware @/tdx.bin "
+#define MRTD                                                                                       \
+    "606ac2bff977e69986ab1c76db86ff14b28351adab65e40ed0b0d213a49c293309c91b051656a0fde3f123113b6f" \
+    "3490"
+#define MRTD_TWO_PASS                                                                              \
+    "07f5f52c81aed537fc10255e39d0faa15b73d48ce15abff607dd99fe413ba9bc528fd75d4666cbc95813982af865" \
+    "ac49"
+
+START_TEST(test_measure_tdx_prints_registers)
+{
+    CL_CLEANUP(outcome_done) struct outcome o = run(MEASURE_TDX "--two-pass");
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_str_eq((const char *)o.out.data,
+                     "mrtd   " MRTD_TWO_PASS "\nrtmr0  needs the memory size\n"
+                     "rtmr1  needs a kernel\nrtmr2  needs a kernel\n");
+    CL_CLEANUP(outcome_done) struct outcome json = run(MEASURE_TDX "--memory 1G --explain --json");
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    ck_assert_int_eq(cl_json_parse(json.out.data, json.out.len, "out", &j, NULL), CL_OK);
+    ck_assert_str_eq(json_string_value(json_object_get(j, "schema")), "cloister.measure/1");
+    ck_assert_str_eq(json_string_value(json_object_get(j, "tee")), "tdx");
+    ck_assert_str_eq(json_string_value(json_object_get(j, "mrtd")), MRTD);
+    ck_assert(json_is_null(json_object_get(j, "rtmr1")));
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "pages")), 58);
+    ck_assert_uint_eq(json_array_size(json_object_get(j, "events")), 1);
+}
+END_TEST
+
+START_TEST(test_measure_tdx_explains)
+{
+    CL_CLEANUP(outcome_done) struct outcome o = run(MEASURE_TDX "--memory 1G --explain " MRTD);
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_ptr_nonnull(strstr((const char *)o.out.data, "0000ffff0000  measured bfv"));
+    ck_assert_ptr_nonnull(strstr((const char *)o.out.data, "rtmr0  TD HOB\n       event "));
+    expect(MEASURE_TDX "--explain " MRTD_TWO_PASS, 1,
+           "hint: it is mrtd of these files with: --variant two-pass");
+    expect(MEASURE_TDX "--explain " DIGEST_1, 1,
+           "hint: no known variation (page order, VMM, memory");
+}
+END_TEST
+
+START_TEST(test_measure_tdx_usage)
+{
+    expect(MEASURE_TDX "--memory x", 2, "--memory: expected");
+    expect(MEASURE_TDX "--vmm gce", 2, "VMM: expected cloister or qemu, got 'gce'");
+    expect(MEASURE_TDX "--variant x", 2, "variant: expected two-pass, read-on,");
+    expect(MEASURE_TDX "--variant patched-kernel", 4, "variants: expected ones that go together");
+    expect(MEASURE_TDX "--memory 1M", 4, "memory: expected a multiple of 2 MiB up to 64 TiB");
+    expect(MEASURE_TDX "--explain ab", 2, "--explain: expected 96 hex digits");
+    expect(MEASURE_TDX "word", 2, "argument: expected none, got 'word'");
+    expect("measure tdx --firmware @/fw.bin", 4, "tables: expected a TDVF descriptor, got none");
+    CL_CLEANUP(outcome_done) struct outcome help = run("measure tdx --help");
+    ck_assert_ptr_nonnull(strstr((const char *)help.out.data, "example: cloister measure tdx"));
+}
+END_TEST
+
+#define ID_VERIFY "idblock verify --id-block @/id.block --id-auth @/id.auth "
+
+START_TEST(test_idblock_is_made_signed_and_verified)
+{
+    const char *digest = NULL;
+    char line[256];
+    expect("idblock make --measurement " DIGEST_1 " --guest-svn 7 --out @/id.block", 0, "");
+    CL_CLEANUP(outcome_done)
+    struct outcome o = run("idblock sign --id-block @/id.block --id-key @/id.key --author-key "
+                           "@/id.key --out @/id.auth --json");
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    ck_assert_int_eq(o.status, 0);
+    ck_assert_int_eq(cl_json_parse(o.out.data, o.out.len, "out", &j, NULL), CL_OK);
+    digest = json_string_value(json_object_get(j, "id_key_digest"));
+    ck_assert_str_eq(json_string_value(json_object_get(j, "schema")), "cloister.idblock/1");
+    (void)snprintf(line, sizeof(line), ID_VERIFY "--id-key-digest %s", digest);
+    expect(line, 0, "");
+    expect(ID_VERIFY "--id-key @/id.pub --author-key @/id.pub --measurement " DIGEST_1, 0, "");
+    expect(ID_VERIFY, 3, "undetermined");
+    expect(ID_VERIFY, 3, "hint: give --id-key, --id-key-digest, --measurement or another");
+    expect(ID_VERIFY "--measurement " GOLDEN, 1,
+           "rejected: snp.idblock.measurement: expected " GOLDEN ", got " DIGEST_1);
+    expect(ID_VERIFY "--policy 30001", 1, "snp.idblock.policy: expected 30001, got 30000");
+    expect(ID_VERIFY "--id-key-digest " DIGEST_1, 1, "rejected: snp.idblock.id_key_digest");
+    CL_CLEANUP(outcome_done) struct outcome out = run(ID_VERIFY "--json --id-key @/id.pub");
+    CL_CLEANUP(cl_json_decrefp) json_t *v = NULL;
+    ck_assert_int_eq(cl_json_parse(out.out.data, out.out.len, "out", &v, NULL), CL_OK);
+    ck_assert_str_eq(json_string_value(json_object_get(v, "verdict")), "accepted");
+    ck_assert_int_eq(json_integer_value(json_object_get(v, "guest_svn")), 7);
+    ck_assert_uint_eq(json_array_size(json_object_get(v, "checks")), 8);
+}
+END_TEST
+
+START_TEST(test_idblock_usage_and_bad_keys)
+{
+    char path[128];
+    expect("idblock", 2, "command: expected one, got none");
+    expect("idblock make --out @/id.block", 2, "--measurement: expected a value, got nothing");
+    expect("idblock make --measurement ab --out @/id.block", 2, "--measurement: expected 96 hex");
+    expect("idblock make --nope", 2, "option: expected one of --help's list");
+    expect("idblock make --measurement " DIGEST_1 " --out x word", 2, "argument: expected none");
+    expect(ID_VERIFY "--id-key @/id.pub --id-key-digest " DIGEST_1, 2,
+           "--id-key: expected a key file or a digest, got both");
+    expect(ID_VERIFY "--id-key @/kernel", 4, "/kernel': expected a public key in PEM");
+    expect("idblock sign --id-block @/id.block --id-key @/id.pub --out @/id.auth", 4,
+           "/id.pub': expected a private key in PEM, got something else");
+    expect("idblock sign --id-block @/kernel --id-key @/id.key --out @/id.auth", 4,
+           "/kernel': ID block: ");
+    (void)snprintf(path, sizeof(path), "%s/id.key", dir);
+    ck_assert_int_eq(chmod(path, 0644), 0);
+    expect("idblock sign --id-block @/id.block --id-key @/id.key --out @/id.auth", 1,
+           "/id.key': mode: expected 0600, got 0644");
+    ck_assert_int_eq(chmod(path, 0600), 0);
+    expect("idblock sign --id-block @/id.block --id-key @/p256.key --out @/id.auth", 4,
+           "key: expected ECDSA P-384, got another kind");
 }
 END_TEST
 
@@ -171,7 +298,7 @@ END_TEST
 START_TEST(test_measure_usage_and_bad_files)
 {
     expect("measure", 2, "command: expected one, got none");
-    expect("measure tdx", 2, "got 'tdx'");
+    expect("measure sev", 2, "got 'sev'");
     expect("measure snp --firmware @/fw.bin", 2, "--cpus: expected a number, got nothing");
     expect("measure snp --firmware @/fw.bin --cpus 0", 2, "--cpus: expected a number from 1");
     expect(FW "--vmm qemu", 2, "--vcpu-type: expected it or --vcpu-sig with --vmm qemu");
@@ -802,9 +929,11 @@ static void put_crl(const char *name, const struct world_crl *c)
     put(name, der.data, der.len);
 }
 
+/* Both halves of a new key, in PEM. */
 static void make_files(void)
 {
     static struct image im;
+    static struct tdx_image tdx;
     struct cl_snp_report r;
     uint8_t raw[CL_SNP_REPORT_SIZE];
     struct world_cert ek = world_vcek(), ask = world_ask(), ark = world_ark();
@@ -828,25 +957,31 @@ static void make_files(void)
     put_crl("revoked.list", &crl);
     static uint8_t big[(1u << 20) + 1];
     put("big", big, sizeof(big));
-    EVP_PKEY *p256 = EVP_EC_gen("P-256"), *ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    EVP_PKEY *p256 = EVP_EC_gen("P-256"), *p384 = EVP_EC_gen("P-384"),
+             *ed25519 = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     put_key("p256", p256);
+    put_key("id", p384);
     put_key("ed25519", ed25519);
     put_corim(ed25519);
     EVP_PKEY_free(p256);
+    EVP_PKEY_free(p384);
     EVP_PKEY_free(ed25519);
+    tdx_image_make(&tdx, 'B');
+    put("tdx.bin", tdx.data, tdx.size);
 }
 
 static void remove_files(void)
 {
     static const char *const names[] = {
-        "report.bin",     "ek.der",        "ask.der",        "ark.der",
-        "fw.bin",         "stage0.bin",    "kernel",         "vmlinuz",
-        "initrd.img",     "empty",         "stdout",         "stderr",
-        "reference.json", "evidence.json", "policy.json",    "root.list",
-        "revoked.list",   "big",           "distrust.key",   "distrust.jws",
-        "p256.key",       "p256.pub",      "ed25519.key",    "ed25519.pub",
-        "ref.cbor",       "out.cbor",      "out.html",       "out.jwt",
-        "quote.bin",      "tdx-root.pem",  "collateral.json"};
+        "report.bin",     "ek.der",        "ask.der",         "ark.der",
+        "fw.bin",         "stage0.bin",    "kernel",          "vmlinuz",
+        "initrd.img",     "empty",         "stdout",          "stderr",
+        "reference.json", "evidence.json", "policy.json",     "root.list",
+        "revoked.list",   "big",           "distrust.key",    "distrust.jws",
+        "p256.key",       "p256.pub",      "ed25519.key",     "ed25519.pub",
+        "ref.cbor",       "out.cbor",      "out.html",        "out.jwt",
+        "quote.bin",      "tdx-root.pem",  "collateral.json", "tdx.bin",
+        "id.key",         "id.pub",        "id.block",        "id.auth"};
     for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
         char path[128];
         (void)snprintf(path, sizeof(path), "%s/%s", dir, names[i]);
@@ -869,6 +1004,11 @@ int main(void)
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_measure_prints_the_digest_alone);
     tcase_add_test(t, test_measure_explains);
+    tcase_add_test(t, test_measure_tdx_prints_registers);
+    tcase_add_test(t, test_measure_tdx_explains);
+    tcase_add_test(t, test_measure_tdx_usage);
+    tcase_add_test(t, test_idblock_is_made_signed_and_verified);
+    tcase_add_test(t, test_idblock_usage_and_bad_keys);
     tcase_add_test(t, test_measure_takes_the_installed_guest);
     tcase_add_test(t, test_measure_usage_and_bad_files);
     tcase_add_test(t, test_verify_verdicts);

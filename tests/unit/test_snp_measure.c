@@ -211,7 +211,7 @@ static enum cl_status memory_read_at(void *ctx, uint64_t offset, void *dst, size
 
 static enum cl_status parse(struct image *im, struct snp_rom *rom, struct cl_err *err)
 {
-    struct snp_rom_source src = {.read_at = memory_read_at, .ctx = im, .size = im->size};
+    struct launch_image src = {.read_at = memory_read_at, .ctx = im, .size = im->size};
     return snp_rom_parse(&src, rom, err);
 }
 
@@ -276,6 +276,60 @@ START_TEST(test_made_image_has_the_published_digest)
     (void)unlink(kernel);
     (void)unlink(initrd);
     (void)rmdir(dir);
+}
+END_TEST
+
+START_TEST(test_find_names_the_variation)
+{
+    char fw[] = "/tmp/cl-measure-XXXXXX";
+    static struct image im;
+    struct cl_snp_measurement m;
+    struct cl_snp_variation v;
+    uint8_t zero[48] = {0};
+    int fd = mkstemp(fw);
+    make_image(&im);
+    ck_assert_int_eq(cl_write_all(fd, im.data, im.size, "image", NULL), CL_OK);
+    const struct cl_snp_measure_config given = {.firmware = fw,
+                                                .kernel = fw,
+                                                .initrd = fw,
+                                                .cmdline = "quiet",
+                                                .cpus = 2,
+                                                .vcpu_sig = 0x800F12,
+                                                .guest_features = 1,
+                                                .vmm = CL_SNP_VMM_QEMU};
+    const struct {
+        struct cl_snp_measure_config other;
+        unsigned differences;
+        const char *words;
+    } rows[] = {
+        {given, 0, ""},
+        {{fw, fw, fw, "quiet", 2, 0xA10F10, 1, CL_SNP_VMM_QEMU, NULL, NULL, NULL},
+         1,
+         "--vcpu-type EPYC-Genoa"},
+        {{fw, fw, fw, "quiet", 512, 0x800F12, 0x21, CL_SNP_VMM_QEMU, NULL, NULL, NULL},
+         2,
+         "--cpus 512, --guest-features 21"},
+        {{fw, fw, fw, "quiet\n", 2, 0, 1, CL_SNP_VMM_GCE, NULL, NULL, NULL},
+         2,
+         "--vmm gce, the command line with a line end"},
+        {{fw, fw, NULL, "", 1, 0, 1, CL_SNP_VMM_EC2, NULL, NULL, NULL},
+         4,
+         "--vmm ec2, --cpus 1, no initrd, an empty command line"},
+        {{fw, NULL, NULL, NULL, 2, 0x800F12, 1, CL_SNP_VMM_CLOISTER, NULL, NULL, NULL},
+         1,
+         "no kernel hashes (without --kernel)"},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(rows); i++) {
+        ck_assert_int_eq(cl_snp_measure(&rows[i].other, &m, NULL), CL_OK);
+        ck_assert_int_eq(cl_snp_measure_find(&given, m.digest, &v, NULL), CL_OK);
+        ck_assert_str_eq(v.words, rows[i].words);
+        ck_assert_uint_eq(v.differences, rows[i].differences);
+    }
+    ck_assert_int_eq(cl_snp_measure_find(&given, m.firmware_digest, &v, NULL), CL_OK);
+    ck_assert_str_eq(v.words, "the firmware pages alone");
+    ck_assert_int_eq(cl_snp_measure_find(&given, zero, &v, NULL), CL_ERR_REJECTED);
+    (void)close(fd);
+    (void)unlink(fw);
 }
 END_TEST
 
@@ -348,6 +402,10 @@ START_TEST(test_rom_refuses_each_broken_table)
     put_le(m + 16 + 4, 0, 4);
     expect(&im, CL_ERR_MALFORMED,
            "firmware: section 0: expected whole pages, got 0x0 bytes at 0x800000");
+    im = good;
+    put_le(m + 16 + 2 * 12 + 4, 0x2000, 4);
+    expect(&im, CL_ERR_UNSUPPORTED,
+           "firmware: section 2 (secrets): expected one page, got 0x2000 bytes");
     im = good;
     put_le(m + 16, 0xFFFFB000, 4);
     expect(&im, CL_ERR_MALFORMED,
@@ -476,6 +534,7 @@ int main(void)
     tcase_add_test(t, test_vmsa_pages_equal_golden);
     tcase_add_test(t, test_rom_reads_all_tables);
     tcase_add_test(t, test_made_image_has_the_published_digest);
+    tcase_add_test(t, test_find_names_the_variation);
     tcase_add_test(t, test_rom_refuses_each_broken_table);
     tcase_add_test(t, test_rom_refuses_metadata_outside);
     tcase_add_test(t, test_measure_refuses_bad_configurations);

@@ -6,6 +6,8 @@
 
 /* "compute what a measured launch must show" */
 int cl_cmd_measure(int argc, char **argv);
+/* "ID blocks of SEV-SNP: make, sign, verify" */
+int cl_cmd_idblock(int argc, char **argv);
 /* "decide whether evidence is genuine and expected" */
 int cl_cmd_verify(int argc, char **argv);
 

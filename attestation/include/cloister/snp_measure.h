@@ -58,6 +58,20 @@ struct cl_snp_measurement {
 CL_NODISCARD enum cl_status cl_snp_measure(const struct cl_snp_measure_config *config,
                                            struct cl_snp_measurement *ret_m, struct cl_err *err);
 
+/* What a configuration must be changed to so that it has a digest, as the command line says it. */
+struct cl_snp_variation {
+    unsigned differences; /* 0: the configuration itself has it */
+    char words[256];      /* "--cpus 4, no initrd" */
+};
+
+/* Looks for `expected` among the known variations of the configuration (vCPU type and number, VMM,
+ * guest features, kernel hashes missing, no initrd, command line with other ends) and their
+ * combinations; ret_v is the one with the fewest differences. config->page is not called.
+ * Returns CL_OK; CL_ERR_REJECTED when none has it; what cl_snp_measure returns. */
+CL_NODISCARD enum cl_status cl_snp_measure_find(const struct cl_snp_measure_config *config,
+                                                const uint8_t expected[static CL_SNP_LD_SIZE],
+                                                struct cl_snp_variation *ret_v, struct cl_err *err);
+
 /* The digest after the firmware pages alone, for images without tables too. */
 CL_NODISCARD enum cl_status cl_snp_measure_firmware(const char *firmware,
                                                     uint8_t ret[static CL_SNP_LD_SIZE],

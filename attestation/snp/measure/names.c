@@ -2,7 +2,7 @@
  * names.c - words of the command line for vCPU types, VMMs and page types.
  * Trust: the words are the user's. Threads: pure. Memory: none.
  */
-#include "cloister/snp_measure.h"
+#include "snp/measure/measure_internal.h"
 
 #include <string.h>
 
@@ -38,6 +38,15 @@ enum cl_status cl_snp_vcpu_type_parse(const char *name, uint32_t *ret_sig, struc
                       "vCPU type: expected EPYC, EPYC-Rome, -Milan, -Genoa or -Turin, or one of "
                       "these with -vN, got '%.40s'",
                       name);
+}
+
+const char *snp_vcpu_type(size_t i, uint32_t *ret_sig)
+{
+    if (i >= CL_ARRAY_LEN(vcpu_types)) {
+        return NULL;
+    }
+    *ret_sig = vcpu_types[i].signature;
+    return vcpu_types[i].name;
 }
 
 static const char *const vmm_names[] = {

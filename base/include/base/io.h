@@ -35,5 +35,8 @@ CL_NODISCARD enum cl_status cl_size_parse(const char *text, const char *field, u
 /* Decimal digits only, in min..max. */
 CL_NODISCARD enum cl_status cl_uint_parse(const char *text, const char *field, uint64_t min,
                                           uint64_t max, uint64_t *ret_u, struct cl_err *err);
+/* 1 to `digits` hex digits (at most 16), with or without 0x. */
+CL_NODISCARD enum cl_status cl_hex_uint_parse(const char *text, const char *field, size_t digits,
+                                              uint64_t *ret_u, struct cl_err *err);
 
 #endif
