@@ -57,7 +57,7 @@ static EVP_PKEY *key_from_pem(const void *data, size_t len)
 {
     EVP_PKEY *key = NULL;
     BIO *bio = BIO_new_mem_buf(data, (int)len);
-    static char no_passphrase[] = "";
+    char no_passphrase[] = ""; /* never asks at the terminal */
     if (bio != NULL) {
         key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
     }
