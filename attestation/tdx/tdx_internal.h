@@ -73,6 +73,8 @@ struct tdx_pck_extension {
     uint8_t pceid[CL_TDX_PCEID_SIZE];
     uint8_t fmspc[CL_TDX_FMSPC_SIZE];
     uint8_t sgx_type;
+    uint8_t platform_instance[CL_TDX_INSTANCE_SIZE];
+    bool has_platform_instance;
 };
 CL_NODISCARD enum cl_status
 tdx_pck_extension_parse(const X509 *x, struct tdx_pck_extension *ret_ext, struct cl_err *err);

@@ -73,7 +73,7 @@ static const struct member top_members[] = {
     {3, "pceid", OCTETS, false, KEEP(pceid), NULL, 0},
     {4, "fmspc", OCTETS, false, KEEP(fmspc), NULL, 0},
     {5, "sgxType", ENUM8, false, KEEP(sgx_type), NULL, 0},
-    {6, "platformInstanceId", OCTETS, true, 0, 16, NULL, 0},
+    {6, "platformInstanceId", OCTETS, true, KEEP(platform_instance), NULL, 0},
     {7, "configuration", NESTED, true, 0, 0, configuration_members,
      CL_ARRAY_LEN(configuration_members)},
 };
@@ -134,9 +134,8 @@ static enum cl_status read_octets(struct cl_reader *r, const struct member *m,
     if (!open_der(r, TAG_OCTETS, &v) || v.len != m->size) {
         return bad(m->name, "an OCTET STRING of its size", err);
     }
-    if (m->id != PLATFORM_INSTANCE) {
-        memcpy((uint8_t *)e + m->offset, v.data, m->size);
-    }
+    memcpy((uint8_t *)e + m->offset, v.data, m->size);
+    e->has_platform_instance = e->has_platform_instance || m->id == PLATFORM_INSTANCE;
     return CL_OK;
 }
 
@@ -274,7 +273,8 @@ enum cl_status cl_tdx_quote_platform(const struct cl_tdx_quote *quote,
     CL_TRY(tdx_pem_decode(quote->pck_chain.data, quote->pck_chain.len, &chain, err));
     CL_TRY(cl_x509_parse(chain.der[0], chain.len[0], &leaf, err));
     CL_TRY(tdx_pck_extension_parse(leaf, &e, err));
-    struct cl_tdx_platform p = {.ca = tdx_pck_ca_of(leaf)};
+    struct cl_tdx_platform p = {.ca = tdx_pck_ca_of(leaf), .has_instance = e.has_platform_instance};
+    memcpy(p.instance, e.platform_instance, sizeof(p.instance));
     memcpy(p.fmspc, e.fmspc, sizeof(p.fmspc));
     memcpy(p.pceid, e.pceid, sizeof(p.pceid));
     *ret_platform = p;

@@ -22,6 +22,7 @@
 #define CL_TDX_SVN_SIZE 16u
 #define CL_TDX_FMSPC_SIZE 6u
 #define CL_TDX_PCEID_SIZE 2u
+#define CL_TDX_INSTANCE_SIZE 16u
 
 /* What a TD report says, exactly as it stands in a quote of body type 3 (TDX 1.5); in one of type 2
  * (TDX 1.0) it ends before tee_tcb_svn2, and the rest is zero here. */
@@ -80,6 +81,8 @@ struct cl_tdx_platform {
     uint8_t fmspc[CL_TDX_FMSPC_SIZE];
     uint8_t pceid[CL_TDX_PCEID_SIZE];
     enum cl_tdx_pck_ca ca;
+    bool has_instance; /* only the Platform CA's certificates name the machine itself */
+    uint8_t instance[CL_TDX_INSTANCE_SIZE];
 };
 CL_NODISCARD enum cl_status cl_tdx_quote_platform(const struct cl_tdx_quote *quote,
                                                   struct cl_tdx_platform *ret_platform,
