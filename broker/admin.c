@@ -36,6 +36,19 @@ static const struct cl_admin_route routes[] = {
     {CL_POST, "kbs/v0/revocation", CL_ROLE_ADMIN, "revoke", cl_admin_revoke},
     {CL_GET, "kbs/v0/revocation", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL, cl_admin_revoked_list},
     {CL_DELETE, "kbs/v0/revocation/", CL_ROLE_ADMIN, "unrevoke", cl_admin_unrevoke},
+    {CL_POST, "kbs/v0/verify-policy", CL_ROLE_ADMIN, "set-verify-policy",
+     cl_admin_verify_policy_put},
+    {CL_GET, "kbs/v0/verify-policy", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL,
+     cl_admin_verify_policy_get},
+    {CL_GET, "kbs/v0/verify-policy/history", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL,
+     cl_admin_verify_policy_history},
+    {CL_POST, "kbs/v0/collateral", CL_ROLE_ADMIN, "set-collateral", cl_admin_collateral_put},
+    {CL_GET, "kbs/v0/collateral", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL, cl_admin_collateral_get},
+    {CL_DELETE, "kbs/v0/collateral", CL_ROLE_ADMIN, "delete-collateral",
+     cl_admin_collateral_delete},
+    {CL_POST, "kbs/v0/distrust", CL_ROLE_ADMIN, "set-distrust", cl_admin_distrust_put},
+    {CL_GET, "kbs/v0/distrust", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL, cl_admin_distrust_get},
+    {CL_DELETE, "kbs/v0/distrust", CL_ROLE_ADMIN, "delete-distrust", cl_admin_distrust_delete},
     {CL_GET, "kbs/v0/audit", CL_ROLE_ADMIN | CL_ROLE_AUDITOR, NULL, cl_admin_audit_list},
 };
 
@@ -169,7 +182,8 @@ static enum cl_status run_change(struct cl_broker *b, struct cl_admin_call *call
         return st;
     }
     CL_TRY(cl_store_commit(b->state.store, err));
-    return call->policy_changed ? cl_broker_load_policy(b, err) : CL_OK;
+    CL_TRY(call->policy_changed ? cl_broker_load_policy(b, err) : CL_OK);
+    return call->trust_changed ? cl_trust_state_load(b->state.store, &b->trust, err) : CL_OK;
 }
 
 static void finish(struct cl_admin_call *call)

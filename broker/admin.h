@@ -17,6 +17,7 @@ struct cl_admin_call {
     json_t *answer;              /* owned */
     struct cl_secret secret;     /* owned; answered instead */
     bool policy_changed;
+    bool trust_changed;
 };
 
 typedef enum cl_status cl_admin_fn(struct cl_broker *b, struct cl_admin_call *call,
@@ -45,6 +46,9 @@ cl_admin_fn cl_admin_health, cl_admin_resource_put, cl_admin_resource_get, cl_ad
     cl_admin_resource_list, cl_admin_policy_put, cl_admin_policy_get, cl_admin_policy_history,
     cl_admin_policy_test, cl_admin_reference_put, cl_admin_reference_list,
     cl_admin_reference_delete, cl_admin_root_put, cl_admin_root_list, cl_admin_root_delete,
-    cl_admin_revoke, cl_admin_revoked_list, cl_admin_unrevoke, cl_admin_audit_list;
+    cl_admin_revoke, cl_admin_revoked_list, cl_admin_unrevoke, cl_admin_audit_list,
+    cl_admin_verify_policy_put, cl_admin_verify_policy_get, cl_admin_verify_policy_history,
+    cl_admin_collateral_put, cl_admin_collateral_get, cl_admin_collateral_delete,
+    cl_admin_distrust_put, cl_admin_distrust_get, cl_admin_distrust_delete;
 
 #endif

@@ -77,7 +77,7 @@ enum cl_status cl_admin_policy_put(struct cl_broker *b, struct cl_admin_call *ca
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    CL_CLEANUP(cl_policy_freep) struct cl_policy *checked = NULL;
+    CL_CLEANUP(cl_resource_policy_freep) struct cl_resource_policy *checked = NULL;
     const char *b64 = NULL;
     int64_t version = 0;
     CL_TRY(cl_admin_body(call, &j, err));
@@ -90,7 +90,7 @@ enum cl_status cl_admin_policy_put(struct cl_broker *b, struct cl_admin_call *ca
         }
     }
     CL_TRY(cl_b64url_decode(&text, b64, strlen(b64), "policy", err));
-    CL_TRY(cl_policy_parse(text.data, text.len, &checked, err));
+    CL_TRY(cl_resource_policy_parse(text.data, text.len, &checked, err));
     CL_TRY(cl_store_policy_put(b->state.store, &text, call->role == CL_ROLE_ADMIN ? "admin" : "",
                                cl_broker_now(b), &version, err));
     call->policy_changed = true;
@@ -121,44 +121,64 @@ enum cl_status cl_admin_policy_history(struct cl_broker *b, struct cl_admin_call
     return cl_admin_answer_list(call, "cloister.policy-history/1", "policies", list, err);
 }
 
-/* {"policy":document,"evidence":primary evidence,"resource":path}: what would be decided. The nonce
- * is not looked at, everything else is. */
+static json_t *test_answer(const char *path, bool allowed, size_t rule,
+                           const struct cl_appraisal_answer *a)
+{
+    const struct cl_denial *d = &a->denial;
+    json_t *summary = cl_grant_summary(&a->grant);
+    return allowed ? json_pack("{s:s, s:b, s:s, s:I, s:o}", "schema", "cloister.policy-test/1",
+                               "allowed", 1, "resource", path, "rule", (json_int_t)rule, "evidence",
+                               summary)
+                   : json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "schema",
+                               "cloister.policy-test/1", "allowed", 0, "resource", path, "check",
+                               d->check, "expected", d->expected, "actual", d->actual, "evidence",
+                               summary);
+}
+
+/* "tee", which without a word is snp, as it was before there were others. */
+static enum cl_status get_family(const json_t *j, const struct cl_family **ret, struct cl_err *err)
+{
+    const char *tee = "snp";
+    char names[64];
+    if (json_object_get(j, "tee") != NULL) {
+        CL_TRY(cl_json_get_string(j, "request", "tee", &tee, err));
+    }
+    *ret = cl_family_find(tee);
+    return *ret != NULL ? CL_OK
+                        : cl_err_set(err, CL_ERR_MALFORMED, "request: tee: expected %s, got %.32s",
+                                     cl_family_names(names, sizeof(names)), tee);
+}
+
+/* {"policy":document,"evidence":primary evidence,"resource":path[,"tee":name]}: what would be
+ * decided. The nonce is not looked at, everything else is. */
 enum cl_status cl_admin_policy_test(struct cl_broker *b, struct cl_admin_call *call,
                                     struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    CL_CLEANUP(cl_policy_freep) struct cl_policy *policy = NULL;
-    CL_CLEANUP(cl_json_decrefp) json_t *claims = NULL;
+    CL_CLEANUP(cl_resource_policy_freep) struct cl_resource_policy *policy = NULL;
+    CL_CLEANUP(cl_appraisal_answer_done) struct cl_appraisal_answer a = {0};
+    const struct cl_family *family = NULL;
     json_t *document = NULL;
     json_t *evidence = NULL;
     const char *path = NULL;
-    struct cl_grant grant = {0};
-    struct cl_denial d = {0};
     size_t rule = 0;
-    bool authentic = false;
     CL_TRY(cl_admin_body(call, &j, err));
     CL_TRY(cl_json_get_object(j, "request", "policy", &document, err));
     CL_TRY(cl_json_get_object(j, "request", "evidence", &evidence, err));
     CL_TRY(cl_json_get_string(j, "request", "resource", &path, err));
     CL_TRY(check_path(path, err));
+    CL_TRY(get_family(j, &family, err));
     CL_TRY(cl_json_compact(document, &text, err));
-    CL_TRY(cl_policy_parse(text.data, text.len, &policy, err));
+    CL_TRY(cl_resource_policy_parse(text.data, text.len, &policy, err));
     struct cl_attest_request msg = {.primary = evidence, .additional = ""};
-    enum cl_status st = cl_appraise(b->state.store, &msg, /* report_data= */ NULL, cl_broker_now(b),
-                                    &grant, &claims, &d, &authentic, err);
-    if (st != CL_OK && d.check[0] == '\0') {
+    struct cl_trust trust = cl_broker_trust(b);
+    enum cl_status st = cl_appraise(&trust, family, &msg, /* report_data= */ NULL, &a, err);
+    if (st != CL_OK && a.denial.check[0] == '\0') {
         return st;
     }
-    bool allowed =
-        st == CL_OK && cl_policy_allows(policy, path, grant.tee_class, grant.host_data, &rule, &d);
-    call->answer =
-        allowed
-            ? json_pack("{s:s, s:b, s:s, s:I, s:o}", "schema", "cloister.policy-test/1", "allowed",
-                        1, "resource", path, "rule", (json_int_t)rule, "evidence",
-                        cl_grant_summary(&grant))
-            : json_pack("{s:s, s:b, s:s, s:s, s:s, s:s, s:o}", "schema", "cloister.policy-test/1",
-                        "allowed", 0, "resource", path, "check", d.check, "expected", d.expected,
-                        "actual", d.actual, "evidence", cl_grant_summary(&grant));
+    bool allowed = st == CL_OK && cl_resource_policy_allows(policy, path, a.grant.tee_class,
+                                                            a.grant.initdata, &rule, &a.denial);
+    call->answer = test_answer(path, allowed, rule, &a);
     return call->answer != NULL ? CL_OK : cl_err_nomem(err, "answer");
 }

@@ -10,7 +10,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#define REFERENCE_SCHEMA "cloister.reference/1"
 #define AUDIT_LIMIT 1000
 
 /* An optional note of at most 200 characters. */
@@ -30,34 +29,21 @@ static enum cl_status get_note(const json_t *j, const char **ret_note, struct cl
 enum cl_status cl_admin_reference_put(struct cl_broker *b, struct cl_admin_call *call,
                                       struct cl_err *err)
 {
-    static const char *const keys[] = {"schema", "class", "measurement", "expires", "note", NULL};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    struct cl_reference ref = {0};
-    const char *schema = NULL;
-    const char *class_name = NULL;
-    const char *measurement = NULL;
+    CL_CLEANUP(cl_reference_done) struct cl_reference ref = {0};
     const char *expires = NULL;
     const char *note = NULL;
     CL_TRY(cl_admin_body(call, &j, err));
-    CL_TRY(cl_json_get_string(j, "reference", "schema", &schema, err));
-    if (strcmp(schema, REFERENCE_SCHEMA) != 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "reference: schema: expected " REFERENCE_SCHEMA ", got %.64s", schema);
-    }
-    CL_TRY(cl_json_only_keys(j, "reference", keys, err));
-    CL_TRY(cl_json_get_string(j, "reference", "class", &class_name, err));
-    CL_TRY(cl_json_get_string(j, "reference", "measurement", &measurement, err));
+    CL_TRY(cl_reference_from_json(j, &ref, err));
     CL_TRY(cl_json_get_string(j, "reference", "expires", &expires, err));
     CL_TRY(get_note(j, &note, err));
-    CL_TRY(cl_tee_class_parse(class_name, &ref.tee_class, err));
-    CL_TRY(cl_unhex(ref.measurement, sizeof(ref.measurement), measurement, "reference: measurement",
-                    err));
     CL_TRY(cl_time_parse(expires, &ref.expires, err));
     if (ref.expires <= cl_broker_now(b)) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "reference: expires: expected a time to come, got %s", expires);
     }
-    (void)snprintf(call->object, sizeof(call->object), "%s/%s", class_name, measurement);
+    (void)snprintf(call->object, sizeof(call->object), "%s/%s", cl_tee_class_name(ref.tee_class),
+                   ref.id);
     return cl_store_reference_put(b->state.store, &ref, note, cl_broker_now(b), err);
 }
 
@@ -69,7 +55,7 @@ enum cl_status cl_admin_reference_list(struct cl_broker *b, struct cl_admin_call
     return cl_admin_answer_list(call, "cloister.references/1", "references", list, err);
 }
 
-/* class/measurement */
+/* class/id */
 enum cl_status cl_admin_reference_delete(struct cl_broker *b, struct cl_admin_call *call,
                                          struct cl_err *err)
 {
@@ -125,27 +111,19 @@ enum cl_status cl_admin_root_delete(struct cl_broker *b, struct cl_admin_call *c
     return found ? CL_OK : cl_admin_absent("simulated root", call->rest, err);
 }
 
-/* Bytes of the hex value of each kind. */
-static const struct {
-    const char *kind;
-    size_t size;
-} kinds[] = {{"chip", CL_SNP_CHIP_ID_SIZE},
-             {"measurement", CL_SNP_MEASUREMENT_SIZE},
-             {"token", CL_JTI_SIZE}};
-
 static enum cl_status check_revocation(const char *kind, const char *value, struct cl_err *err)
 {
-    uint8_t bytes[CL_SNP_CHIP_ID_SIZE];
-    for (size_t i = 0; i < CL_ARRAY_LEN(kinds); i++) {
-        if (strcmp(kind, kinds[i].kind) == 0) {
-            return cl_unhex(bytes, kinds[i].size, value, "revocation: value", err);
-        }
-    }
-    return cl_err_set(err, CL_ERR_MALFORMED,
-                      "revocation: kind: expected chip, measurement or token, got %.32s", kind);
+    uint8_t bytes[CL_VALUE_MAX_SIZE];
+    size_t size = cl_revocation_size(kind);
+    return size > 0
+               ? cl_unhex(bytes, size, value, "revocation: value", err)
+               : cl_err_set(err, CL_ERR_MALFORMED,
+                            "revocation: kind: expected chip, measurement, token, platform or ak, "
+                            "got %.32s",
+                            kind);
 }
 
-/* {"kind":"chip|measurement|token","value":"<hex>"[,"note":...]} */
+/* {"kind":"chip|measurement|token|platform|ak","value":"<hex>"[,"note":...]} */
 enum cl_status cl_admin_revoke(struct cl_broker *b, struct cl_admin_call *call, struct cl_err *err)
 {
     static const char *const keys[] = {"kind", "value", "note", NULL};

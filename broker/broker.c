@@ -31,17 +31,28 @@ enum cl_status cl_broker_audit(struct cl_broker *b, const struct cl_request *req
     return st;
 }
 
+struct cl_trust cl_broker_trust(const struct cl_broker *b)
+{
+    return (struct cl_trust){.store = b->state.store,
+                             .now = cl_broker_now(b),
+                             .version = b->trust.version,
+                             .policy = b->trust.policy,
+                             .collateral = b->trust.collateral,
+                             .distrust_token = &b->trust.distrust_token,
+                             .distrust_key = b->trust.distrust_key};
+}
+
 enum cl_status cl_broker_load_policy(struct cl_broker *b, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    struct cl_policy *p = NULL;
+    struct cl_resource_policy *p = NULL;
     int64_t version = 0;
     CL_TRY(cl_store_policy_get(b->state.store, &text, &version, err));
     if (version == 0) {
         return cl_err_set(err, CL_ERR_MALFORMED, "database: no policy");
     }
-    CL_TRY(cl_policy_parse(text.data, text.len, &p, err));
-    cl_policy_free(b->policy);
+    CL_TRY(cl_resource_policy_parse(text.data, text.len, &p, err));
+    cl_resource_policy_free(b->policy);
     b->policy = p;
     b->policy_version = version;
     return CL_OK;
@@ -144,6 +155,7 @@ enum cl_status cl_broker_new(const struct cl_broker_config *cfg, struct cl_broke
     fill_defaults(&b->cfg);
     CL_TRY(cl_state_open(cfg->state_dir, &b->state, err));
     CL_TRY(cl_broker_load_policy(b, err));
+    CL_TRY(cl_trust_state_load(b->state.store, &b->trust, err));
     CL_TRY(cl_challenge_init(&b->challenge, err));
     CL_TRY(cl_sessions_new(b->cfg.max_sessions, &b->sessions, err));
     CL_TRY(make_tls(b, err));
@@ -169,7 +181,8 @@ void cl_broker_free(struct cl_broker *b)
     cl_close_fdp(&b->stop_pipe[0]);
     cl_close_fdp(&b->stop_pipe[1]);
     SSL_CTX_free(b->tls);
-    cl_policy_free(b->policy);
+    cl_resource_policy_free(b->policy);
+    cl_trust_state_done(&b->trust);
     cl_sessions_free(b->sessions);
     cl_challenge_done(&b->challenge);
     cl_state_done(&b->state);

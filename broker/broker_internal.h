@@ -7,7 +7,7 @@
 #include "appraise.h"
 #include "broker/broker.h"
 #include "http.h"
-#include "policy.h"
+#include "resource_policy.h"
 #include "state.h"
 
 #define CL_DOMAIN_RESOURCE "resource"
@@ -18,8 +18,9 @@ struct cl_broker {
     struct cl_state state;
     struct cl_challenge challenge;
     struct cl_sessions *sessions;
-    struct cl_policy *policy; /* the one in force */
+    struct cl_resource_policy *policy; /* the one in force */
     int64_t policy_version;
+    struct cl_trust_state trust;
     struct event_base *base;
     struct event *stop_event;
     int stop_pipe[2];
@@ -38,6 +39,9 @@ void cl_broker_handle_admin(void *ctx, struct cl_request *req);
 CL_NODISCARD enum cl_status cl_broker_audit(struct cl_broker *b, const struct cl_request *req,
                                             const char *who, struct cl_audit *line,
                                             struct cl_err *err);
+
+/* What evidence is judged by now; borrowed until an admin changes it. */
+struct cl_trust cl_broker_trust(const struct cl_broker *b);
 
 /* Takes the newest policy of the store into force. */
 CL_NODISCARD enum cl_status cl_broker_load_policy(struct cl_broker *b, struct cl_err *err);

@@ -10,6 +10,7 @@
 #include <string.h>
 
 #define MAC_SIZE 32u
+#define HEAD_SIZE 5u /* expiry, family */
 
 enum cl_status cl_challenge_init(struct cl_challenge *c, struct cl_err *err)
 {
@@ -21,26 +22,28 @@ void cl_challenge_done(struct cl_challenge *c)
     cl_secret_done(&c->key);
 }
 
-enum cl_status cl_challenge_cookie(int64_t expires, char ret[static CL_COOKIE_TEXT_SIZE],
-                                   struct cl_err *err)
+enum cl_status cl_challenge_cookie(int64_t expires, unsigned family,
+                                   char ret[static CL_COOKIE_TEXT_SIZE], struct cl_err *err)
 {
     uint8_t cookie[CL_COOKIE_SIZE];
-    struct cl_writer w = cl_writer_init(cookie, 4);
+    struct cl_writer w = cl_writer_init(cookie, HEAD_SIZE);
     cl_writer_be32(&w, (uint32_t)expires); /* good until 2106 */
-    CL_TRY(cl_random(cookie + 4, sizeof(cookie) - 4, err));
+    cl_writer_u8(&w, (uint8_t)family);
+    CL_TRY(cl_random(cookie + HEAD_SIZE, sizeof(cookie) - HEAD_SIZE, err));
     cl_hex(ret, cookie, sizeof(cookie));
     return CL_OK;
 }
 
 bool cl_challenge_cookie_parse(const char *text, uint8_t ret[static CL_COOKIE_SIZE],
-                               int64_t *ret_expires)
+                               int64_t *ret_expires, unsigned *ret_family)
 {
     if (strlen(text) != CL_COOKIE_TEXT_SIZE - 1 ||
         cl_unhex(ret, CL_COOKIE_SIZE, text, "cookie", NULL) != CL_OK) {
         return false;
     }
-    struct cl_reader r = cl_reader_init(ret, 4);
+    struct cl_reader r = cl_reader_init(ret, HEAD_SIZE);
     *ret_expires = cl_reader_be32(&r, "expiry");
+    *ret_family = cl_reader_u8(&r, "family");
     return true;
 }
 

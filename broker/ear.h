@@ -5,6 +5,8 @@
 #ifndef CL_BROKER_EAR_H
 #define CL_BROKER_EAR_H
 
+#include "cloister/ear.h"
+#include "cloister/snp_report.h"
 #include "grant.h"
 
 #include <openssl/evp.h>
@@ -14,9 +16,22 @@
 CL_NODISCARD enum cl_status cl_ear_snp_claims(const struct cl_snp_report *r, json_t **ret_j,
                                               struct cl_err *err);
 
+struct cl_tdx_quote;
+struct cl_tdx_tcb;
+struct cl_vtpm_evidence;
+/* Of a TD quote, and of TPM quotes with what vouches for them (ear_claims.c). */
+CL_NODISCARD enum cl_status cl_ear_tdx_claims(const struct cl_tdx_quote *quote,
+                                              const struct cl_tdx_tcb *tcb, json_t **ret_j,
+                                              struct cl_err *err);
+CL_NODISCARD enum cl_status cl_ear_vtpm_claims(struct cl_vtpm_evidence *ev,
+                                               const struct cl_tdx_tcb *tcb, json_t **ret_j,
+                                               struct cl_err *err);
+
 struct cl_ear_input {
     const struct cl_grant *grant; /* complete */
-    const json_t *snp_claims;
+    const char *tee;              /* the kind of evidence: name of its claims */
+    json_t *claims;               /* in Trustee's words */
+    struct cl_ar4si vector;
     const uint8_t *report_data; /* 64 bytes */
     const char *nonce;
     const char *additional;

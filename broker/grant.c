@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * grant.c - grants and the table of sessions (see grant.h). Cookies hold 12 bytes of our own
+ * grant.c - grants and the table of sessions (see grant.h). Cookies hold 11 bytes of our own
  * randomness behind a MAC'ed nonce, so nobody chooses where in the table they land.
  */
 #include "grant.h"

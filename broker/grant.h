@@ -7,16 +7,21 @@
 
 #include "challenge.h"
 #include "cloister/jwk.h"
-#include "cloister/snp_report.h"
 #include "cloister/verify.h"
+#include "family.h"
 
 #define CL_JTI_SIZE 16u
 
+#define CL_GRANT_MAX_VALUES 8u
+
 struct cl_grant {
     enum cl_tee_class tee_class;
-    uint8_t measurement[CL_SNP_MEASUREMENT_SIZE];
-    uint8_t host_data[CL_SNP_HOST_DATA_SIZE];
-    uint8_t chip_id[CL_SNP_CHIP_ID_SIZE];
+    /* Who attested, without the registers of a TPM: what a revocation can name. */
+    size_t value_count;
+    struct cl_value values[CL_GRANT_MAX_VALUES];
+    char reference[CL_REFERENCE_ID_TEXT]; /* the reference value that it matched */
+    uint8_t initdata[CL_INITDATA_SIZE];
+    int64_t trust; /* version of the verify policy and collateral that judged it */
     uint8_t token_id[CL_JTI_SIZE];
     int64_t expires;
     struct cl_jwk *tee_key; /* owned */

@@ -14,8 +14,6 @@
 #include <string.h>
 #include <time.h>
 
-#define TEE "snp"
-
 static void reply_denied(struct cl_request *req, const char *name, const char *head,
                          const char *check)
 {
@@ -51,8 +49,9 @@ static void handle_auth(struct cl_broker *b, struct cl_request *req)
         return;
     }
     int64_t expires = cl_broker_now(b) + b->cfg.session_seconds;
-    if (cl_challenge_cookie(expires, cookie, &err) != CL_OK ||
-        cl_challenge_nonce(&b->challenge, cookie, auth.tee, auth.version, nonce, &err) != CL_OK) {
+    if (cl_challenge_cookie(expires, cl_family_number(auth.family), cookie, &err) != CL_OK ||
+        cl_challenge_nonce(&b->challenge, cookie, auth.family->tee, auth.version, nonce, &err) !=
+            CL_OK) {
         cl_broker_reply_failure(req, "auth", &err);
         return;
     }
@@ -64,29 +63,26 @@ static void handle_auth(struct cl_broker *b, struct cl_request *req)
 /* One attestation on its way. */
 struct attest {
     struct cl_attest_request msg;
+    const struct cl_family *family; /* NULL until the cookie told it */
     uint8_t cookie[CL_COOKIE_SIZE];
     int64_t cookie_expires;
     char nonce[CL_NONCE_TEXT_SIZE];
-    struct cl_grant grant;
-    json_t *claims;
+    struct cl_appraisal_answer answer;
     struct cl_buf token;
-    struct cl_denial denial;
     bool appraised; /* evidence was looked at */
-    bool authentic;
 };
 
 static void attest_done(struct attest *a)
 {
     cl_attest_request_done(&a->msg);
-    cl_grant_done(&a->grant);
-    json_decref(a->claims);
+    cl_appraisal_answer_done(&a->answer);
     cl_buf_done(&a->token);
 }
 
 static enum cl_status denied(struct attest *a, const char *check, const char *actual,
                              const char *expected, struct cl_err *err)
 {
-    cl_deny(&a->denial, check, actual, "%s", expected);
+    cl_deny(&a->answer.denial, check, actual, "%s", expected);
     return cl_err_set(err, CL_ERR_REJECTED, "%s", check);
 }
 
@@ -94,13 +90,16 @@ static enum cl_status denied(struct attest *a, const char *check, const char *ac
 static enum cl_status check_challenge(struct cl_broker *b, const struct cl_request *req,
                                       struct attest *a, struct cl_err *err)
 {
-    if (!cl_challenge_cookie_parse(req->cookie, a->cookie, &a->cookie_expires)) {
+    unsigned number = 0;
+    if (!cl_challenge_cookie_parse(req->cookie, a->cookie, &a->cookie_expires, &number) ||
+        (a->family = cl_family_by_number(number)) == NULL) {
         return denied(a, "challenge.cookie", "none", "a session cookie", err);
     }
     if (cl_broker_now(b) > a->cookie_expires) {
         return denied(a, "challenge.expired", "an expired cookie", "a cookie not expired", err);
     }
-    CL_TRY(cl_challenge_nonce(&b->challenge, req->cookie, TEE, a->msg.version, a->nonce, err));
+    CL_TRY(cl_challenge_nonce(&b->challenge, req->cookie, a->family->tee, a->msg.version, a->nonce,
+                              err));
     if (a->msg.nonce != NULL && (strlen(a->msg.nonce) != CL_NONCE_TEXT_SIZE - 1 ||
                                  !cl_ct_equal(a->msg.nonce, a->nonce, CL_NONCE_TEXT_SIZE - 1))) {
         return denied(a, "challenge.nonce", "another", "the nonce of this session", err);
@@ -118,11 +117,14 @@ static enum cl_status make_token(struct cl_broker *b, struct attest *a, const ui
                                  struct cl_err *err)
 {
     int64_t now = cl_broker_now(b);
-    a->grant.expires = now + b->cfg.session_seconds;
-    a->grant.tee_key = CL_TAKE(a->msg.tee_key);
-    CL_TRY(cl_random(a->grant.token_id, sizeof(a->grant.token_id), err));
-    struct cl_ear_input in = {.grant = &a->grant,
-                              .snp_claims = a->claims,
+    struct cl_grant *g = &a->answer.grant;
+    g->expires = now + b->cfg.session_seconds;
+    g->tee_key = CL_TAKE(a->msg.tee_key);
+    CL_TRY(cl_random(g->token_id, sizeof(g->token_id), err));
+    struct cl_ear_input in = {.grant = g,
+                              .tee = a->family->tee,
+                              .claims = a->answer.claims,
+                              .vector = a->answer.vector,
                               .report_data = report_data,
                               .nonce = a->nonce,
                               .additional = a->msg.additional,
@@ -143,25 +145,27 @@ static enum cl_status attest(struct cl_broker *b, const struct cl_request *req, 
     CL_TRY(cl_rcar_report_data(a->msg.version, a->nonce, a->msg.tee_key, a->msg.additional,
                                report_data, err));
     a->appraised = true;
-    CL_TRY(cl_appraise(b->state.store, &a->msg, report_data, cl_broker_now(b), &a->grant,
-                       &a->claims, &a->denial, &a->authentic, err));
+    struct cl_trust trust = cl_broker_trust(b);
+    CL_TRY(cl_appraise(&trust, a->family, &a->msg, report_data, &a->answer, err));
     return make_token(b, a, report_data, err);
 }
 
 static enum cl_status audit_attest(struct cl_broker *b, const struct cl_request *req,
                                    const struct attest *a, bool allowed, struct cl_err *err)
 {
-    CL_CLEANUP(cl_json_decrefp) json_t *summary = a->appraised ? cl_grant_summary(&a->grant) : NULL;
+    const struct cl_denial *d = &a->answer.denial;
+    CL_CLEANUP(cl_json_decrefp)
+    json_t *summary = a->appraised ? cl_grant_summary(&a->answer.grant) : NULL;
     struct cl_audit line = {.action = "attest",
-                            .object = TEE,
+                            .object = a->family != NULL ? a->family->tee : "unknown",
                             .verdict = allowed ? "allowed" : "denied",
-                            .check = a->denial.check,
-                            .expected = a->denial.expected,
-                            .actual = a->denial.actual,
+                            .check = d->check,
+                            .expected = d->expected,
+                            .actual = d->actual,
                             .evidence = summary,
-                            .ring = allowed        ? CL_AUDIT_KEEP
-                                    : a->authentic ? CL_AUDIT_DENIED
-                                                   : CL_AUDIT_ANONYMOUS};
+                            .ring = allowed               ? CL_AUDIT_KEEP
+                                    : a->answer.authentic ? CL_AUDIT_DENIED
+                                                          : CL_AUDIT_ANONYMOUS};
     return cl_broker_audit(b, req, "guest", &line, err);
 }
 
@@ -173,17 +177,18 @@ static void handle_attest(struct cl_broker *b, struct cl_request *req)
     char cookie[CL_COOKIE_TEXT_SIZE];
     static const char head[] = "Attestation error: RCAR handshake Attest failed";
     enum cl_status st = attest(b, req, &a, &err);
-    if (st == CL_OK || a.denial.check[0] != '\0') {
+    if (st == CL_OK || a.answer.denial.check[0] != '\0') {
         bool allowed = st == CL_OK;
         st = audit_attest(b, req, &a, allowed, &err); /* durable before anybody is told */
         if (st == CL_OK && !allowed) {
-            reply_denied(req, "AttestationError", head, a.denial.check);
+            reply_denied(req, "AttestationError", head, a.answer.denial.check);
             return;
         }
     }
-    int64_t until = a.grant.expires > a.cookie_expires ? a.grant.expires : a.cookie_expires;
+    struct cl_grant *g = &a.answer.grant;
+    int64_t until = g->expires > a.cookie_expires ? g->expires : a.cookie_expires;
     if (st == CL_OK) {
-        st = cl_sessions_add(b->sessions, a.cookie, until, cl_broker_now(b), &a.grant, &err);
+        st = cl_sessions_add(b->sessions, a.cookie, until, cl_broker_now(b), g, &err);
     }
     CL_CLEANUP(cl_buf_done) struct cl_buf body = {0};
     if (st != CL_OK ||
@@ -203,8 +208,9 @@ static const struct cl_grant *find_grant(struct cl_broker *b, const struct cl_re
 {
     uint8_t cookie[CL_COOKIE_SIZE];
     int64_t expires = 0;
+    unsigned number = 0;
     struct cl_err err = {0};
-    if (cl_challenge_cookie_parse(req->cookie, cookie, &expires) &&
+    if (cl_challenge_cookie_parse(req->cookie, cookie, &expires, &number) &&
         cl_sessions_get(b->sessions, cookie) != NULL) {
         return cl_sessions_get(b->sessions, cookie);
     }
@@ -251,10 +257,11 @@ static enum cl_status fetch(struct cl_broker *b, struct fetch *f, struct cl_err 
 {
     size_t rule = 0;
     f->error = "TokenVerifierError";
-    CL_TRY(cl_appraise_again(b->state.store, f->grant, cl_broker_now(b), &f->denial, err));
+    struct cl_trust trust = cl_broker_trust(b);
+    CL_TRY(cl_appraise_again(&trust, f->grant, &f->denial, err));
     f->error = "PolicyDeny";
-    if (!cl_policy_allows(b->policy, f->path, f->grant->tee_class, f->grant->host_data, &rule,
-                          &f->denial)) {
+    if (!cl_resource_policy_allows(b->policy, f->path, f->grant->tee_class, f->grant->initdata,
+                                   &rule, &f->denial)) {
         return cl_err_set(err, CL_ERR_REJECTED, "%s", f->denial.check);
     }
     f->denial = (struct cl_denial){0};

@@ -48,11 +48,12 @@ enum cl_status cl_auth_request_parse(const void *data, size_t len, struct cl_aut
                           "request is %.32s",
                           version);
     }
-    if (strcmp(tee, "snp") != 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED, "auth request: tee: expected snp, got %.32s",
-                          tee);
+    r.family = cl_family_find(tee);
+    if (r.family == NULL) {
+        char names[64];
+        return cl_err_set(err, CL_ERR_UNSUPPORTED, "auth request: tee: expected %s, got %.32s",
+                          cl_family_names(names, sizeof(names)), tee);
     }
-    (void)snprintf(r.tee, sizeof(r.tee), "%s", tee);
     *ret = r;
     return CL_OK;
 }
@@ -151,8 +152,9 @@ enum cl_status cl_attest_request_parse(const void *data, size_t len, struct cl_a
     return CL_OK;
 }
 
-enum cl_status cl_initdata_host_data(const char *text, size_t len, uint8_t ret[static 32],
-                                     struct cl_err *err)
+enum cl_status cl_initdata_text_digest(const char *text, size_t len,
+                                       uint8_t ret[static CL_INITDATA_DIGEST_MAX], size_t *ret_len,
+                                       struct cl_err *err)
 {
     static const struct {
         const char *name, *md;
@@ -160,7 +162,6 @@ enum cl_status cl_initdata_host_data(const char *text, size_t len, uint8_t ret[s
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     const char *algorithm = NULL;
     const char *md = NULL;
-    uint8_t digest[EVP_MAX_MD_SIZE];
     CL_TRY(cl_toml_parse(text, len, "init-data", &j, err));
     CL_TRY(cl_json_get_string(j, "init-data", "algorithm", &algorithm, err));
     for (size_t i = 0; i < CL_ARRAY_LEN(hashes); i++) {
@@ -171,10 +172,11 @@ enum cl_status cl_initdata_host_data(const char *text, size_t len, uint8_t ret[s
                           "init-data: algorithm: expected sha256, sha384 or sha512, got %.32s",
                           algorithm);
     }
-    if (EVP_Q_digest(NULL, md, NULL, text, len, digest, NULL) != 1) {
+    size_t digest_len = 0;
+    if (EVP_Q_digest(NULL, md, NULL, text, len, ret, &digest_len) != 1) {
         return cl_err_set(err, CL_ERR_SYS, "init-data: OpenSSL failed");
     }
-    memcpy(ret, digest, 32); /* all three have at least 32 bytes; longer ones are cut */
+    *ret_len = digest_len;
     return CL_OK;
 }
 

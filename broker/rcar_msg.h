@@ -7,12 +7,13 @@
 
 #include "base/json.h"
 #include "cloister/rcar.h"
+#include "family.h"
 
 #define CL_RCAR_MAX_BODY (2u << 20)
 
 struct cl_auth_request {
     enum cl_rcar_version version;
-    char tee[16];
+    const struct cl_family *family; /* of the TEE it names */
 };
 /* CL_ERR_UNSUPPORTED for a version or TEE that we do not serve. */
 CL_NODISCARD enum cl_status cl_auth_request_parse(const void *data, size_t len,
@@ -33,10 +34,10 @@ CL_NODISCARD enum cl_status cl_attest_request_parse(const void *data, size_t len
                                                     struct cl_err *err);
 void cl_attest_request_done(struct cl_attest_request *r);
 
-/* HOST_DATA that this initdata text implies: the digest by its own `algorithm`, cut or padded to 32
- * bytes. */
-CL_NODISCARD enum cl_status cl_initdata_host_data(const char *text, size_t len,
-                                                  uint8_t ret[static 32], struct cl_err *err);
+/* The digest of this initdata text by its own `algorithm`: 32, 48 or 64 bytes. */
+CL_NODISCARD enum cl_status cl_initdata_text_digest(const char *text, size_t len,
+                                                    uint8_t ret[static CL_INITDATA_DIGEST_MAX],
+                                                    size_t *ret_len, struct cl_err *err);
 
 /* {"type":".../<name>","detail":"<detail>"} */
 CL_NODISCARD enum cl_status cl_rcar_error(const char *name, const char *detail, struct cl_buf *out,

@@ -66,7 +66,7 @@ static enum cl_status fill_database(const char *dir, const char *db_path,
     CL_CLEANUP(cl_secret_done) struct cl_secret admin_pem = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf policy = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf cert = {0};
-    CL_TRY(cl_store_open(db_path, /* create= */ true, &store, err));
+    CL_TRY(cl_store_open(db_path, CL_STORE_CREATE, &store, err));
     CL_TRY(cl_identity_make(store, vault, sans, &admin_pem, err));
     CL_TRY(cl_buf_append_str(&policy, default_policy, err));
     CL_TRY(cl_store_policy_put(store, &policy, "init", (int64_t)time(NULL), &version, err));
@@ -182,7 +182,7 @@ enum cl_status cl_state_open(const char *dir, struct cl_state *ret_s, struct cl_
         return cl_err_sys(err, errno, "open '%s'", db_path);
     }
     CL_TRY(cl_state_lock(dir, &s.lock_fd, err));
-    CL_TRY(cl_store_open(db_path, /* create= */ false, &s.store, err));
+    CL_TRY(cl_store_open(db_path, CL_STORE_SERVE, &s.store, err));
     CL_TRY(open_vault(dir, &s, err));
     CL_TRY(cl_identity_load(&s, err));
     *ret_s = s;

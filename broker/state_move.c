@@ -71,7 +71,7 @@ enum cl_status cl_state_backup(const char *dir, const char *file, struct cl_err 
     CL_TRY(cl_state_path(path, dir, "master.key", err));
     CL_TRY(vault_of_file(path, &vault, err));
     CL_TRY(cl_state_path(path, dir, "broker.db", err));
-    CL_TRY(cl_store_open(path, /* create= */ false, &store, err));
+    CL_TRY(cl_store_open(path, CL_STORE_COPY, &store, err));
     CL_TRY(cl_store_meta_get(store, CL_META_MASTER_ID, &id, err));
     if (id.len != sizeof(vault.id) || memcmp(id.data, vault.id, id.len) != 0) {
         return cl_err_set(err, CL_ERR_REJECTED,
@@ -92,7 +92,7 @@ static enum cl_status place_database(const char *dir, const struct cl_secret *im
     CL_CLEANUP(cl_buf_done) struct cl_buf cert = {0};
     CL_TRY(cl_state_path(path, dir, "broker.db", err));
     CL_TRY(cl_write_file(path, image->data, image->len, 0600, err));
-    CL_TRY(cl_store_open(path, /* create= */ false, &store, err));
+    CL_TRY(cl_store_open(path, CL_STORE_SERVE, &store, err));
     CL_TRY(cl_identity_cert_pem(store, &cert, err));
     CL_TRY(cl_state_path(path, dir, "tls.crt", err));
     return cl_write_file(path, cert.data, cert.len, 0644, err);

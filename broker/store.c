@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 
 #define BUSY_TIMEOUT_MS 10000
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define APPLICATION_ID 0x434c4252 /* "CLBR" */
 
 struct cl_store {
@@ -24,9 +24,9 @@ static const char schema[] =
     " WITHOUT ROWID;"
     "CREATE TABLE policy(version INTEGER PRIMARY KEY AUTOINCREMENT, document TEXT NOT NULL,"
     " author TEXT NOT NULL, created INTEGER NOT NULL);"
-    "CREATE TABLE reference(class TEXT NOT NULL, measurement TEXT NOT NULL, expires INTEGER NOT"
-    " NULL, note TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(class, measurement))"
-    " WITHOUT ROWID;"
+    "CREATE TABLE reference(class TEXT NOT NULL, id TEXT NOT NULL, expires INTEGER NOT NULL,"
+    " note TEXT NOT NULL, created INTEGER NOT NULL, anchor TEXT NOT NULL, document TEXT NOT NULL,"
+    " PRIMARY KEY(class, id)) WITHOUT ROWID;"
     "CREATE TABLE sim_root(digest TEXT PRIMARY KEY, note TEXT NOT NULL, created INTEGER NOT NULL)"
     " WITHOUT ROWID;"
     "CREATE TABLE revoked(kind TEXT NOT NULL, value TEXT NOT NULL, note TEXT NOT NULL,"
@@ -36,6 +36,21 @@ static const char schema[] =
     " chk TEXT NOT NULL, expected TEXT NOT NULL, actual TEXT NOT NULL, evidence TEXT NOT NULL,"
     " ring INTEGER NOT NULL);"
     "CREATE INDEX audit_ring ON audit(ring, id) WHERE ring > 0;";
+
+/* What version 2 added, to a database of version 1 as to a new one. */
+static const char added_2[] =
+    "CREATE INDEX reference_anchor ON reference(class, anchor);"
+    "CREATE TABLE trust_document(version INTEGER PRIMARY KEY AUTOINCREMENT, kind TEXT NOT NULL,"
+    " document BLOB NOT NULL, sha256 TEXT NOT NULL, bytes INTEGER NOT NULL,"
+    " expires INTEGER NOT NULL, author TEXT NOT NULL, created INTEGER NOT NULL);"
+    "CREATE INDEX trust_document_kind ON trust_document(kind, version);";
+
+/* Version 1 had references of one measurement, which was their key. */
+static const char from_1_to_2[] =
+    "ALTER TABLE reference RENAME COLUMN measurement TO id;"
+    "ALTER TABLE reference ADD COLUMN anchor TEXT NOT NULL DEFAULT '';"
+    "ALTER TABLE reference ADD COLUMN document TEXT NOT NULL DEFAULT '';"
+    "UPDATE reference SET anchor = id, document = '{\"measurement\":\"' || id || '\"}';";
 
 static enum cl_status failed(struct cl_store *s, struct cl_err *err)
 {
@@ -110,8 +125,9 @@ static enum cl_status make_tables(struct cl_store *s, struct cl_err *err)
 {
     CL_TRY(cl_store_begin(s, err));
     enum cl_status st = exec(s, schema, err);
+    st = st == CL_OK ? exec(s, added_2, err) : st;
     st = st == CL_OK ? exec(s, "PRAGMA application_id = 1129071186", err) : st; /* APPLICATION_ID */
-    st = st == CL_OK ? exec(s, "PRAGMA user_version = 1", err) : st;            /* SCHEMA_VERSION */
+    st = st == CL_OK ? exec(s, "PRAGMA user_version = 2", err) : st;            /* SCHEMA_VERSION */
     if (st != CL_OK) {
         cl_store_rollback(s);
         return st;
@@ -119,8 +135,24 @@ static enum cl_status make_tables(struct cl_store *s, struct cl_err *err)
     return cl_store_commit(s, err);
 }
 _Static_assert(APPLICATION_ID == 1129071186, "the pragma takes no parameter");
+_Static_assert(SCHEMA_VERSION == 2, "the pragma takes no parameter");
 
-static enum cl_status check_tables(struct cl_store *s, const char *path, struct cl_err *err)
+/* All of it, or nothing: a crash leaves a database of version 1. */
+static enum cl_status migrate(struct cl_store *s, struct cl_err *err)
+{
+    CL_TRY(cl_store_begin(s, err));
+    enum cl_status st = exec(s, from_1_to_2, err);
+    st = st == CL_OK ? exec(s, added_2, err) : st;
+    st = st == CL_OK ? exec(s, "PRAGMA user_version = 2", err) : st;
+    if (st != CL_OK) {
+        cl_store_rollback(s);
+        return st;
+    }
+    return cl_store_commit(s, err);
+}
+
+static enum cl_status check_tables(struct cl_store *s, const char *path, bool *ret_old,
+                                   struct cl_err *err)
 {
     int64_t app = 0;
     int64_t version = 0;
@@ -129,17 +161,21 @@ static enum cl_status check_tables(struct cl_store *s, const char *path, struct 
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "open '%s'", path);
     }
-    if (app != APPLICATION_ID || version != SCHEMA_VERSION) {
+    if (app != APPLICATION_ID || version < 1 || version > SCHEMA_VERSION) {
         return cl_err_set(err, CL_ERR_MALFORMED,
-                          "database '%s': expected a broker's database of version %d, got %lld",
+                          "database '%s': expected a broker's database of version 1 or %d, got "
+                          "%lld",
                           path, SCHEMA_VERSION, (long long)version);
     }
+    *ret_old = version < SCHEMA_VERSION;
     return CL_OK;
 }
 
-enum cl_status cl_store_open(const char *path, bool create, struct cl_store **ret_s,
+enum cl_status cl_store_open(const char *path, enum cl_store_mode mode, struct cl_store **ret_s,
                              struct cl_err *err)
 {
+    bool create = mode == CL_STORE_CREATE;
+    bool old_tables = false;
     CL_CLEANUP(cl_store_freep) struct cl_store *s = calloc(1, sizeof(*s));
     if (s == NULL) {
         return cl_err_nomem(err, "store");
@@ -153,7 +189,7 @@ enum cl_status cl_store_open(const char *path, bool create, struct cl_store **re
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
         (void)sqlite3_db_config(s->db, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
         /* What is not a broker's stays as it is: the journal mode would be written into it. */
-        enum cl_status st = create ? CL_OK : check_tables(s, path, err);
+        enum cl_status st = create ? CL_OK : check_tables(s, path, &old_tables, err);
         if (st != CL_OK) {
             (void)umask(old);
             return st;
@@ -172,6 +208,7 @@ enum cl_status cl_store_open(const char *path, bool create, struct cl_store **re
         return cl_err_wrap(err, st, "open '%s'", path);
     }
     CL_TRY(create ? make_tables(s, err) : CL_OK);
+    CL_TRY(old_tables && mode == CL_STORE_SERVE ? migrate(s, err) : CL_OK);
     *ret_s = CL_TAKE(s);
     return CL_OK;
 }

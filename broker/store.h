@@ -12,6 +12,7 @@
 #include "base/buf.h"
 #include "base/json.h"
 #include "cloister/snp_verify.h"
+#include "reference.h"
 
 #include <stdbool.h>
 
@@ -19,9 +20,13 @@ struct sqlite3;
 struct sqlite3_stmt;
 struct cl_store; /* opaque */
 
-/* create: makes the tables in a new file; without it the file must be a broker's database. */
-CL_NODISCARD enum cl_status cl_store_open(const char *path, bool create, struct cl_store **ret_s,
-                                          struct cl_err *err);
+enum cl_store_mode {
+    CL_STORE_COPY,   /* to copy it: tables of an older version are left alone */
+    CL_STORE_SERVE,  /* to use it: older tables are brought up to date; the caller holds the lock */
+    CL_STORE_CREATE, /* makes the tables in a new file; otherwise it must be a broker's database */
+};
+CL_NODISCARD enum cl_status cl_store_open(const char *path, enum cl_store_mode mode,
+                                          struct cl_store **ret_s, struct cl_err *err);
 void cl_store_free(struct cl_store *s);
 void cl_store_freep(struct cl_store **s);
 struct sqlite3 *cl_store_db(struct cl_store *s);
@@ -74,28 +79,58 @@ CL_NODISCARD enum cl_status cl_store_policy_get(struct cl_store *s, struct cl_bu
 CL_NODISCARD enum cl_status cl_store_policy_history(struct cl_store *s, json_t **ret_j,
                                                     struct cl_err *err);
 
-/* Reference values. expires in seconds since 1970. */
-struct cl_reference {
-    enum cl_tee_class tee_class;
-    uint8_t measurement[CL_SNP_MEASUREMENT_SIZE];
-    int64_t expires;
-};
+/* Reference values. One of the same class and values replaces the older one. */
 CL_NODISCARD enum cl_status cl_store_reference_put(struct cl_store *s,
                                                    const struct cl_reference *ref, const char *note,
                                                    int64_t now, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_store_reference_delete(struct cl_store *s, enum cl_tee_class c,
-                                                      const char *measurement_hex, bool *ret_found,
+                                                      const char *id, bool *ret_found,
                                                       struct cl_err *err);
+/* [{"class","id","expires","note","created", and the values}] */
 CL_NODISCARD enum cl_status cl_store_reference_list(struct cl_store *s, json_t **ret_j,
                                                     struct cl_err *err);
-/* expires of the reference for this class and measurement; 0 when there is none. */
+/* expires of the reference of this class and id; 0 when there is none. */
+CL_NODISCARD enum cl_status cl_store_reference_expires(struct cl_store *s, enum cl_tee_class c,
+                                                       const char *id, int64_t *ret_expires,
+                                                       struct cl_err *err);
+/* The reference that a guest of this class with these values comes nearest to: one that matches and
+ * has not expired, else one that matches, else one of the same anchor. */
+struct cl_reference_answer {
+    bool known;   /* there is one of this anchor */
+    bool matches; /* `nearest` does; it may have expired */
+    struct cl_reference nearest;
+    char differs[CL_VALUE_NAME_SIZE]; /* without a match: the first value that is not equal */
+};
+void cl_reference_answer_done(struct cl_reference_answer *a);
 CL_NODISCARD enum cl_status cl_store_reference_find(struct cl_store *s, enum cl_tee_class c,
-                                                    const uint8_t *measurement,
-                                                    int64_t *ret_expires, struct cl_err *err);
-/* Those not expired, in one allocation (free()). */
-CL_NODISCARD enum cl_status cl_store_reference_valid(struct cl_store *s, int64_t now,
-                                                     struct cl_snp_reference **ret_refs,
-                                                     size_t *ret_count, struct cl_err *err);
+                                                    const struct cl_values *got, int64_t now,
+                                                    struct cl_reference_answer *ret_a,
+                                                    struct cl_err *err);
+
+/* What evidence is judged by, each kind with its history: "verify-policy", "collateral",
+ * "distrust". An empty document withdraws what was there. */
+struct cl_trust_document {
+    struct cl_buf data; /* empty: none */
+    int64_t version;    /* of this kind's newest row; 0: there never was one */
+};
+void cl_trust_document_done(struct cl_trust_document *d);
+/* expires: seconds since 1970, 0 when the document has no end. keep: older documents of the kind
+ * stay readable in the history; else only what they were (digest, size, times) does. */
+CL_NODISCARD enum cl_status cl_store_document_put(struct cl_store *s, const char *kind,
+                                                  const void *data, size_t len, int64_t expires,
+                                                  bool keep, const char *author, int64_t now,
+                                                  int64_t *ret_version, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_store_document_get(struct cl_store *s, const char *kind,
+                                                  struct cl_trust_document *ret_d,
+                                                  struct cl_err *err);
+/* [{"version","sha256","bytes","expires","author","created"[,"document"]}], newest first, at most
+ * 1000; documents: JSON text that was kept. */
+CL_NODISCARD enum cl_status cl_store_document_history(struct cl_store *s, const char *kind,
+                                                      bool documents, json_t **ret_j,
+                                                      struct cl_err *err);
+/* A number that grows with each change of any kind; 0 when there was none. */
+CL_NODISCARD enum cl_status cl_store_trust_version(struct cl_store *s, int64_t *ret_version,
+                                                   struct cl_err *err);
 
 /* Simulated roots by the SHA-384 of their public key. */
 typedef uint8_t cl_root_digest[CL_SNP_ROOT_SIZE];
@@ -108,7 +143,9 @@ CL_NODISCARD enum cl_status cl_store_root_list(struct cl_store *s, json_t **ret_
 CL_NODISCARD enum cl_status cl_store_root_all(struct cl_store *s, cl_root_digest **ret_roots,
                                               size_t *ret_count, struct cl_err *err);
 
-/* Revocations. kind: "chip", "measurement", "token"; value: hex. */
+void cl_root_digests_freep(cl_root_digest **roots); /* for CL_CLEANUP */
+
+/* Revocations. kind: "chip", "measurement", "token", "platform", "ak"; value: hex. */
 CL_NODISCARD enum cl_status cl_store_revoke(struct cl_store *s, const char *kind, const char *value,
                                             const char *note, int64_t now, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_store_unrevoke(struct cl_store *s, const char *kind,

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store_trust.c - reference values, simulated roots and revocations in the database (see store.h).
+ * store_trust.c - simulated roots and revocations in the database (see store.h).
  */
 #include "base/encode.h"
 #include "base/io.h"
@@ -8,31 +8,10 @@
 #include <sqlite3.h>
 #include <stdlib.h>
 
-enum cl_status cl_store_reference_put(struct cl_store *s, const struct cl_reference *ref,
-                                      const char *note, int64_t now, struct cl_err *err)
-{
-    char hex[2 * CL_SNP_MEASUREMENT_SIZE + 1];
-    cl_hex(hex, ref->measurement, sizeof(ref->measurement));
-    return cl_sql_run(s, err,
-                      "INSERT OR REPLACE INTO reference(class, measurement, expires, note, created)"
-                      " VALUES(?, ?, ?, ?, ?)",
-                      "ssisi", cl_tee_class_name(ref->tee_class), hex, ref->expires, note, now);
-}
-
 static enum cl_status deleted(struct cl_store *s, enum cl_status st, bool *ret_found)
 {
     *ret_found = st == CL_OK && sqlite3_changes(cl_store_db(s)) > 0;
     return st;
-}
-
-enum cl_status cl_store_reference_delete(struct cl_store *s, enum cl_tee_class c,
-                                         const char *measurement_hex, bool *ret_found,
-                                         struct cl_err *err)
-{
-    return deleted(s,
-                   cl_sql_run(s, err, "DELETE FROM reference WHERE class = ? AND measurement = ?",
-                              "ss", cl_tee_class_name(c), measurement_hex),
-                   ret_found);
 }
 
 /* Rows of text columns; an integer is a time. */
@@ -68,31 +47,6 @@ static enum cl_status list_rows(struct cl_store *s, const char *sql, const char 
     return CL_OK;
 }
 
-enum cl_status cl_store_reference_list(struct cl_store *s, json_t **ret_j, struct cl_err *err)
-{
-    static const char *const names[] = {"class", "measurement", "expires", "note", "created", NULL};
-    return list_rows(s,
-                     "SELECT class, measurement, expires, note, created FROM reference"
-                     " ORDER BY class, measurement",
-                     names, ret_j, err);
-}
-
-enum cl_status cl_store_reference_find(struct cl_store *s, enum cl_tee_class c,
-                                       const uint8_t *measurement, int64_t *ret_expires,
-                                       struct cl_err *err)
-{
-    CL_CLEANUP(cl_stmt_freep) sqlite3_stmt *stmt = NULL;
-    char hex[2 * CL_SNP_MEASUREMENT_SIZE + 1];
-    bool row = false;
-    cl_hex(hex, measurement, CL_SNP_MEASUREMENT_SIZE);
-    CL_TRY(cl_sql(s, &stmt, err,
-                  "SELECT expires FROM reference WHERE class = ? AND measurement = ?", "ss",
-                  cl_tee_class_name(c), hex));
-    CL_TRY(cl_sql_step(s, stmt, &row, err));
-    *ret_expires = row ? sqlite3_column_int64(stmt, 0) : 0;
-    return CL_OK;
-}
-
 /* Number of rows, to size one allocation. */
 static enum cl_status count(struct cl_store *s, const char *sql, size_t *ret, struct cl_err *err)
 {
@@ -101,41 +55,6 @@ static enum cl_status count(struct cl_store *s, const char *sql, size_t *ret, st
     CL_TRY(cl_sql(s, &stmt, err, sql, ""));
     CL_TRY(cl_sql_step(s, stmt, &row, err));
     *ret = row ? (size_t)sqlite3_column_int64(stmt, 0) : 0;
-    return CL_OK;
-}
-
-enum cl_status cl_store_reference_valid(struct cl_store *s, int64_t now,
-                                        struct cl_snp_reference **ret_refs, size_t *ret_count,
-                                        struct cl_err *err)
-{
-    CL_CLEANUP(cl_stmt_freep) sqlite3_stmt *stmt = NULL;
-    size_t max = 0;
-    size_t n = 0;
-    bool row = false;
-    CL_TRY(count(s, "SELECT count(*) FROM reference", &max, err));
-    struct cl_snp_reference *refs = calloc(max + 1, sizeof(*refs));
-    if (refs == NULL) {
-        return cl_err_nomem(err, "reference values");
-    }
-    enum cl_status st = cl_sql(
-        s, &stmt, err, "SELECT class, measurement FROM reference WHERE expires > ?", "i", now);
-    while (st == CL_OK && n < max) {
-        st = cl_sql_step(s, stmt, &row, err);
-        if (st != CL_OK || !row) {
-            break;
-        }
-        st = cl_tee_class_parse(cl_sql_text(stmt, 0), &refs[n].tee_class, err);
-        st = st == CL_OK ? cl_unhex(refs[n].measurement, sizeof(refs[n].measurement),
-                                    cl_sql_text(stmt, 1), "measurement", err)
-                         : st;
-        n++;
-    }
-    if (st != CL_OK) {
-        free(refs);
-        return st;
-    }
-    *ret_refs = refs;
-    *ret_count = n;
     return CL_OK;
 }
 
@@ -190,6 +109,11 @@ enum cl_status cl_store_root_all(struct cl_store *s, cl_root_digest **ret_roots,
     *ret_roots = roots;
     *ret_count = n;
     return CL_OK;
+}
+
+void cl_root_digests_freep(cl_root_digest **roots)
+{
+    free(*roots);
 }
 
 enum cl_status cl_store_revoke(struct cl_store *s, const char *kind, const char *value,

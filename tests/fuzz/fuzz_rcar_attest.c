@@ -14,7 +14,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     CL_CLEANUP(cl_attest_request_done) struct cl_attest_request r = {0};
     CL_CLEANUP(cl_snp_evidence_freep) struct cl_snp_evidence *ev = NULL;
     uint8_t report_data[CL_RCAR_REPORT_DATA_SIZE];
-    uint8_t host_data[32];
+    uint8_t digest[CL_INITDATA_DIGEST_MAX];
+    size_t digest_len = 0;
     if (cl_attest_request_parse(data, len, &r, NULL) != CL_OK) {
         return 0;
     }
@@ -24,7 +25,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t len)
     (void)!cl_rcar_report_data(r.version, r.nonce != NULL ? r.nonce : "", r.tee_key, r.additional,
                                report_data, NULL);
     if (r.initdata != NULL) {
-        (void)!cl_initdata_host_data(r.initdata, r.initdata_len, host_data, NULL);
+        (void)!cl_initdata_text_digest(r.initdata, r.initdata_len, digest, &digest_len, NULL);
     }
     (void)!cl_snp_evidence_from_json(r.primary, &ev, NULL);
     return 0;

@@ -95,6 +95,12 @@ static inline int64_t fx_now(void *ctx)
     return (int64_t)time(NULL) + atomic_load(&f->skew);
 }
 
+/* What time it is for the broker. */
+static inline int64_t fx_time(const struct fx *f)
+{
+    return (int64_t)time(NULL) + atomic_load(&f->skew);
+}
+
 static inline void *fx_thread(void *arg)
 {
     struct cl_err err = {0};
@@ -197,7 +203,7 @@ static inline void fx_bearer(const struct fx *f, EVP_PKEY *key, const char *role
                              struct cl_buf *out)
 {
     struct cl_err err = {0};
-    int64_t now = (int64_t)time(NULL);
+    int64_t now = fx_time(f);
     json_t *claims = json_pack("{s:I, s:I, s:s}", "iat", (json_int_t)now, "exp",
                                (json_int_t)now + lifetime, "role", role);
     fx_ok(cl_buf_append_str(out, "Authorization: Bearer ", &err), &err);
@@ -245,7 +251,7 @@ static inline void fx_reference(const struct fx *f, const char *tee_class, const
     char when[21];
     char body[400];
     cl_hex(hex, digest, 48);
-    cl_time_format(when, (int64_t)time(NULL) + seconds);
+    cl_time_format(when, fx_time(f) + seconds);
     (void)snprintf(body, sizeof(body),
                    "{\"schema\":\"cloister.reference/1\",\"class\":\"%s\",\"measurement\":\"%s\","
                    "\"expires\":\"%s\",\"note\":\"test\"}",

@@ -496,9 +496,9 @@ static const struct {
     {"{\"version\":\"0.1.0\",\"tee\":\"snp\",\"extra-params\":\"\"}",
      "KBS Client Protocol Version Mismatch: expect =0.4.0 or =0.2.0 while the request is 0.1.0"},
     {"{\"version\":\"0.4.0\",\"tee\":\"sample\",\"extra-params\":\"\"}",
-     "auth request: tee: expected snp, got sample"},
-    {"{\"version\":\"0.4.0\",\"tee\":\"tdx\",\"extra-params\":{}}",
-     "auth request: tee: expected snp, got tdx"},
+     "auth request: tee: expected snp, tdx, az-snp-vtpm, az-tdx-vtpm or tpm, got sample"},
+    {"{\"version\":\"0.4.0\",\"tee\":\"sgx\",\"extra-params\":{}}",
+     "auth request: tee: expected snp, tdx, az-snp-vtpm, az-tdx-vtpm or tpm, got sgx"},
 };
 
 START_TEST(test_auth_refusals)

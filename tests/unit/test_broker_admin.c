@@ -235,11 +235,31 @@ static const struct {
     {"sim-root", "{\"certificate\":\"nonsense\"}", 400, ""},
     {"sim-root", "{\"spki-sha384\":\"" HEX96 "\"}", 200, ""},
     {"revocation", "{\"kind\":\"guest\",\"value\":\"00\"}", 400,
-     "revocation: kind: expected chip, measurement or token, got guest"},
+     "revocation: kind: expected chip, measurement, token, platform or ak, got guest"},
     {"revocation", "{\"kind\":\"chip\",\"value\":\"00\"}", 400, "revocation: value"},
     {"revocation", "{\"kind\":\"measurement\",\"value\":\"" HEX96 "\"}", 200, ""},
     {"revocation", "[]", 400, "request: expected object"},
     {"resource-policy/test", "{}", 400, "request: policy: expected object, got nothing"},
+    {"resource-policy/test",
+     "{\"policy\":{},\"evidence\":{},\"resource\":\"a/b/c\",\"tee\":\"sample\"}", 400,
+     "request: tee: expected snp, tdx, az-snp-vtpm, az-tdx-vtpm or tpm, got sample"},
+    {"reference-value",
+     "{\"schema\":\"cloister.reference/1\",\"class\":\"tdx\",\"mrtd\":\"" HEX96
+     "\",\"expires\":\"2120-01-01T00:00:00Z\"}",
+     400, "reference: rtmr1: expected string, got nothing"},
+    {"revocation", "{\"kind\":\"platform\",\"value\":\"00112233445566778899aabbccddeeff\"}", 200,
+     ""},
+    {"revocation", "{\"kind\":\"ak\",\"value\":\"00112233445566778899aabbccddeeff\"}", 400,
+     "revocation: value"},
+    {"verify-policy", "{}", 400, "schema"},
+    {"verify-policy", "{\"schema\":\"cloister.verify-policy/1\",\"snp\":{\"wish\":1}}", 400,
+     "wish"},
+    {"verify-policy", "{\"schema\":\"cloister.verify-policy/1\",\"snp\":{}}", 200, "\"version\":1"},
+    {"collateral", "{}", 400, ""},
+    {"collateral", "", 400, ""},
+    {"distrust", "{}", 400, "distrust: document: expected string, got nothing"},
+    {"distrust", "{\"document\":\"a.b.c\",\"key\":\"x\"}", 400, "distrust: key"},
+    {"distrust", "{\"document\":\"a.b.c\",\"key\":\"x\",\"wish\":1}", 400, "wish"},
 };
 
 START_TEST(test_what_is_trusted)
@@ -261,6 +281,11 @@ START_TEST(test_what_is_trusted)
     expect(&f, "DELETE", "/kbs/v0/revocation/measurement/" HEX96, NULL, 200, "");
     expect(&f, "DELETE", "/kbs/v0/revocation/measurement/" HEX96, NULL, 404, "not found");
     expect(&f, "GET", "/kbs/v0/reference-value", NULL, 200, "\"references\":[]");
+    expect(&f, "GET", "/kbs/v0/verify-policy", NULL, 200, "\"version\":1,\"policy\":{\"schema\"");
+    expect(&f, "GET", "/kbs/v0/collateral", NULL, 200,
+           "\"version\":0,\"signer\":\"\",\"items\":[]");
+    expect(&f, "DELETE", "/kbs/v0/collateral", NULL, 404, "not found");
+    expect(&f, "DELETE", "/kbs/v0/distrust", NULL, 404, "not found");
     fx_done(&f);
 }
 END_TEST
@@ -296,6 +321,61 @@ START_TEST(test_policy_is_tried_out_on_evidence)
 }
 END_TEST
 
+/* A document of distrusted platforms that lists the guest's own class, signed here. */
+static void set_distrust(const struct fx *f, const char *family, int64_t lifetime)
+{
+    EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "EC", "P-256");
+    CL_CLEANUP(cl_buf_done) struct cl_buf token = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf body = {0};
+    char *pem = NULL;
+    int64_t now = (int64_t)time(NULL);
+    json_t *claims = json_pack("{s:s, s:I, s:I, s:[{s:s, s:s, s:s, s:s}]}", "schema",
+                               "cloister.platform-distrust/1", "iat", (json_int_t)now, "exp",
+                               (json_int_t)now + lifetime, "entries", "id", "TEST-1", "source",
+                               "here", "reason", "a test", "family", family);
+    ck_assert_ptr_nonnull(claims);
+    ck_assert_int_eq(cl_jwt_sign(CL_JWT_ES256, key, NULL, claims, &token, NULL), CL_OK);
+    BIO *bio = BIO_new(BIO_s_mem());
+    ck_assert_int_eq(PEM_write_bio_PUBKEY(bio, key), 1);
+    long n = BIO_get_mem_data(bio, &pem);
+    json_t *j =
+        json_pack("{s:s, s:s%}", "document", (const char *)token.data, "key", pem, (size_t)n);
+    ck_assert_int_eq(cl_json_compact(j, &body, NULL), CL_OK);
+    fx_post(f, "/kbs/v0/distrust", (const char *)body.data);
+    json_decref(claims);
+    json_decref(j);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
+START_TEST(test_distrusted_platforms)
+{
+    struct fx f;
+    struct guest g;
+    struct cl_err err = {0};
+    CL_CLEANUP(cl_http_response_done) struct cl_http_response resp = {0};
+    fx_start(&f, NULL);
+    guest_init(&g, fx_base.pki);
+    fx_provision(&f, &g);
+    struct cl_kbs *k = fx_client(&f, &g);
+    set_distrust(&f, "snp", 1000); /* not this class */
+    fx_ok(cl_kbs_attest(k, &err), &err);
+    set_distrust(&f, "sim-snp", 1000);
+    ck_assert_int_eq(cl_kbs_attest(k, &err), CL_ERR_REJECTED);
+    fx_expect_audit(&f, "attest", "denied", "snp.distrust");
+    set_distrust(&f, "snp", 1000);
+    atomic_store(&f.skew, 2000); /* it has expired: nobody knows any more */
+    ck_assert_int_eq(cl_kbs_attest(k, &err), CL_ERR_REJECTED);
+    fx_expect_audit(&f, "attest", "denied", "distrust.expired");
+    expect(&f, "GET", "/kbs/v0/distrust", NULL, 200, "\"documents\":[{\"version\":");
+    expect(&f, "DELETE", "/kbs/v0/distrust", NULL, 200, "");
+    fx_ok(cl_kbs_attest(k, &err), &err);
+    cl_kbs_free(k);
+    guest_done(&g);
+    fx_done(&f);
+}
+END_TEST
+
 START_TEST(test_audit_pages_and_never_holds_secrets)
 {
     struct fx f;
@@ -325,6 +405,7 @@ int main(void)
     tcase_add_test(t, test_policy_history_and_versions);
     tcase_add_test(t, test_what_is_trusted);
     tcase_add_test(t, test_policy_is_tried_out_on_evidence);
+    tcase_add_test(t, test_distrusted_platforms);
     tcase_add_test(t, test_audit_pages_and_never_holds_secrets);
     suite_add_tcase(s, t);
     return fx_base_done(run_suite(s));

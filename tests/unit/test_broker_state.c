@@ -348,6 +348,80 @@ static void sql(const struct fx *f, const char *text)
     (void)sqlite3_close(db);
 }
 
+/* Takes the tables back to what version 1 of the database was, with one reference in it. */
+static void make_version_1(const struct fx *f, const char *measurement)
+{
+    char text[1024];
+    (void)snprintf(
+        text, sizeof(text),
+        "DROP TABLE trust_document; DROP TABLE reference;"
+        "CREATE TABLE reference(class TEXT NOT NULL, measurement TEXT NOT NULL, expires INTEGER NOT"
+        " NULL, note TEXT NOT NULL, created INTEGER NOT NULL, PRIMARY KEY(class, measurement))"
+        " WITHOUT ROWID;"
+        "INSERT INTO reference VALUES('sim-snp', '%s', 4102444800, 'old', 1);"
+        "PRAGMA user_version = 1;",
+        measurement);
+    sql(f, text);
+}
+
+static int64_t version_of(const char *path)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    ck_assert_int_eq(sqlite3_open(path, &db), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_prepare_v2(db, "PRAGMA user_version", -1, &stmt, NULL), SQLITE_OK);
+    ck_assert_int_eq(sqlite3_step(stmt), SQLITE_ROW);
+    int64_t version = sqlite3_column_int64(stmt, 0);
+    (void)sqlite3_finalize(stmt);
+    (void)sqlite3_close(db);
+    return version;
+}
+
+START_TEST(test_database_of_version_1_is_copied_as_it_is_and_served)
+{
+    struct fx f;
+    struct guest g;
+    struct cl_err err = {0};
+    char path[256];
+    char file[256];
+    char hex[97];
+    struct cl_secret secret = {0};
+    CL_CLEANUP(cl_http_response_done) struct cl_http_response resp = {0};
+    fx_start(&f, NULL);
+    guest_init(&g, fx_base.pki);
+    fx_provision(&f, &g);
+    fx_stop(&f);
+    cl_hex(hex, g.launch.digest, 48);
+    make_version_1(&f, hex);
+    (void)snprintf(path, sizeof(path), "%s/broker.db", f.dir);
+    (void)snprintf(file, sizeof(file), "%s/backup", f.dir);
+    fx_ok(cl_state_backup(f.dir, file, &err), &err); /* an older broker may be running on it */
+    ck_assert_int_eq(version_of(path), 1);
+    fx_serve(&f, NULL);
+    ck_assert_int_eq(version_of(path), 2);
+    struct cl_kbs *k = fx_client(&f, &g);
+    fx_ok(cl_kbs_get_resource(k, "default/key/1", &secret, &err), &err);
+    ck_assert_uint_eq(secret.len, 6);
+    fx_admin(&f, "admin", "GET", "/kbs/v0/reference-value", NULL, 0, &resp);
+    ck_assert_ptr_nonnull(strstr((const char *)resp.body.data, "\"note\":\"old\""));
+    ck_assert_ptr_nonnull(strstr((const char *)resp.body.data, "\"measurement\":\""));
+    cl_secret_done(&secret);
+    cl_kbs_free(k);
+    fx_stop(&f);
+    /* and the backup of then is restored into a database of today */
+    char dir[256];
+    char master[256];
+    (void)snprintf(dir, sizeof(dir), "%s/again", f.dir);
+    (void)snprintf(master, sizeof(master), "%s/master.key", f.dir);
+    fx_ok(cl_state_restore(dir, file, master, &err), &err);
+    (void)snprintf(path, sizeof(path), "%s/again/broker.db", f.dir);
+    ck_assert_int_eq(version_of(path), 2);
+    guest_done(&g);
+    cl_buf_done(&f.cert_pem);
+    EVP_PKEY_free(f.admin_key);
+}
+END_TEST
+
 START_TEST(test_what_was_changed_on_disk_does_not_open)
 {
     struct fx f;
@@ -545,6 +619,7 @@ int main(void)
     tcase_add_test(t, test_backup_while_running_and_restore);
     tcase_add_test(t, test_damaged_backups_are_refused);
     tcase_add_test(t, test_rotation_of_the_master_key);
+    tcase_add_test(t, test_database_of_version_1_is_copied_as_it_is_and_served);
     tcase_add_test(t, test_what_was_changed_on_disk_does_not_open);
     tcase_add_test(t, test_database_holds_no_plaintext);
     tcase_add_test(t, test_master_key_must_be_private);

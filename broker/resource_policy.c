@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * policy.c - parsing and evaluating resource policies (see policy.h).
+ * resource_policy.c - parsing and evaluating resource policies (see resource_policy.h).
  */
-#include "policy.h"
+#include "resource_policy.h"
 
 #include "base/encode.h"
 
@@ -11,15 +11,16 @@
 #include <string.h>
 
 #define SCHEMA "cloister.resource-policy/1"
+#define SHORT_HEX 64u /* of a digest of 32 bytes, behind which zeros are meant */
 
 struct rule {
     char *glob;
     unsigned classes; /* bit per enum cl_tee_class */
-    uint8_t (*initdata)[CL_INITDATA_DIGEST_SIZE];
+    uint8_t (*initdata)[CL_INITDATA_SIZE];
     size_t initdata_count;
 };
 
-struct cl_policy {
+struct cl_resource_policy {
     struct rule *rules;
     size_t count;
 };
@@ -36,7 +37,7 @@ void cl_deny(struct cl_denial *d, const char *check, const char *actual, const c
     (void)cl_err_set(&escaped, CL_ERR_REJECTED, "%s", text);
     (void)snprintf(d->expected, sizeof(d->expected), "%.255s", escaped.msg);
     (void)cl_err_set(&escaped, CL_ERR_REJECTED, "%s", actual);
-    (void)snprintf(d->actual, sizeof(d->actual), "%.159s", escaped.msg);
+    (void)snprintf(d->actual, sizeof(d->actual), "%.439s", escaped.msg);
 }
 
 static bool word_char(char c)
@@ -99,7 +100,7 @@ static bool glob_match(const char *glob, const char *text)
     return *glob == '\0';
 }
 
-void cl_policy_free(struct cl_policy *p)
+void cl_resource_policy_free(struct cl_resource_policy *p)
 {
     for (size_t i = 0; p != NULL && i < p->count; i++) {
         free(p->rules[i].glob);
@@ -111,9 +112,9 @@ void cl_policy_free(struct cl_policy *p)
     }
 }
 
-void cl_policy_freep(struct cl_policy **p)
+void cl_resource_policy_freep(struct cl_resource_policy **p)
 {
-    cl_policy_free(*p);
+    cl_resource_policy_free(*p);
 }
 
 static enum cl_status parse_classes(const json_t *j, const char *what, struct rule *r,
@@ -141,19 +142,19 @@ static enum cl_status parse_initdata(const json_t *j, const char *what, struct r
     json_t *list = NULL;
     CL_TRY(cl_json_get_array(j, what, "initdata", &list, err));
     size_t n = json_array_size(list);
-    if (n == 0 || n > CL_POLICY_MAX_INITDATA) {
+    if (n == 0 || n > CL_RESOURCE_POLICY_MAX_INITDATA) {
         return cl_err_set(err, CL_ERR_MALFORMED, "%s: initdata: expected 1 to %u digests, got %zu",
-                          what, CL_POLICY_MAX_INITDATA, n);
+                          what, CL_RESOURCE_POLICY_MAX_INITDATA, n);
     }
     r->initdata = calloc(n, sizeof(*r->initdata));
     if (r->initdata == NULL) {
         return cl_err_nomem(err, "policy");
     }
-    static const uint8_t zero[CL_INITDATA_DIGEST_SIZE];
+    static const uint8_t zero[CL_INITDATA_SIZE];
     for (size_t i = 0; i < n; i++) {
         const char *hex = json_string_value(json_array_get(list, i));
-        enum cl_status st = cl_unhex(r->initdata[i], CL_INITDATA_DIGEST_SIZE,
-                                     hex != NULL ? hex : "", "initdata", err);
+        size_t size = hex != NULL && strlen(hex) > SHORT_HEX ? CL_INITDATA_SIZE : SHORT_HEX / 2;
+        enum cl_status st = cl_unhex(r->initdata[i], size, hex != NULL ? hex : "", "initdata", err);
         if (st != CL_OK) {
             return cl_err_wrap(err, st, "%s", what);
         }
@@ -188,17 +189,17 @@ static enum cl_status parse_rule(const json_t *j, size_t index, struct rule *r, 
     return parse_initdata(j, what, r, err);
 }
 
-enum cl_status cl_policy_parse(const void *data, size_t len, struct cl_policy **ret_p,
-                               struct cl_err *err)
+enum cl_status cl_resource_policy_parse(const void *data, size_t len,
+                                        struct cl_resource_policy **ret_p, struct cl_err *err)
 {
     static const char *const keys[] = {"schema", "rules", "note", NULL};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_CLEANUP(cl_policy_freep) struct cl_policy *p = NULL;
+    CL_CLEANUP(cl_resource_policy_freep) struct cl_resource_policy *p = NULL;
     json_t *rules = NULL;
     const char *schema = NULL;
-    if (len > CL_POLICY_MAX_SIZE) {
+    if (len > CL_RESOURCE_POLICY_MAX_SIZE) {
         return cl_err_set(err, CL_ERR_MALFORMED, "policy: expected at most %u bytes, got %zu",
-                          CL_POLICY_MAX_SIZE, len);
+                          CL_RESOURCE_POLICY_MAX_SIZE, len);
     }
     CL_TRY(cl_json_parse(data, len, "policy", &j, err));
     CL_TRY(cl_json_get_string(j, "policy", "schema", &schema, err));
@@ -209,9 +210,9 @@ enum cl_status cl_policy_parse(const void *data, size_t len, struct cl_policy **
     CL_TRY(cl_json_only_keys(j, "policy", keys, err));
     CL_TRY(cl_json_get_array(j, "policy", "rules", &rules, err));
     size_t n = json_array_size(rules);
-    if (n > CL_POLICY_MAX_RULES) {
+    if (n > CL_RESOURCE_POLICY_MAX_RULES) {
         return cl_err_set(err, CL_ERR_MALFORMED, "policy: rules: expected at most %u, got %zu",
-                          CL_POLICY_MAX_RULES, n);
+                          CL_RESOURCE_POLICY_MAX_RULES, n);
     }
     p = calloc(1, sizeof(*p));
     if (p == NULL || (p->rules = calloc(n + 1, sizeof(*p->rules))) == NULL) {
@@ -228,7 +229,7 @@ enum cl_status cl_policy_parse(const void *data, size_t len, struct cl_policy **
 static bool rule_has_initdata(const struct rule *r, const uint8_t *digest)
 {
     for (size_t i = 0; i < r->initdata_count; i++) {
-        if (memcmp(r->initdata[i], digest, CL_INITDATA_DIGEST_SIZE) == 0) { /* public values */
+        if (memcmp(r->initdata[i], digest, CL_INITDATA_SIZE) == 0) { /* public values */
             return true;
         }
     }
@@ -249,12 +250,20 @@ static void deny_class(const struct rule *r, enum cl_tee_class got, struct cl_de
     cl_deny(d, "policy.class", cl_tee_class_name(got), "%s", want);
 }
 
+/* Without the zeros behind a digest of 32 bytes. */
+static void initdata_hex(char ret[static 2 * CL_INITDATA_SIZE + 1], const uint8_t *digest)
+{
+    static const uint8_t zero[CL_INITDATA_SIZE - SHORT_HEX / 2];
+    bool cut = memcmp(digest + SHORT_HEX / 2, zero, sizeof(zero)) == 0;
+    cl_hex(ret, digest, cut ? SHORT_HEX / 2 : CL_INITDATA_SIZE);
+}
+
 static void deny_initdata(const struct rule *r, const uint8_t *got, struct cl_denial *d)
 {
-    char want_hex[2 * CL_INITDATA_DIGEST_SIZE + 1];
-    char got_hex[2 * CL_INITDATA_DIGEST_SIZE + 1];
-    cl_hex(want_hex, r->initdata[0], CL_INITDATA_DIGEST_SIZE);
-    cl_hex(got_hex, got, CL_INITDATA_DIGEST_SIZE);
+    char want_hex[2 * CL_INITDATA_SIZE + 1];
+    char got_hex[2 * CL_INITDATA_SIZE + 1];
+    initdata_hex(want_hex, r->initdata[0]);
+    initdata_hex(got_hex, got);
     if (r->initdata_count == 1) {
         cl_deny(d, "policy.initdata", got_hex, "%s", want_hex);
     } else {
@@ -262,9 +271,10 @@ static void deny_initdata(const struct rule *r, const uint8_t *got, struct cl_de
     }
 }
 
-bool cl_policy_allows(const struct cl_policy *p, const char *path, enum cl_tee_class tee_class,
-                      const uint8_t initdata[static CL_INITDATA_DIGEST_SIZE], size_t *ret_rule,
-                      struct cl_denial *ret_denial)
+bool cl_resource_policy_allows(const struct cl_resource_policy *p, const char *path,
+                               enum cl_tee_class tee_class,
+                               const uint8_t initdata[static CL_INITDATA_SIZE], size_t *ret_rule,
+                               struct cl_denial *ret_denial)
 {
     int best = 0; /* how far the nearest rule came */
     cl_deny(ret_denial, "policy.resource", path, "a rule that names this resource");

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_policy.c - resource policies: what parses, what a pattern covers, what decides; and the
- * messages of the handshake.
+ * test_resource_policy.c - resource policies: what parses, what a pattern covers, what decides; and
+ * the messages of the handshake.
  */
 #include "base/encode.h"
 #include "check_main.h"
-#include "policy.h"
 #include "rcar_msg.h"
+#include "resource_policy.h"
 #include "token_vectors.h"
 
 #include <stdio.h>
@@ -18,9 +18,9 @@
     "{\"resource\":\"" resource "\",\"classes\":[" classes "],\"initdata\":[" initdata "]}"
 #define POLICY(rules) "{\"schema\":\"cloister.resource-policy/1\",\"rules\":[" rules "]}"
 
-static enum cl_status parse(const char *text, struct cl_policy **p, struct cl_err *err)
+static enum cl_status parse(const char *text, struct cl_resource_policy **p, struct cl_err *err)
 {
-    return cl_policy_parse(text, strlen(text), p, err);
+    return cl_resource_policy_parse(text, strlen(text), p, err);
 }
 
 static const char good[] =
@@ -68,7 +68,7 @@ static const struct {
 
 START_TEST(test_bad_policies)
 {
-    struct cl_policy *p = NULL;
+    struct cl_resource_policy *p = NULL;
     struct cl_err err = {0};
     ck_assert_int_eq(parse(bad_cases[_i].text, &p, &err), bad_cases[_i].st);
     if (bad_cases[_i].msg != NULL) {
@@ -81,8 +81,8 @@ END_TEST
 START_TEST(test_every_truncation_is_refused)
 {
     for (size_t n = 0; n < strlen(good); n++) {
-        struct cl_policy *p = NULL;
-        ck_assert_msg(cl_policy_parse(good, n, &p, NULL) != CL_OK, "%zu bytes", n);
+        struct cl_resource_policy *p = NULL;
+        ck_assert_msg(cl_resource_policy_parse(good, n, &p, NULL) != CL_OK, "%zu bytes", n);
     }
 }
 END_TEST
@@ -114,22 +114,22 @@ static const struct {
 START_TEST(test_patterns)
 {
     for (size_t i = 0; i < CL_ARRAY_LEN(glob_cases); i++) {
-        struct cl_policy *p = NULL;
+        struct cl_resource_policy *p = NULL;
         struct cl_err err = {0};
         struct cl_denial d = {{0}, {0}, {0}};
         char text[512];
-        uint8_t digest[32];
+        uint8_t digest[CL_INITDATA_SIZE] = {0};
         size_t rule = 99;
-        memset(digest, 0x11, sizeof(digest));
+        memset(digest, 0x11, 32);
         (void)snprintf(text, sizeof(text),
                        "{\"schema\":\"cloister.resource-policy/1\",\"rules\":[{\"resource\":\"%s\","
                        "\"classes\":[\"snp\"],\"initdata\":[\"" D1 "\"]}]}",
                        glob_cases[i].glob);
         ck_assert_msg(parse(text, &p, &err) == CL_OK, "%s", err.msg);
-        ck_assert_msg(cl_policy_allows(p, glob_cases[i].path, CL_TEE_CLASS_SNP, digest, &rule,
-                                       &d) == glob_cases[i].covers,
+        ck_assert_msg(cl_resource_policy_allows(p, glob_cases[i].path, CL_TEE_CLASS_SNP, digest,
+                                                &rule, &d) == glob_cases[i].covers,
                       "%s %s", glob_cases[i].glob, glob_cases[i].path);
-        cl_policy_free(p);
+        cl_resource_policy_free(p);
     }
 }
 END_TEST
@@ -138,28 +138,54 @@ START_TEST(test_the_nearest_rule_explains_a_denial)
 {
     static const char text[] = POLICY(RULE("a/b/*", "\"snp\"", "\"" D1 "\"") "," RULE(
         "a/b/c", "\"sim-snp\"", "\"" D1 "\",\"" D2 "\""));
-    struct cl_policy *p = NULL;
+    struct cl_resource_policy *p = NULL;
     struct cl_denial d = {{0}, {0}, {0}};
-    uint8_t one[32];
-    uint8_t three[32];
+    uint8_t one[CL_INITDATA_SIZE] = {0};
+    uint8_t three[CL_INITDATA_SIZE] = {0};
     size_t rule = 99;
-    memset(one, 0x11, sizeof(one));
-    memset(three, 0x33, sizeof(three));
+    memset(one, 0x11, 32);
+    memset(three, 0x33, 32);
     ck_assert_int_eq(parse(text, &p, NULL), CL_OK);
-    ck_assert(cl_policy_allows(p, "a/b/c", CL_TEE_CLASS_SIM_SNP, one, &rule, &d));
+    ck_assert(cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_SIM_SNP, one, &rule, &d));
     ck_assert_uint_eq(rule, 1);
-    ck_assert(!cl_policy_allows(p, "a/b/c", CL_TEE_CLASS_SIM_SNP, three, &rule, &d));
+    ck_assert(!cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_SIM_SNP, three, &rule, &d));
     ck_assert_str_eq(d.check, "policy.initdata");
     ck_assert_str_eq(d.expected, D1 " or 1 others");
-    ck_assert(!cl_policy_allows(p, "a/b/d", CL_TEE_CLASS_SIM_SNP, one, &rule, &d));
+    ck_assert(!cl_resource_policy_allows(p, "a/b/d", CL_TEE_CLASS_SIM_SNP, one, &rule, &d));
     ck_assert_str_eq(d.check, "policy.class");
     ck_assert_str_eq(d.expected, "snp");
     ck_assert_str_eq(d.actual, "sim-snp");
-    ck_assert(!cl_policy_allows(p, "x/b/d", CL_TEE_CLASS_SNP, one, &rule, &d));
+    ck_assert(!cl_resource_policy_allows(p, "x/b/d", CL_TEE_CLASS_SNP, one, &rule, &d));
     ck_assert_str_eq(d.check, "policy.resource");
-    ck_assert(!cl_policy_allows(p, "a/b/c", CL_TEE_CLASS_NONE, one, &rule, &d));
+    ck_assert(!cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_NONE, one, &rule, &d));
     ck_assert_str_eq(d.check, "policy.class");
-    cl_policy_free(p);
+    cl_resource_policy_free(p);
+}
+END_TEST
+
+/* MRCONFIGID has room for a SHA-384; a SHA-256 stands there with zeros behind it. */
+START_TEST(test_initdata_of_48_bytes)
+{
+    static const char text[] =
+        POLICY(RULE("a/b/c", "\"tdx\"", "\"" D1 "\",\"" D2 "22222222222222222222222222222222\""));
+    struct cl_resource_policy *p = NULL;
+    struct cl_denial d = {{0}, {0}, {0}};
+    uint8_t digest[CL_INITDATA_SIZE] = {0};
+    size_t rule = 99;
+    ck_assert_int_eq(parse(text, &p, NULL), CL_OK);
+    memset(digest, 0x11, 32);
+    ck_assert(cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_TDX, digest, &rule, &d));
+    digest[47] = 1;
+    ck_assert(!cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_TDX, digest, &rule, &d));
+    ck_assert_uint_eq(strlen(d.actual), 96);
+    memset(digest, 0x22, 48);
+    ck_assert(cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_TDX, digest, &rule, &d));
+    memset(digest + 32, 0, 16);
+    ck_assert(!cl_resource_policy_allows(p, "a/b/c", CL_TEE_CLASS_TDX, digest, &rule, &d));
+    cl_resource_policy_free(p);
+    p = NULL;
+    static const char between[] = POLICY(RULE("a/b/c", "\"tdx\"", "\"" D1 "11\""));
+    ck_assert_int_eq(parse(between, &p, NULL), CL_ERR_MALFORMED);
 }
 END_TEST
 
@@ -167,20 +193,27 @@ END_TEST
 
 START_TEST(test_initdata_of_the_worked_example)
 {
+    uint8_t digest[CL_INITDATA_DIGEST_MAX];
     uint8_t host_data[32];
+    size_t len = 0;
     char hex[65];
     struct cl_err err = {0};
-    ck_assert_int_eq(cl_initdata_host_data(V_INITDATA, strlen(V_INITDATA), host_data, &err), CL_OK);
+    ck_assert_int_eq(cl_initdata_text_digest(V_INITDATA, strlen(V_INITDATA), digest, &len, &err),
+                     CL_OK);
+    ck_assert_uint_eq(len, 32);
+    cl_initdata_fit(host_data, sizeof(host_data), digest, len);
     cl_hex(hex, host_data, sizeof(host_data));
     ck_assert_str_eq(hex, V_INITDATA_SHA256);
     char longer[sizeof(V_INITDATA)];
     memcpy(longer, V_INITDATA, sizeof(longer));
     memcpy(strstr(longer, "sha256"), "sha384", 6); /* cut to 32 bytes */
-    ck_assert_int_eq(cl_initdata_host_data(longer, strlen(longer), host_data, &err), CL_OK);
+    ck_assert_int_eq(cl_initdata_text_digest(longer, strlen(longer), digest, &len, &err), CL_OK);
+    ck_assert_uint_eq(len, 48);
+    cl_initdata_fit(host_data, sizeof(host_data), digest, len);
     cl_hex(hex, host_data, sizeof(host_data));
     ck_assert_str_eq(hex, V_INITDATA_SHA384_CUT);
     memcpy(strstr(longer, "sha384"), "md5sum", 6);
-    ck_assert_int_eq(cl_initdata_host_data(longer, strlen(longer), host_data, &err),
+    ck_assert_int_eq(cl_initdata_text_digest(longer, strlen(longer), digest, &len, &err),
                      CL_ERR_UNSUPPORTED);
     ck_assert_str_eq(err.msg,
                      "init-data: algorithm: expected sha256, sha384 or sha512, got md5sum");
@@ -245,6 +278,7 @@ int main(void)
     tcase_add_loop_test(t, test_bad_policies, 0, CL_ARRAY_LEN(bad_cases));
     tcase_add_test(t, test_every_truncation_is_refused);
     tcase_add_test(t, test_patterns);
+    tcase_add_test(t, test_initdata_of_48_bytes);
     tcase_add_test(t, test_the_nearest_rule_explains_a_denial);
     tcase_add_test(t, test_initdata_of_the_worked_example);
     tcase_add_loop_test(t, test_attest_requests, 0, CL_ARRAY_LEN(attest_cases));
