@@ -56,11 +56,24 @@ CL_NODISCARD enum cl_status kbs_read_cert(const struct kbs_options *o, struct cl
 CL_NODISCARD enum cl_status kbs_write_out(const struct kbs_options *o, const void *data, size_t len,
                                           struct cl_err *err);
 
+/* GET a list; for people one line an item, the given members between two spaces. */
+CL_NODISCARD enum cl_status kbs_print_list(const struct kbs_options *o, const char *path,
+                                           const char *name, const char *const *members,
+                                           struct cl_err *err);
+/* GET a document; for people only that member of it (NULL: all), which is what set-... takes. */
+CL_NODISCARD enum cl_status kbs_print_document(const struct kbs_options *o, const char *path,
+                                               const char *member, struct cl_err *err);
+/* DELETE head[/one[/two]]. */
+CL_NODISCARD enum cl_status kbs_delete_path(const struct kbs_options *o, const char *head,
+                                            const char *one, const char *two, struct cl_err *err);
+
 /* The subcommands. */
 typedef enum cl_status kbs_fn(const struct kbs_options *o, struct cl_err *err);
 kbs_fn kbs_set_resource, kbs_get_resource, kbs_delete_resource, kbs_list_resources, kbs_set_policy,
     kbs_get_policy, kbs_test_policy, kbs_set_reference, kbs_list_references, kbs_delete_reference,
     kbs_from_measure, kbs_set_sim_root, kbs_list_sim_roots, kbs_delete_sim_root, kbs_revoke,
-    kbs_unrevoke, kbs_list_revocations, kbs_audit, kbs_attest;
+    kbs_unrevoke, kbs_list_revocations, kbs_audit, kbs_attest, kbs_set_verify_policy,
+    kbs_get_verify_policy, kbs_set_collateral, kbs_list_collateral, kbs_delete_collateral,
+    kbs_set_distrust, kbs_delete_distrust;
 
 #endif

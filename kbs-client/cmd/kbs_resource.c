@@ -167,21 +167,28 @@ enum cl_status kbs_set_policy(const struct kbs_options *o, struct cl_err *err)
     return kbs_admin_send_json(a, "/kbs/v0/resource-policy", body, &resp, err);
 }
 
-enum cl_status kbs_get_policy(const struct kbs_options *o, struct cl_err *err)
+enum cl_status kbs_print_document(const struct kbs_options *o, const char *path, const char *member,
+                                  struct cl_err *err)
 {
     CL_CLEANUP(kbs_admin_freep) struct kbs_admin *a = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    json_t *policy = NULL;
+    json_t *document = NULL;
     CL_TRY(kbs_admin_open(o, &a, err));
-    CL_TRY(kbs_admin_get_json(
-        a, o->history ? "/kbs/v0/resource-policy/history" : "/kbs/v0/resource-policy", &j, err));
-    if (!o->history && !o->json) { /* the document alone: what set-policy takes */
-        CL_TRY(cl_json_get_object(j, "broker's answer", "policy", &policy, err));
+    CL_TRY(kbs_admin_get_json(a, path, &j, err));
+    if (member != NULL && !o->json) {
+        CL_TRY(cl_json_get_object(j, "broker's answer", member, &document, err));
     }
-    CL_TRY(cl_json_compact(policy != NULL ? policy : j, &text, err));
+    CL_TRY(cl_json_compact(document != NULL ? document : j, &text, err));
     CL_TRY(cl_buf_append_str(&text, "\n", err));
     return kbs_write_out(o, text.data, text.len, err);
+}
+
+enum cl_status kbs_get_policy(const struct kbs_options *o, struct cl_err *err)
+{
+    return kbs_print_document(
+        o, o->history ? "/kbs/v0/resource-policy/history" : "/kbs/v0/resource-policy",
+        o->history ? NULL : "policy", err);
 }
 
 static enum cl_status report_test(const struct kbs_options *o, const struct cl_http_response *resp,
@@ -225,8 +232,8 @@ enum cl_status kbs_test_policy(const struct kbs_options *o, struct cl_err *err)
     CL_TRY(cl_json_read_file(o->evidence, MAX_EVIDENCE, &evidence, err));
     CL_TRY(kbs_admin_open(o, &a, err));
     CL_CLEANUP(cl_json_decrefp)
-    json_t *body = json_pack("{s:O, s:O, s:s}", "policy", policy, "evidence", evidence, "resource",
-                             o->resource);
+    json_t *body = json_pack("{s:O, s:O, s:s, s:s}", "policy", policy, "evidence", evidence,
+                             "resource", o->resource, "tee", o->tee != NULL ? o->tee : "snp");
     CL_TRY(kbs_admin_send_json(a, "/kbs/v0/resource-policy/test", body, &resp, err));
     return report_test(o, &resp, err);
 }

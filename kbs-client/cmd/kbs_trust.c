@@ -26,21 +26,20 @@ static enum cl_status post(const struct kbs_options *o, const char *path, const 
     return kbs_admin_send_json(a, path, body, &resp, err);
 }
 
-static enum cl_status delete_path(const struct kbs_options *o, const char *head, const char *one,
-                                  const char *two, struct cl_err *err)
+enum cl_status kbs_delete_path(const struct kbs_options *o, const char *head, const char *one,
+                               const char *two, struct cl_err *err)
 {
     CL_CLEANUP(kbs_admin_freep) struct kbs_admin *a = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf path = {0};
     CL_CLEANUP(cl_http_response_done) struct cl_http_response resp = {0};
     CL_TRY(kbs_admin_open(o, &a, err));
-    CL_TRY(cl_buf_printf(&path, err, "%s/%s%s%s", head, one, two != NULL ? "/" : "",
-                         two != NULL ? two : ""));
+    CL_TRY(cl_buf_printf(&path, err, "%s%s%s%s%s", head, one != NULL ? "/" : "",
+                         one != NULL ? one : "", two != NULL ? "/" : "", two != NULL ? two : ""));
     return kbs_admin_send(a, "DELETE", (const char *)path.data, NULL, 0, &resp, err);
 }
 
-/* GET a list; for people one line an item, the given members between two spaces. */
-static enum cl_status print_list(const struct kbs_options *o, const char *path, const char *name,
-                                 const char *const *members, struct cl_err *err)
+enum cl_status kbs_print_list(const struct kbs_options *o, const char *path, const char *name,
+                              const char *const *members, struct cl_err *err)
 {
     CL_CLEANUP(kbs_admin_freep) struct kbs_admin *a = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
@@ -63,21 +62,56 @@ static enum cl_status print_list(const struct kbs_options *o, const char *path, 
     return kbs_write_out(o, text.data, text.len, err);
 }
 
+static bool is_td(const struct cl_corim_reference *ref)
+{
+    return ref->tee_class == CL_TEE_CLASS_TDX || ref->tee_class == CL_TEE_CLASS_SIM_TDX;
+}
+
+/* MRTD and RTMRs of a TD, the launch digest of anything else. */
+static bool put_corim_values(json_t *j, const struct cl_corim_reference *ref)
+{
+    char hex[2 * CL_CORIM_MEASUREMENT_SIZE + 1];
+    bool td = is_td(ref);
+    cl_hex(hex, ref->measurement, sizeof(ref->measurement));
+    bool good = json_object_set_new(j, td ? "mrtd" : "measurement", json_string(hex)) == 0;
+    for (size_t k = 0; k < CL_CORIM_RTMR_COUNT && good; k++) {
+        char name[8];
+        (void)snprintf(name, sizeof(name), "rtmr%zu", k);
+        cl_hex(hex, ref->rtmr[k], sizeof(ref->rtmr[k]));
+        good = !ref->has_rtmr[k] || json_object_set_new(j, name, json_string(hex)) == 0;
+    }
+    return good;
+}
+
 static json_t *corim_reference(const struct kbs_options *o, const struct cl_corim *c,
                                const struct cl_corim_reference *ref)
 {
-    char hex[2 * CL_CORIM_MEASUREMENT_SIZE + 1], when[21], note[64 + CL_CORIM_TEXT_SIZE];
-    cl_hex(hex, ref->measurement, sizeof(ref->measurement));
+    char when[21], note[64 + CL_CORIM_TEXT_SIZE];
     cl_time_format(when, c->not_after);
     (void)snprintf(note, sizeof(note), "CoRIM %s", c->id);
-    return json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "cloister.reference/1", "class",
-                     cl_tee_class_name(ref->tee_class), "measurement", hex, "expires", when, "note",
-                     o->note != NULL ? o->note : note);
+    CL_CLEANUP(cl_json_decrefp)
+    json_t *j = json_pack("{s:s, s:s, s:s, s:s}", "schema", "cloister.reference/1", "class",
+                          cl_tee_class_name(ref->tee_class), "expires", when, "note",
+                          o->note != NULL ? o->note : note);
+    return j != NULL && put_corim_values(j, ref) ? CL_TAKE(j) : NULL;
 }
 
 static bool is_asked_for(const struct kbs_options *o, const struct cl_corim_reference *ref)
 {
     return o->tee_class == NULL || strcmp(cl_tee_class_name(ref->tee_class), o->tee_class) == 0;
+}
+
+/* The kernel of a TD is bound by RTMR1 and RTMR2. */
+static enum cl_status check_registers(const struct cl_corim_reference *ref, struct cl_err *err)
+{
+    for (size_t k = 1; k <= 2 && is_td(ref); k++) {
+        if (!ref->has_rtmr[k]) { /* a value of the launch alone would allow more */
+            return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                              "RTMR%zu: expected a value, for the kernel is bound by it, got none",
+                              k);
+        }
+    }
+    return CL_OK;
 }
 
 /* Before anything is sent: there is a value to send, and the broker can hold each of them. */
@@ -86,13 +120,9 @@ static enum cl_status check_corim(const struct kbs_options *o, const struct cl_c
 {
     size_t count = 0;
     for (size_t i = 0; i < c->count; i++) {
-        const struct cl_corim_reference *ref = &c->references[i];
-        count += is_asked_for(o, ref) ? 1 : 0;
-        for (size_t k = 0; is_asked_for(o, ref) && k < CL_CORIM_RTMR_COUNT; k++) {
-            if (ref->has_rtmr[k]) { /* a value of the launch alone would allow more */
-                return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                                  "RTMR%zu: expected a launch measurement alone, got registers", k);
-            }
+        if (is_asked_for(o, &c->references[i])) {
+            CL_TRY(check_registers(&c->references[i], err));
+            count++;
         }
     }
     return count > 0 ? CL_OK
@@ -149,38 +179,90 @@ enum cl_status kbs_set_reference(const struct kbs_options *o, struct cl_err *err
 
 enum cl_status kbs_list_references(const struct kbs_options *o, struct cl_err *err)
 {
-    static const char *const members[] = {"class", "measurement", "expires", "note", NULL};
-    return print_list(o, "/kbs/v0/reference-value", "references", members, err);
+    static const char *const members[] = {"class", "id", "expires", "note", NULL};
+    return kbs_print_list(o, "/kbs/v0/reference-value", "references", members, err);
 }
 
 enum cl_status kbs_delete_reference(const struct kbs_options *o, struct cl_err *err)
 {
-    return delete_path(o, "/kbs/v0/reference-value", o->args[0], o->args[1], err);
+    return kbs_delete_path(o, "/kbs/v0/reference-value", o->args[0], o->args[1], err);
 }
 
-/* The output of `cloister measure snp --json`. */
+/* "events": [{"register":"rtmr1","digest":...},...] of --explain, by register. */
+static enum cl_status take_events(const json_t *measure, json_t *reference, struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *events = json_object();
+    json_t *list = json_object_get(measure, "events");
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        const json_t *e = json_array_get(list, i);
+        const char *name = json_string_value(json_object_get(e, "register"));
+        json_t *digest = json_object_get(e, "digest");
+        if (name == NULL || json_string_value(json_object_get(reference, name)) == NULL) {
+            continue;
+        }
+        json_t *of_register = json_object_get(events, name);
+        if (of_register == NULL) {
+            of_register = json_array();
+            if (json_object_set_new(events, name, of_register) != 0) {
+                return cl_err_nomem(err, "reference");
+            }
+        }
+        if (json_array_append(of_register, digest) != 0) {
+            return cl_err_nomem(err, "reference");
+        }
+    }
+    return json_object_size(events) == 0 || json_object_set(reference, "events", events) == 0
+               ? CL_OK
+               : cl_err_nomem(err, "reference");
+}
+
+/* What was measured, by the names that it has in a reference value. */
+static enum cl_status take_values(const json_t *measure, json_t *reference, struct cl_err *err)
+{
+    static const char *const registers[] = {"mrtd", "rtmr0", "rtmr1", "rtmr2"};
+    const char *digest = NULL;
+    if (json_object_get(measure, "mrtd") == NULL) {
+        CL_TRY(cl_json_get_string(measure, "measurement", "digest", &digest, err));
+        return json_object_set_new(reference, "measurement", json_string(digest)) == 0
+                   ? CL_OK
+                   : cl_err_nomem(err, "reference");
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(registers); i++) {
+        json_t *v = json_object_get(measure, registers[i]);
+        if (json_is_string(v) && json_object_set(reference, registers[i], v) != 0) {
+            return cl_err_nomem(err, "reference");
+        }
+    }
+    return take_events(measure, reference, err);
+}
+
+/* The output of `cloister measure snp|tdx --json`. */
 enum cl_status kbs_from_measure(const struct kbs_options *o, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *measure = NULL;
     const char *schema = NULL;
-    const char *digest = NULL;
     char when[21];
     CL_TRY(cl_json_read_file(o->args[0], 1u << 20, &measure, err));
     CL_TRY(cl_json_get_string(measure, "measurement", "schema", &schema, err));
-    CL_TRY(cl_json_get_string(measure, "measurement", "digest", &digest, err));
     if (strcmp(schema, "cloister.measure/1") != 0) {
         return cl_err_set(err, CL_ERR_UNSUPPORTED,
                           "'%s': schema: expected cloister.measure/1, got %.64s", o->args[0],
                           schema);
     }
     if (o->tee_class == NULL) { /* which hardware may show it is for the admin to say */
-        return cl_err_set(err, CL_ERR_MALFORMED, "expected --class snp or sim-snp, got none");
+        return cl_err_set(err, CL_ERR_MALFORMED, "expected --class %s, got none",
+                          json_object_get(measure, "mrtd") != NULL ? "tdx or sim-tdx"
+                                                                   : "snp or sim-snp");
     }
     cl_time_format(when, (int64_t)time(NULL) + (int64_t)o->days * 86400);
     CL_CLEANUP(cl_json_decrefp)
-    json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:s}", "schema", "cloister.reference/1", "class",
-                          o->tee_class, "measurement", digest, "expires", when, "note",
-                          o->note != NULL ? o->note : "from measure");
+    json_t *j =
+        json_pack("{s:s, s:s, s:s, s:s}", "schema", "cloister.reference/1", "class", o->tee_class,
+                  "expires", when, "note", o->note != NULL ? o->note : "from measure");
+    if (j == NULL) {
+        return cl_err_nomem(err, "reference");
+    }
+    CL_TRY(take_values(measure, j, err));
     return post(o, "/kbs/v0/reference-value", j, err);
 }
 
@@ -203,12 +285,12 @@ enum cl_status kbs_set_sim_root(const struct kbs_options *o, struct cl_err *err)
 enum cl_status kbs_list_sim_roots(const struct kbs_options *o, struct cl_err *err)
 {
     static const char *const members[] = {"spki-sha384", "created", "note", NULL};
-    return print_list(o, "/kbs/v0/sim-root", "sim-roots", members, err);
+    return kbs_print_list(o, "/kbs/v0/sim-root", "sim-roots", members, err);
 }
 
 enum cl_status kbs_delete_sim_root(const struct kbs_options *o, struct cl_err *err)
 {
-    return delete_path(o, "/kbs/v0/sim-root", o->args[0], NULL, err);
+    return kbs_delete_path(o, "/kbs/v0/sim-root", o->args[0], NULL, err);
 }
 
 enum cl_status kbs_revoke(const struct kbs_options *o, struct cl_err *err)
@@ -221,13 +303,13 @@ enum cl_status kbs_revoke(const struct kbs_options *o, struct cl_err *err)
 
 enum cl_status kbs_unrevoke(const struct kbs_options *o, struct cl_err *err)
 {
-    return delete_path(o, "/kbs/v0/revocation", o->args[0], o->args[1], err);
+    return kbs_delete_path(o, "/kbs/v0/revocation", o->args[0], o->args[1], err);
 }
 
 enum cl_status kbs_list_revocations(const struct kbs_options *o, struct cl_err *err)
 {
     static const char *const members[] = {"kind", "value", "created", "note", NULL};
-    return print_list(o, "/kbs/v0/revocation", "revocations", members, err);
+    return kbs_print_list(o, "/kbs/v0/revocation", "revocations", members, err);
 }
 
 static const char *member(const json_t *line, const char *name)

@@ -125,7 +125,7 @@ END_TEST
     "{\"resource\":\"" resource "\",\"classes\":[\"sim-snp\"],\"initdata\":[\"" D1 "\"]}"
 #define POLICY(rules) "{\"schema\":\"cloister.resource-policy/1\",\"rules\":[" rules "]}"
 
-START_TEST(test_policy)
+START_TEST(test_resource_policy)
 {
     struct fx f;
     char file[256];
@@ -196,8 +196,8 @@ START_TEST(test_trust)
 }
 END_TEST
 
-/* ref.cbor of two classes, one value with an RTMR; key.pub that signed it. */
-static void put_corim(struct fx *f, bool rtmr, char file[static 256], char pub[static 256])
+/* ref.cbor of two classes, one value with these RTMRs (bits); key.pub that signed it. */
+static void put_corim(struct fx *f, unsigned rtmrs, char file[static 256], char pub[static 256])
 {
     struct cl_buf out = {0};
     char *text = NULL;
@@ -209,8 +209,10 @@ static void put_corim(struct fx *f, bool rtmr, char file[static 256], char pub[s
                          .not_after = INT64_C(4000000000),
                          .count = 2};
     c.references[0].tee_class = CL_TEE_CLASS_SNP;
-    c.references[1].tee_class = rtmr ? CL_TEE_CLASS_SIM_TDX : CL_TEE_CLASS_SIM_SNP;
-    c.references[1].has_rtmr[0] = rtmr;
+    c.references[1].tee_class = rtmrs != 0 ? CL_TEE_CLASS_SIM_TDX : CL_TEE_CLASS_SIM_SNP;
+    for (size_t i = 0; i < CL_CORIM_RTMR_COUNT; i++) {
+        c.references[1].has_rtmr[i] = (rtmrs >> i & 1u) != 0;
+    }
     memset(c.references[0].measurement, 0x4d, sizeof(c.references[0].measurement));
     memset(c.references[1].measurement, 0x4e, sizeof(c.references[1].measurement));
     ck_assert_int_eq(cl_corim_write(&c, key, &out, NULL), CL_OK);
@@ -225,13 +227,79 @@ static void put_corim(struct fx *f, bool rtmr, char file[static 256], char pub[s
     cl_buf_done(&out);
 }
 
+#define EVENT48                                                                                    \
+    "5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a5a" \
+    "5a"                                                                                           \
+    "5a"
+
+/* What `measure tdx --explain --json` prints: its events go along when they give the register. */
+START_TEST(test_measured_td_as_reference)
+{
+    struct fx f;
+    char file[256];
+    char rtmr[97];
+    char text[2048];
+    uint8_t both[96] = {0};
+    memset(both + 48, 0x5a, 48);
+    ck_assert_int_eq(cl_sha384(both, both, sizeof(both), NULL), CL_OK);
+    cl_hex(rtmr, both, 48);
+    fx_start(&f, NULL);
+    environment(&f);
+    (void)snprintf(text, sizeof(text),
+                   "{\"schema\":\"cloister.measure/1\",\"tee\":\"tdx\",\"mrtd\":\"" HEX96
+                   "\",\"rtmr0\":null,\"rtmr1\":\"%s\",\"rtmr2\":\"" HEX96
+                   "\",\"events\":[{\"register\":\"rtmr0\",\"name\":\"x\",\"digest\":\"" HEX96
+                   "\"},{\"register\":\"rtmr1\",\"name\":\"kernel\",\"digest\":\"" EVENT48 "\"}]}",
+                   rtmr);
+    put(&f, "measure", text, file);
+    expect(KBS(&f, "from-measure", file), 4);
+    expect_err("expected --class tdx or sim-tdx, got none");
+    expect(KBS(&f, "from-measure", "--class", "sim-tdx", file), 0);
+    expect(KBS(&f, "list-references", "--json"), 0);
+    expect_out("\"events\":{\"rtmr1\":[\"" EVENT48 "\"]}");
+    expect_out("\"mrtd\":\"" HEX96 "\"");
+    expect(KBS(&f, "from-measure", "--class", "snp", file), 4);
+    fx_done(&f);
+}
+END_TEST
+
+START_TEST(test_what_evidence_is_judged_by)
+{
+    struct fx f;
+    char file[256];
+    fx_start(&f, NULL);
+    environment(&f);
+    expect(KBS(&f, "get-verify-policy"), 0);
+    expect_out("\"name\":\"default\"");
+    put(&f, "policy", "{\"schema\":\"cloister.verify-policy/1\",\"sim-snp\":{}}", file);
+    expect(KBS(&f, "set-verify-policy", file), 0);
+    expect(KBS(&f, "get-verify-policy"), 0);
+    ck_assert_str_eq(out_text, "{\"schema\":\"cloister.verify-policy/1\",\"sim-snp\":{}}\n");
+    expect(KBS(&f, "get-verify-policy", "--history"), 0);
+    expect_out("\"document\":{\"schema\":\"cloister.verify-policy/1\"");
+    put(&f, "policy", "{\"schema\":\"cloister.verify-policy/1\",\"wish\":{}}", file);
+    expect(KBS(&f, "set-verify-policy", file), 4);
+    expect_err("wish");
+    expect(KBS(&f, "set-collateral", file), 4);
+    expect(KBS(&f, "list-collateral"), 0);
+    ck_assert_str_eq(out_text, "");
+    expect(KBS(&f, "delete-collateral"), 1);
+    expect_err("not found");
+    expect(KBS(&f, "set-distrust", file, file), 4);
+    expect_err("distrust: key: expected a public key in PEM");
+    expect(KBS(&f, "set-distrust", file), 2);
+    expect(KBS(&f, "delete-distrust"), 1);
+    fx_done(&f);
+}
+END_TEST
+
 START_TEST(test_corim_as_reference)
 {
     struct fx f;
     char file[256], pub[256], other[256], old[256];
     fx_start(&f, NULL);
     environment(&f);
-    put_corim(&f, false, file, pub);
+    put_corim(&f, 0, file, pub);
     expect(KBS(&f, "set-reference", file), 4);
     expect_err("expected --corim-key with a CoRIM, got none");
     expect(KBS(&f, "set-reference", "--corim-key", pub, file), 0);
@@ -243,9 +311,13 @@ START_TEST(test_corim_as_reference)
     (void)snprintf(old, sizeof(old), "%s", file);
     put(&f, "other.pub", "nothing", other);
     expect(KBS(&f, "set-reference", "--corim-key", other, old), 4);
-    put_corim(&f, true, file, pub); /* another key signed it, and there is a register in it */
+    put_corim(&f, 1, file, pub); /* another key signed it, and it does not bind the kernel */
     expect(KBS(&f, "set-reference", "--class", "sim-tdx", "--corim-key", pub, file), 4);
-    expect_err("RTMR0: expected a launch measurement alone, got registers");
+    expect_err("RTMR1: expected a value, for the kernel is bound by it, got none");
+    put_corim(&f, 7, file, pub);
+    expect(KBS(&f, "set-reference", "--class", "sim-tdx", "--corim-key", pub, file), 0);
+    expect(KBS(&f, "list-references", "--json"), 0);
+    expect_out("\"class\":\"sim-tdx\",\"mrtd\":\"4e4e");
     fx_done(&f);
 }
 END_TEST
@@ -375,8 +447,10 @@ int main(void)
     TCase *t = tcase_create("kbs_cmd");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_resources);
-    tcase_add_test(t, test_policy);
+    tcase_add_test(t, test_resource_policy);
     tcase_add_test(t, test_trust);
+    tcase_add_test(t, test_measured_td_as_reference);
+    tcase_add_test(t, test_what_evidence_is_judged_by);
     tcase_add_test(t, test_corim_as_reference);
     tcase_add_test(t, test_usage_and_refusals);
     tcase_add_test(t, test_attest_and_test_policy);
