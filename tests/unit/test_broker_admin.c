@@ -353,7 +353,6 @@ START_TEST(test_distrusted_platforms)
     struct fx f;
     struct guest g;
     struct cl_err err = {0};
-    CL_CLEANUP(cl_http_response_done) struct cl_http_response resp = {0};
     fx_start(&f, NULL);
     guest_init(&g, fx_base.pki);
     fx_provision(&f, &g);
