@@ -7,3 +7,5 @@ endforeach()
 foreach(test test_tdx_quote test_tdx_verify test_tdx_appraisal test_tdx_evidence test_attestation_cmd)
     target_sources(${test} PRIVATE tdx_world.c) # test-only roots: never in the library
 endforeach()
+# Every bit of two real quotes: a minute of one CPU, three under a sanitizer.
+set_tests_properties(unit.test_tdx_flips PROPERTIES LABELS "unit;long" TIMEOUT 1800)
