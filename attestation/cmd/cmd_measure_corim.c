@@ -62,10 +62,11 @@ enum cl_status measure_corim_write(const struct measure_corim *c,
         return CL_OK;
     }
     struct cl_corim corim = {.signer = "cloister measure", .count = 1, .references = {*ref}};
-    corim.not_before = (int64_t)time(NULL);
-    corim.not_after = c->expires != 0 ? c->expires : corim.not_before + A_YEAR;
+    /* No "not before": what files measure to was so when archived evidence was made, too. */
+    int64_t now = (int64_t)time(NULL);
+    corim.not_after = c->expires != 0 ? c->expires : now + A_YEAR;
     corim.references[0].tee_class = c->tee_class;
-    if (corim.not_after <= corim.not_before) {
+    if (corim.not_after <= now) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "--corim-expires: expected a time to come, got one that has passed");
     }

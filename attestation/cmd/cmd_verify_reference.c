@@ -36,12 +36,27 @@ static enum cl_status parse_rtmrs(const json_t *j, struct verify_reference *ref,
     return CL_OK;
 }
 
+/* Of a TD it may be called mrtd, as brokers call it. */
+static enum cl_status parse_measurement(const json_t *j, struct verify_reference *ref,
+                                        struct cl_err *err)
+{
+    const char *key = json_object_get(j, "mrtd") != NULL ? "mrtd" : "measurement";
+    const char *hex = NULL;
+    if (json_object_get(j, "mrtd") != NULL && json_object_get(j, "measurement") != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "measurement: expected it or mrtd, got both");
+    }
+    CL_TRY(cl_json_get_string(j, WHAT, key, &hex, err));
+    return cl_unhex(ref->measurement, sizeof(ref->measurement), hex, key, err);
+}
+
 static enum cl_status parse(const json_t *j, int64_t now, struct verify_reference *ret,
                             struct cl_err *err)
 {
-    static const char *const keys[] = {"schema", "class", "measurement", "rtmr0", "rtmr1",
-                                       "rtmr2",  "rtmr3", "expires",     "note",  NULL};
-    const char *schema = NULL, *name = NULL, *hex = NULL, *expires = NULL;
+    /* "events" are what a broker replays to say which one parts; the registers decide. */
+    static const char *const keys[] = {"schema", "class",   "measurement", "mrtd",
+                                       "rtmr0",  "rtmr1",   "rtmr2",       "rtmr3",
+                                       "events", "expires", "note",        NULL};
+    const char *schema = NULL, *name = NULL, *expires = NULL;
     struct verify_reference ref = {0};
     int64_t until = 0;
     CL_TRY(cl_json_only_keys(j, WHAT, keys, err));
@@ -52,8 +67,7 @@ static enum cl_status parse(const json_t *j, int64_t now, struct verify_referenc
     }
     CL_TRY(cl_json_get_string(j, WHAT, "class", &name, err));
     CL_TRY(cl_tee_class_parse(name, &ref.tee_class, err));
-    CL_TRY(cl_json_get_string(j, WHAT, "measurement", &hex, err));
-    CL_TRY(cl_unhex(ref.measurement, sizeof(ref.measurement), hex, "measurement", err));
+    CL_TRY(parse_measurement(j, &ref, err));
     CL_TRY(parse_rtmrs(j, &ref, err));
     CL_TRY(cl_json_get_string(j, WHAT, "expires", &expires, err));
     CL_TRY(cl_time_parse(expires, &until, err));

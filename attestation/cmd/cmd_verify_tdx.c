@@ -120,8 +120,11 @@ static enum cl_status read_references(const struct verify_options *o, struct inp
         }
     }
     CL_TRY(verify_read_references(o, &in->given, err));
-    for (size_t i = 0; i < in->given.count; i++) {
-        add_reference(in, in->given.values[i].tee_class, &in->given.values[i]);
+    for (size_t i = 0; i < in->given.count; i++) { /* one for SNP compares with nothing */
+        const struct verify_reference *v = &in->given.values[i];
+        if (v->tee_class == CL_TEE_CLASS_TDX || v->tee_class == CL_TEE_CLASS_SIM_TDX) {
+            add_reference(in, v->tee_class, v);
+        }
     }
     return CL_OK;
 }

@@ -1,11 +1,14 @@
 # The SNP part of attestation/, its commands, and the simulated security processor.
-foreach(test test_snp_report test_snp_vectors test_snp_flips test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_snp_measure test_snp_idblock test_tdx_measure test_tdx_kernel test_attestation_cmd)
+foreach(test test_snp_report test_snp_vectors test_snp_flips test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_snp_measure test_snp_idblock test_tdx_measure test_tdx_kernel test_attestation_cmd test_measure_cmd test_verify_kinds_cmd)
     cl_unit_test(${test} LIBS cl_attestation)
     target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
     target_compile_definitions(${test} PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
 endforeach()
-foreach(test test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_attestation_cmd)
+foreach(test test_snp_verify test_snp_revocation test_snp_rules test_snp_class test_snp_evidence test_attestation_cmd test_measure_cmd test_verify_kinds_cmd)
     target_sources(${test} PRIVATE snp_world.c) # test-only roots: never in the library
+endforeach()
+foreach(test test_attestation_cmd test_measure_cmd test_verify_kinds_cmd)
+    target_sources(${test} PRIVATE cmd_rig.c)
 endforeach()
 cl_unit_test(test_distrust LIBS cl_attestation)
 cl_unit_test(test_verdict LIBS cl_attestation)

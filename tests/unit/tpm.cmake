@@ -7,7 +7,7 @@ endforeach()
 foreach(test test_tpm_quote test_vtpm_verify)
     target_sources(${test} PRIVATE snp_world.c) # test-only roots: never in the library
 endforeach()
-foreach(test test_tpm_quote test_vtpm_verify test_attestation_cmd)
+foreach(test test_tpm_quote test_vtpm_verify test_verify_kinds_cmd)
     target_sources(${test} PRIVATE tpm_world.c)
 endforeach()
 if(TARGET cl_gather)
