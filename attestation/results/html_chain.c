@@ -244,12 +244,16 @@ static void describe_platform(struct html *h, const struct cl_html_report *p)
                 product != NULL ? product : "");
     html_raw(h, "</strong>");
     short_hex(h, "chip", claim(p, "chip_id"));
+    short_hex(h, "TCB status", claim(p, "tcb_status"));
+    short_hex(h, "FMSPC", claim(p, "fmspc"));
 }
 
 static void describe_guest(struct html *h, const struct cl_html_report *p)
 {
     const char *mrtd = claim(p, "mrtd");
-    html_raw(h, "<strong>the virtual machine that asked</strong>");
+    html_raw(h, p->result->tee_class == CL_TEE_CLASS_TPM
+                    ? "<strong>the machine that asked</strong>"
+                    : "<strong>the virtual machine that asked</strong>");
     short_hex(h, "measurement", mrtd != NULL ? mrtd : claim(p, "measurement"));
 }
 
