@@ -23,21 +23,20 @@ struct family_words {  /* what the links are called */
 
 #define PINNED                                                                                     \
     "The root key is compared with the one that is built into this program; evidence never "       \
-    "brings "                                                                                      \
-    "its own."
+    "brings its own."
+#define PARAVISOR                                                                                  \
+    PINNED " The hardware vouches for a paravisor, and the paravisor for the guest's virtual TPM."
 
 static const struct family_words words[] = {
     {"snp.",
      "hcl.",
-     PINNED " The hardware vouches for a paravisor, and the paravisor for the virtual TPM of the "
-            "guest.",
+     PARAVISOR,
      {"AMD root key", "AMD signing key", "Key of the chip", "Paravisor's report and TPM quote",
       "Platform", "Paravisor and guest"},
      {"signs", "signs", "signs", "describe", "started"}},
     {"tdx.",
      "hcl.",
-     PINNED " The hardware vouches for a paravisor, and the paravisor for the virtual TPM of the "
-            "guest.",
+     PARAVISOR,
      {"Intel root key", "Intel platform CA and collateral",
       "Key of the platform and quoting enclave", "Paravisor's TD quote and TPM quote", "Platform",
       "Paravisor and guest"},
