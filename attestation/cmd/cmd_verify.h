@@ -82,6 +82,13 @@ CL_NODISCARD enum cl_status verify_read_tdx_collateral(const struct verify_optio
                                                        struct cl_tdx_verifier **ret_verifier,
                                                        struct cl_err *err);
 
+/* For the drawing of the chain in the page: the certificates that came with the evidence, the
+ * signer's first. A chain in a quote that cannot be read is not drawn; the checks say why. */
+CL_NODISCARD enum cl_status verify_draw_snp_certs(const struct cl_snp_evidence *ev,
+                                                  struct verify_answer *answer, struct cl_err *err);
+CL_NODISCARD enum cl_status verify_draw_tdx_certs(const struct cl_tdx_quote *quote,
+                                                  struct verify_answer *answer, struct cl_err *err);
+
 /* cmd_verify_reference.c */
 
 #define VERIFY_RTMR_COUNT 4u

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_verify_collateral.c - what --collateral names, for every family of `cloister verify`: bundles
+ * cmd_verify_collateral.c - what --collateral names, for every family of `cloister verify`, and the
+ * certificates that came with evidence, for the page: bundles
  * and documents go through the store of cloister/collateral.h; loose files of AMD, under any name,
  * are read as certificates and revocation lists.
  * Trust: contents are hostile; each item is judged by the family's verifier. A signer that the user
@@ -101,4 +102,34 @@ enum cl_status verify_add_snp_certs(const struct verify_options *o, struct cl_sn
                       : verify_each_file(path, verify_cert_suffixes, add_cert_file, ev, err));
     }
     return CL_OK;
+}
+
+static enum cl_status copy_snp_certs(const struct cl_snp_evidence *ev, bool signers,
+                                     struct verify_answer *a, struct cl_err *err)
+{
+    for (size_t i = 0; i < cl_snp_evidence_cert_count(ev); i++) {
+        enum cl_snp_cert_type type;
+        size_t len = 0;
+        const uint8_t *der = cl_snp_evidence_cert(ev, i, &type, &len);
+        bool signer = type == CL_SNP_CERT_VCEK || type == CL_SNP_CERT_VLEK;
+        if (signer == signers && a->cert_count < CL_HTML_MAX_CERTS) {
+            CL_TRY(cl_buf_append(&a->certs[a->cert_count++], der, len, err));
+        }
+    }
+    return CL_OK;
+}
+
+enum cl_status verify_draw_snp_certs(const struct cl_snp_evidence *ev, struct verify_answer *answer,
+                                     struct cl_err *err)
+{
+    CL_TRY(copy_snp_certs(ev, /* signers= */ true, answer, err));
+    return copy_snp_certs(ev, /* signers= */ false, answer, err);
+}
+
+enum cl_status verify_draw_tdx_certs(const struct cl_tdx_quote *quote, struct verify_answer *answer,
+                                     struct cl_err *err)
+{
+    _Static_assert(CL_TDX_QUOTE_MAX_CERTS <= CL_HTML_MAX_CERTS, "all of a quote's are drawn");
+    enum cl_status st = cl_tdx_quote_certs(quote, answer->certs, &answer->cert_count, err);
+    return st == CL_ERR_NOMEM ? st : CL_OK;
 }

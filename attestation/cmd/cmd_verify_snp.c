@@ -193,22 +193,6 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
     return read_host_data(o, in, err);
 }
 
-/* For the page's drawing: first those that may have signed the report, then the others. */
-static enum cl_status copy_certs(const struct cl_snp_evidence *ev, bool signers,
-                                 struct verify_answer *a, struct cl_err *err)
-{
-    for (size_t i = 0; i < cl_snp_evidence_cert_count(ev); i++) {
-        enum cl_snp_cert_type type;
-        size_t len = 0;
-        const uint8_t *der = cl_snp_evidence_cert(ev, i, &type, &len);
-        bool signer = type == CL_SNP_CERT_VCEK || type == CL_SNP_CERT_VLEK;
-        if (signer == signers && a->cert_count < CL_HTML_MAX_CERTS) {
-            CL_TRY(cl_buf_append(&a->certs[a->cert_count++], der, len, err));
-        }
-    }
-    return CL_OK;
-}
-
 static enum cl_status run(const struct verify_options *o, const struct cl_buf *evidence,
                           struct verify_answer *ret_answer, struct cl_err *err)
 {
@@ -219,10 +203,8 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     CL_TRY(cl_snp_verify(in.evidence, &in.policy, &result, err));
     verify_note_references(result, &in.given);
     CL_TRY(cl_snp_verify_claims(in.evidence, result, &ret_answer->claims, err));
-    CL_TRY(copy_certs(in.evidence, /* signers= */ true, ret_answer, err));
-    CL_TRY(copy_certs(in.evidence, /* signers= */ false, ret_answer, err));
     ret_answer->result = CL_TAKE(result);
-    return CL_OK;
+    return verify_draw_snp_certs(in.evidence, ret_answer, err);
 }
 
 const struct verify_family verify_family_snp = {

@@ -214,7 +214,7 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     verify_note_references(result, &in.given);
     CL_TRY(cl_tdx_verify_claims(in.evidence.quote, &tcb, &ret_answer->claims, err));
     ret_answer->result = CL_TAKE(result);
-    return CL_OK;
+    return verify_draw_tdx_certs(in.evidence.quote, ret_answer, err);
 }
 
 const struct verify_family verify_family_tdx = {

@@ -288,6 +288,18 @@ static enum cl_status read_inputs(const struct verify_options *o, struct vtpm_in
     return read_hardware(o, in, err);
 }
 
+/* Those of the hardware that vouches for the paravisor; a plain TPM brings none. */
+static enum cl_status draw_certs(struct cl_vtpm_evidence *ev, struct verify_answer *a,
+                                 struct cl_err *err)
+{
+    if (cl_vtpm_evidence_snp(ev) != NULL) {
+        return verify_draw_snp_certs(cl_vtpm_evidence_snp(ev), a, err);
+    }
+    return cl_vtpm_evidence_tdx(ev) != NULL
+               ? verify_draw_tdx_certs(cl_vtpm_evidence_tdx(ev), a, err)
+               : CL_OK;
+}
+
 static enum cl_status run(const struct verify_options *o, const struct cl_buf *evidence,
                           struct verify_answer *ret_answer, struct cl_err *err)
 {
@@ -300,7 +312,7 @@ static enum cl_status run(const struct verify_options *o, const struct cl_buf *e
     verify_note_references(result, &in.given);
     CL_TRY(cl_vtpm_verify_claims(in.evidence, result, &tcb, &ret_answer->claims, err));
     ret_answer->result = CL_TAKE(result);
-    return CL_OK;
+    return draw_certs(in.evidence, ret_answer, err);
 }
 
 const struct verify_family verify_family_vtpm = {

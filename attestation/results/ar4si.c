@@ -62,6 +62,10 @@ struct cl_ar4si cl_ar4si_of_result(const struct cl_verify_result *result)
             v.value[c] = CRYPTO_FAILED;
         }
     }
+    /* Whatever else fits together (an event log, say): what runs was compared with nothing. */
+    if (result->verdict == CL_VERDICT_ACCEPTED && result->appraisal == CL_APPRAISAL_NONE) {
+        v.value[CL_AR4SI_EXECUTABLES] = 0;
+    }
     if (cl_tee_class_is_simulated(result->tee_class)) {
         v.value[CL_AR4SI_HARDWARE] = HARDWARE_NOT_RECOGNISED;
     }

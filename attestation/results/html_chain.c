@@ -13,34 +13,82 @@
 #include <openssl/x509.h>
 #include <string.h>
 
-struct family_words { /* what the links are called */
-    const char *prefix;
-    const char *title[STEP_COUNT];
+struct family_words {  /* what the links are called */
+    const char *first; /* how the id of the first check begins */
+    const char *other; /* and that of some other check, too; NULL: of none */
+    const char *intro;
+    const char *title[STEP_COUNT];    /* NULL: there is no such link */
     const char *hands_on[STEP_COUNT]; /* what a link does to the next */
 };
 
+#define PINNED                                                                                     \
+    "The root key is compared with the one that is built into this program; evidence never "       \
+    "brings its own."
+#define PARAVISOR                                                                                  \
+    PINNED " The hardware vouches for a paravisor, and the paravisor for the guest's virtual TPM."
+
 static const struct family_words words[] = {
     {"snp.",
+     "hcl.",
+     PARAVISOR,
+     {"AMD root key", "AMD signing key", "Key of the chip", "Paravisor's report and TPM quote",
+      "Platform", "Paravisor and guest"},
+     {"signs", "signs", "signs", "describe", "started"}},
+    {"tdx.",
+     "hcl.",
+     PARAVISOR,
+     {"Intel root key", "Intel platform CA and collateral",
+      "Key of the platform and quoting enclave", "Paravisor's TD quote and TPM quote", "Platform",
+      "Paravisor and guest"},
+     {"signs", "signs", "signs", "describe", "started"}},
+    {"snp.",
+     NULL,
+     PINNED,
      {"AMD root key", "AMD signing key", "Key of the chip", "Attestation report", "Platform",
       "Guest"},
      {"signs", "signs", "signs", "describes", "started"}},
     {"tdx.",
+     NULL,
+     PINNED,
      {"Intel root key", "Intel platform CA and collateral",
       "Key of the platform and quoting enclave", "TD quote", "Platform", "Guest"},
      {"signs", "signs", "signs", "describes", "started"}},
+    {"tpm.",
+     NULL,
+     "No root key vouches for a plain TPM: the chain begins at the attestation key that the policy "
+     "names. It says what started, and nothing of encrypted memory.",
+     {NULL, NULL, "Attestation key of the TPM", "TPM quote", "Kind of evidence", "Machine"},
+     {NULL, NULL, "signs", "counts as", "tells of"}},
     {"",
+     NULL,
+     PINNED,
      {"Root key", "Intermediate key", "Attestation key", "Evidence", "Platform", "Guest"},
      {"signs", "signs", "signs", "describes", "started"}},
 };
 
+static bool begins(const char *id, const char *prefix)
+{
+    return strncmp(id, prefix, strlen(prefix)) == 0;
+}
+
+static bool has_check_of(const struct cl_verify_result *result, const char *prefix)
+{
+    for (size_t i = 0; i < result->check_count; i++) {
+        if (begins(result->checks[i].id, prefix)) {
+            return true;
+        }
+    }
+    return false;
+}
+
 static const struct family_words *words_of(const struct cl_verify_result *result)
 {
     const char *id = result->check_count > 0 ? result->checks[0].id : "";
-    size_t i = 0;
-    while (strncmp(id, words[i].prefix, strlen(words[i].prefix)) != 0) {
-        i++; /* the last row fits everything */
+    const struct family_words *w = words;
+    while (!begins(id, w->first) || (w->other != NULL && !has_check_of(result, w->other))) {
+        w++; /* the last row fits everything */
     }
-    return &words[i];
+    return w;
 }
 
 /* The worst answer of a step's checks; UNKNOWN weighs less than FAIL, more than a warning. */
@@ -125,6 +173,16 @@ static void describe_cert(struct html *h, X509 *x)
     fingerprint(h, x);
 }
 
+/* The number of a link among those that there are. */
+static unsigned link_number(const struct family_words *w, enum check_step step)
+{
+    unsigned n = 0;
+    for (int i = STEP_ROOT; i <= (int)step; i++) {
+        n += w->title[i] != NULL ? 1 : 0;
+    }
+    return n;
+}
+
 static void open_link(struct html *h, const struct family_words *w, enum check_step step,
                       enum html_state s)
 {
@@ -133,7 +191,7 @@ static void open_link(struct html *h, const struct family_words *w, enum check_s
     html_raw(h, "\"><span class=\"node\" aria-hidden=\"true\">");
     html_raw(h, html_state_sign(s));
     html_raw(h, "</span>\n<div class=\"card\"><div class=\"linkhead\"><h3>");
-    html_format(h, "%d. %s", (int)step + 1, w->title[step]);
+    html_format(h, "%u. %s", link_number(w, step), w->title[step]);
     html_raw(h, "</h3>");
     html_badge(h, s);
     html_raw(h, "</div>\n<div class=\"linkbody\">");
@@ -185,21 +243,38 @@ static void describe_platform(struct html *h, const struct cl_html_report *p)
                 product != NULL ? product : "");
     html_raw(h, "</strong>");
     short_hex(h, "chip", claim(p, "chip_id"));
+    short_hex(h, "TCB status", claim(p, "tcb_status"));
+    short_hex(h, "FMSPC", claim(p, "fmspc"));
 }
 
 static void describe_guest(struct html *h, const struct cl_html_report *p)
 {
     const char *mrtd = claim(p, "mrtd");
-    html_raw(h, "<strong>the virtual machine that asked</strong>");
+    html_raw(h, p->result->tee_class == CL_TEE_CLASS_TPM
+                    ? "<strong>the machine that asked</strong>"
+                    : "<strong>the virtual machine that asked</strong>");
     short_hex(h, "measurement", mrtd != NULL ? mrtd : claim(p, "measurement"));
 }
 
-static void link_of(struct html *h, const struct cl_html_report *p, enum check_step step,
-                    X509 *cert)
+/* A TPM's attestation key comes without a certificate. */
+static void describe_key(struct html *h, const struct cl_html_report *p, X509 *cert)
 {
-    const struct family_words *w = words_of(p->result);
+    const json_t *ak = json_object_get(p->claims, "ak");
+    if (ak == NULL) {
+        describe_cert(h, cert);
+        return;
+    }
+    html_raw(h, "<strong>no certificate: known by its digest</strong>");
+    short_hex(h, "SHA-256", json_string_value(json_object_get(ak, "sha256")));
+}
+
+static void link_of(struct html *h, const struct cl_html_report *p, const struct family_words *w,
+                    enum check_step step, X509 *cert)
+{
     open_link(h, w, step, step_state(p->result, step));
-    if (step <= STEP_KEY) {
+    if (step == STEP_KEY) {
+        describe_key(h, p, cert);
+    } else if (step < STEP_KEY) {
         describe_cert(h, cert);
     } else if (step == STEP_EVIDENCE) {
         describe_evidence(h, p);
@@ -221,13 +296,16 @@ void html_chain(struct html *h, const struct cl_html_report *p)
         middle = issuer_of(p, key);
         root = middle != NULL ? issuer_of(p, middle) : NULL;
     }
-    html_raw(h,
-             "<section aria-labelledby=\"chain\">\n<h2 id=\"chain\">Chain of trust</h2>\n"
-             "<p>Each link vouches for the next. The root key is compared with the one that is "
-             "built into this program; evidence never brings its own.</p>\n<ol class=\"chain\">\n");
+    const struct family_words *w = words_of(p->result);
+    html_raw(h, "<section aria-labelledby=\"chain\">\n<h2 id=\"chain\">Chain of trust</h2>\n"
+                "<p>Each link vouches for the next. ");
+    html_text(h, w->intro);
+    html_raw(h, "</p>\n<ol class=\"chain\">\n");
     X509 *const certs[STEP_COUNT] = {root, middle, key};
     for (int step = STEP_ROOT; step < STEP_COUNT; step++) {
-        link_of(h, p, (enum check_step)step, certs[step]);
+        if (w->title[step] != NULL) {
+            link_of(h, p, w, (enum check_step)step, certs[step]);
+        }
     }
     html_raw(h, "</ol>\n</section>\n");
 }

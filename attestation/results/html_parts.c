@@ -103,6 +103,12 @@ static void sentence(struct html *h, const struct cl_verify_result *r)
                        "decide was missing. Treat this as a no.");
     } else if (cl_tee_class_is_simulated(r->tee_class)) {
         html_raw(h, "Every check passed, but the hardware is simulated: nothing is protected.");
+    } else if (r->tee_class == CL_TEE_CLASS_TPM) {
+        html_raw(h, was_compared(r)
+                        ? "A TPM whose key is trusted says that a machine started what it was "
+                          "expected to start. Nothing is said of encrypted memory."
+                        : "A TPM whose key is trusted made this evidence. What the machine started "
+                          "was compared with nothing, as asked.");
     } else if (was_compared(r)) {
         html_raw(h, "Genuine ");
         html_text(h, family);
@@ -192,6 +198,13 @@ static void stand_out(struct html *h, const struct cl_verify_result *r, enum htm
     html_raw(h, open ? "</ul>\n</div>\n" : "");
 }
 
+static const char *authentic_why(const struct cl_verify_result *r)
+{
+    return r->tee_class == CL_TEE_CLASS_TPM          ? "yes: signed by a key that the policy trusts"
+           : cl_tee_class_is_simulated(r->tee_class) ? "yes: signed under a simulated root"
+                                                     : "yes: signed under a pinned root";
+}
+
 static void facts(struct html *h, const struct cl_html_report *p)
 {
     const struct cl_verify_result *r = p->result;
@@ -203,9 +216,11 @@ static void facts(struct html *h, const struct cl_html_report *p)
     row(h, "Class",
         r->tee_class != CL_TEE_CLASS_NONE ? cl_tee_class_name(r->tee_class)
                                           : "none: no accepted root vouches for it");
-    row(h, "Product", r->product != NULL ? r->product : "unknown");
+    if (r->product != NULL) {
+        row(h, "Product", r->product);
+    }
     row(h, "Authentic",
-        r->authentic == CL_YES  ? "yes: signed under a pinned root"
+        r->authentic == CL_YES  ? authentic_why(r)
         : r->authentic == CL_NO ? "no"
                                 : "cannot tell");
     row(h, "Appraisal",

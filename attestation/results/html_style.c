@@ -71,7 +71,7 @@ const char *const html_style[] = {
     ".card{background:var(--card);border:1px solid var(--line);border-radius:.75rem;"
     "padding:.875rem 1.25rem;display:grid;grid-template-columns:15rem 1fr;gap:.25rem 1.5rem}\n"
     ".linkhead .badge{margin-top:.375rem}\n"
-    ".linkbody>*{display:block}\n"
+    ".linkbody>*{display:block;overflow-wrap:anywhere}\n"
     ".linkbody>span{color:var(--soft);font-size:.8125rem;margin-top:.125rem}\n"
     ".linkbody>.hex{font-size:.75rem;line-height:1.4}\n"
     ".linkbody>.absent{color:var(--ink);font-style:italic}\n"

@@ -18,14 +18,13 @@ enum check_step { /* in the order in which trust is handed on */
 };
 
 struct check_meaning {
-    const char *id; /* a whole id, or a prefix that ends with '.' */
+    const char *id;
     enum check_step step;
     enum cl_ar4si_claim claim;
     const char *question;
 };
 
-/* The row of that id, else of its longest prefix, else one that takes it for the hardware's. Never
- * NULL; question is NULL where only a prefix is known. */
+/* The row of that id, else one without a question that takes it for the hardware's. Never NULL. */
 const struct check_meaning *check_meaning(const char *id);
 
 #endif

@@ -12,7 +12,6 @@
 #define TDX_SIG_SIZE 64u   /* r || s, big-endian */
 #define TDX_POINT_SIZE 64u /* x || y, big-endian */
 #define TDX_QE_REPORT_SIZE 384u
-#define TDX_CHAIN_MAX 4u        /* certificates in a quote */
 #define TDX_CERT_MAX_SIZE 4096u /* bytes of one, in DER */
 
 struct tdx_bytes { /* borrowed */
@@ -58,8 +57,8 @@ struct cl_tdx_quote {
  */
 struct tdx_chain_der {
     size_t count;
-    size_t len[TDX_CHAIN_MAX];
-    uint8_t der[TDX_CHAIN_MAX][TDX_CERT_MAX_SIZE];
+    size_t len[CL_TDX_QUOTE_MAX_CERTS];
+    uint8_t der[CL_TDX_QUOTE_MAX_CERTS][TDX_CERT_MAX_SIZE];
 };
 CL_NODISCARD enum cl_status tdx_pem_decode(const uint8_t *text, size_t len,
                                            struct tdx_chain_der *ret_chain, struct cl_err *err);

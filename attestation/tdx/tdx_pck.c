@@ -280,3 +280,16 @@ enum cl_status cl_tdx_quote_platform(const struct cl_tdx_quote *quote,
     *ret_platform = p;
     return CL_OK;
 }
+
+enum cl_status cl_tdx_quote_certs(const struct cl_tdx_quote *quote,
+                                  struct cl_buf ret_certs[static CL_TDX_QUOTE_MAX_CERTS],
+                                  size_t *ret_count, struct cl_err *err)
+{
+    struct tdx_chain_der chain;
+    *ret_count = 0;
+    CL_TRY(tdx_pem_decode(quote->pck_chain.data, quote->pck_chain.len, &chain, err));
+    for (size_t i = 0; i < chain.count; i++) {
+        CL_TRY(cl_buf_append(&ret_certs[(*ret_count)++], chain.der[i], chain.len[i], err));
+    }
+    return CL_OK;
+}

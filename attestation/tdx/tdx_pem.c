@@ -67,7 +67,7 @@ static enum cl_status take_block(struct cl_reader *r, struct tdx_chain_der *chai
     if (!take(r, head, sizeof(head) - 1)) {
         return bad(r->pos, "BEGIN CERTIFICATE", err);
     }
-    if (chain->count == TDX_CHAIN_MAX) {
+    if (chain->count == CL_TDX_QUOTE_MAX_CERTS) {
         return bad(r->pos, "at most 4 certificates", err);
     }
     CL_TRY(take_lines(r, text, &text_len, err));

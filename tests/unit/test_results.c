@@ -132,12 +132,182 @@ START_TEST(test_tiers)
 }
 END_TEST
 
-START_TEST(test_meaning_is_the_longest_prefix)
+START_TEST(test_meaning_of_a_check)
 {
     ck_assert_int_eq(check_meaning("snp.measurement")->claim, CL_AR4SI_EXECUTABLES);
-    ck_assert_ptr_null(check_meaning("snp.something.new")->question);
-    ck_assert_int_eq(check_meaning("tdx.rtmr.replay")->step, STEP_GUEST);
+    ck_assert_int_eq(check_meaning("tdx.event_log.rtmr3")->step, STEP_GUEST);
+    ck_assert_ptr_nonnull(check_meaning("tpm.pcr.values")->question);
+    ck_assert_ptr_null(check_meaning("snp.measurement.more")->question);
     ck_assert_int_eq(check_meaning("unheard.of")->claim, CL_AR4SI_HARDWARE);
+}
+END_TEST
+
+/* What evidence of the other kinds gives: "+id" passed, "!id" with a warning, "-id" skipped, "xid"
+ * failed, "?id" cannot be told. */
+static const struct {
+    enum cl_tee_class tee_class;
+    bool compared;
+    const char *checks[12];
+    enum cl_verdict verdict;
+    enum cl_appraisal status;
+    int8_t instance, configuration, executables, hardware;
+} kinds[] = {
+    {CL_TEE_CLASS_TDX,
+     true,
+     {"+tdx.pck.root", "+tdx.qe.identity", "+tdx.quote.signature", "+tdx.tcb.status",
+      "+tdx.td.debug", "-tdx.report_data", "+tdx.mrtd", "+tdx.rtmr0", "-tdx.event_log"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_AFFIRMING,
+     0,
+     3,
+     3,
+     2},
+    {CL_TEE_CLASS_TDX, /* the firmware is known, what it started is not */
+     true,
+     {"+tdx.pck.root", "+tdx.tcb.status", "+tdx.td.debug", "+tdx.mrtd", "!tdx.rtmr1"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_WARNING,
+     0,
+     3,
+     32,
+     2},
+    {CL_TEE_CLASS_TDX, /* a platform that the policy forgives */
+     true,
+     {"+tdx.pck.root", "!tdx.tcb.status", "+tdx.td.debug", "+tdx.mrtd"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_WARNING,
+     0,
+     3,
+     3,
+     32},
+    {CL_TEE_CLASS_TDX, /* authenticity only: a log that fits proves nothing */
+     false,
+     {"+tdx.pck.root", "+tdx.td.debug", "-tdx.mrtd", "+tdx.event_log.rtmr0"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_NONE,
+     0,
+     3,
+     0,
+     2},
+    {CL_TEE_CLASS_TDX,
+     true,
+     {"+tdx.pck.root", "xtdx.td.debug", "+tdx.mrtd"},
+     CL_VERDICT_REJECTED,
+     CL_APPRAISAL_CONTRAINDICATED,
+     0,
+     96,
+     3,
+     2},
+    {CL_TEE_CLASS_TDX,
+     true,
+     {"+tdx.pck.root", "?tdx.tcb_info.validity", "+tdx.td.debug", "+tdx.mrtd"},
+     CL_VERDICT_UNDETERMINED,
+     CL_APPRAISAL_NONE,
+     0,
+     3,
+     3,
+     0},
+    {CL_TEE_CLASS_AZ_TDX_VTPM,
+     true,
+     {"+tdx.pck.root", "+tdx.td.debug", "+tdx.mrtd", "+hcl.tdreport", "+hcl.binding",
+      "-hcl.user_data", "-hcl.secure_boot", "+tpm.signature", "+tpm.pcr.digest", "+tpm.quote.nonce",
+      "+tpm.pcr.values"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_AFFIRMING,
+     0,
+     3,
+     3,
+     2},
+    {CL_TEE_CLASS_AZ_SNP_VTPM,
+     true,
+     {"+snp.chain.root", "+snp.chip_id", "+snp.policy.debug", "+snp.measurement", "+hcl.binding",
+      "+tpm.signature", "+tpm.pcr.digest", "xtpm.pcr.values"},
+     CL_VERDICT_REJECTED,
+     CL_APPRAISAL_CONTRAINDICATED,
+     2,
+     3,
+     96,
+     2},
+    {CL_TEE_CLASS_AZ_SNP_VTPM, /* the paravisor is known; of the guest nothing was asked */
+     false,
+     {"+snp.chain.root", "+snp.chip_id", "+snp.policy.debug", "+snp.measurement", "+hcl.binding",
+      "+tpm.signature", "+tpm.pcr.digest", "-tpm.pcr.values"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_NONE,
+     2,
+     3,
+     0,
+     2},
+    {CL_TEE_CLASS_TPM,
+     true,
+     {"-tpm.ak.attributes", "+tpm.ak.trusted", "+tpm.quote.magic", "+tpm.signature",
+      "+tpm.pcr.digest", "+tpm.policy", "+tpm.quote.nonce", "+tpm.pcr.values"},
+     CL_VERDICT_ACCEPTED,
+     CL_APPRAISAL_AFFIRMING,
+     2,
+     3,
+     3,
+     2},
+};
+
+static struct cl_verify_result *result_of_kind(size_t i)
+{
+    static const enum cl_check_status status[] = {['+'] = CL_CHECK_PASS,
+                                                  ['!'] = CL_CHECK_PASS,
+                                                  ['-'] = CL_CHECK_SKIPPED,
+                                                  ['x'] = CL_CHECK_FAIL,
+                                                  ['?'] = CL_CHECK_UNKNOWN};
+    struct cl_verify_result *r = NULL;
+    ck_assert_int_eq(cl_verdict_new(NOW, &r, NULL), CL_OK);
+    r->authentic = CL_YES;
+    r->tee_class = kinds[i].tee_class;
+    for (const char *const *c = kinds[i].checks; *c != NULL; c++) {
+        cl_verdict_add(r, *c + 1, status[(unsigned char)**c])->warning = **c == '!';
+    }
+    cl_verdict_conclude(r, kinds[i].compared, /* authenticity_only= */ !kinds[i].compared);
+    return r;
+}
+
+START_TEST(test_vector_of_other_kinds)
+{
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = result_of_kind((size_t)_i);
+    struct cl_ar4si v = cl_ar4si_of_result(r);
+    ck_assert_int_eq(r->verdict, kinds[_i].verdict);
+    ck_assert_int_eq(v.value[CL_AR4SI_INSTANCE_IDENTITY], kinds[_i].instance);
+    ck_assert_int_eq(v.value[CL_AR4SI_CONFIGURATION], kinds[_i].configuration);
+    ck_assert_int_eq(v.value[CL_AR4SI_EXECUTABLES], kinds[_i].executables);
+    ck_assert_int_eq(v.value[CL_AR4SI_HARDWARE], kinds[_i].hardware);
+    ck_assert_int_eq(cl_ear_status(r), kinds[_i].status);
+}
+END_TEST
+
+static bool page_of_kind_has(size_t i, const char *text)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf page = {0};
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = result_of_kind(i);
+    CL_CLEANUP(cl_json_decrefp) json_t *claims = json_pack("{s:{s:s}}", "ak", "sha256", "0a0b");
+    struct cl_html_report p = {.result = r,
+                               .claims = r->tee_class == CL_TEE_CLASS_TPM ? claims : NULL,
+                               .verified_by = "",
+                               .command = "",
+                               .made_at = NOW};
+    ck_assert_int_eq(cl_html_report(&p, &page, NULL), CL_OK);
+    return strstr((const char *)page.data, text) != NULL;
+}
+
+START_TEST(test_chain_is_called_by_its_kind)
+{
+    ck_assert(page_of_kind_has(0, "4. TD quote<"));
+    ck_assert(!page_of_kind_has(0, "aravisor"));
+    ck_assert(page_of_kind_has(6, "4. Paravisor&#39;s TD quote and TPM quote<"));
+    ck_assert(page_of_kind_has(6, "1. Intel root key<"));
+    ck_assert(page_of_kind_has(7, "1. AMD root key<"));
+    ck_assert(page_of_kind_has(7, "6. Paravisor and guest<"));
+    ck_assert(page_of_kind_has(9, "1. Attestation key of the TPM<")); /* no root vouches for it */
+    ck_assert(page_of_kind_has(9, "SHA-256 0a0b"));
+    ck_assert(page_of_kind_has(9, "4. Machine<"));
+    ck_assert(page_of_kind_has(9, "yes: signed by a key that the policy trusts"));
+    ck_assert(!page_of_kind_has(9, "pinned"));
 }
 END_TEST
 
@@ -384,7 +554,9 @@ int main(void)
     tcase_add_test(t, test_compared_with_nothing_is_no_appraisal);
     tcase_add_test(t, test_only_hardware_classes_are_approved);
     tcase_add_test(t, test_tiers);
-    tcase_add_test(t, test_meaning_is_the_longest_prefix);
+    tcase_add_test(t, test_meaning_of_a_check);
+    tcase_add_loop_test(t, test_vector_of_other_kinds, 0, (int)CL_ARRAY_LEN(kinds));
+    tcase_add_test(t, test_chain_is_called_by_its_kind);
     tcase_add_test(t, test_token_round_trip_and_refusals);
     tcase_add_test(t, test_escape_of_every_byte);
     tcase_add_test(t, test_hostile_text_adds_no_markup);

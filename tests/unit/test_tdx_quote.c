@@ -181,6 +181,39 @@ START_TEST(test_a_quote_larger_than_the_maximum_is_refused)
 }
 END_TEST
 
+static void certs_done(struct cl_buf certs[static CL_TDX_QUOTE_MAX_CERTS])
+{
+    for (size_t i = 0; i < CL_TDX_QUOTE_MAX_CERTS; i++) {
+        cl_buf_done(&certs[i]);
+    }
+}
+
+START_TEST(test_certificates_of_a_quote)
+{
+    static struct tw w;
+    struct cl_buf certs[CL_TDX_QUOTE_MAX_CERTS] = {0}, none[CL_TDX_QUOTE_MAX_CERTS] = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf broken = {0};
+    CL_CLEANUP(cl_tdx_quote_freep) struct cl_tdx_quote *bad = NULL;
+    size_t n = 0;
+    tw_default(&w);
+    CL_CLEANUP(cl_tdx_quote_freep) struct cl_tdx_quote *q = tw_quote(&w);
+    ck_assert_int_eq(cl_tdx_quote_certs(q, certs, &n, NULL), CL_OK);
+    ck_assert_uint_eq(n, 3); /* the PCK's, its CA's, the root's */
+    for (size_t i = 0; i < n; i++) {
+        ck_assert_uint_gt(certs[i].len, 300);
+        ck_assert_uint_eq(certs[i].data[0], 0x30); /* SEQUENCE */
+    }
+    certs_done(certs);
+    ck_assert_int_eq(cl_buf_append_str(&broken, "-----BEGIN", NULL), CL_OK);
+    tw_quote_with_chain(&w, &broken, &raw);
+    ck_assert_int_eq(cl_tdx_quote_parse(raw.data, raw.len, &bad, NULL), CL_OK);
+    ck_assert_int_eq(cl_tdx_quote_certs(bad, none, &n, NULL), CL_ERR_MALFORMED);
+    ck_assert_uint_eq(n, 0);
+    certs_done(none);
+}
+END_TEST
+
 START_TEST(test_the_chain_in_a_quote_has_one_spelling)
 {
     static struct tdx_chain_der chain;
@@ -218,6 +251,7 @@ int main(void)
     tcase_add_test(t, test_every_truncation_is_refused);
     tcase_add_test(t, test_each_field_of_the_frame_must_fit);
     tcase_add_test(t, test_a_quote_larger_than_the_maximum_is_refused);
+    tcase_add_test(t, test_certificates_of_a_quote);
     tcase_add_test(t, test_the_chain_in_a_quote_has_one_spelling);
     suite_add_tcase(s, t);
     return run_suite(s);

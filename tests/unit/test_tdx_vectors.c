@@ -2,6 +2,7 @@
  * test_tdx_vectors.c - real, published TDX quotes and collateral: each gives the outcome and the
  * status that the vectors' INDEX states.
  */
+#include "cloister/ear.h"
 #include "cloister/tdx_verify.h"
 
 #include "check_main.h"
@@ -95,6 +96,25 @@ START_TEST(test_an_up_to_date_quote_is_accepted_within_its_collaterals_time)
         ck_assert_int_eq(o.result->authentic, CL_YES);
         ck_assert_int_eq(o.result->tee_class, CL_TEE_CLASS_TDX);
     }
+}
+END_TEST
+
+/* Accepted, with all registers compared: what an EAR token says of it. */
+START_TEST(test_ar4si_of_an_accepted_td)
+{
+    CL_CLEANUP(tdx_material_done) struct tdx_material m = {0};
+    CL_CLEANUP(outcome_done) struct outcome o = {0};
+    if (!shared_available("tdx")) {
+        return;
+    }
+    tdx_load_collateral("v4_dcapqvl_uptodate.collateral.json", &m);
+    verify("v4_dcapqvl_uptodate.quote.bin", &m, &at_july, &o);
+    struct cl_ar4si v = cl_ar4si_of_result(o.result);
+    ck_assert_int_eq(v.value[CL_AR4SI_INSTANCE_IDENTITY], 0); /* no check asks which chip it is */
+    ck_assert_int_eq(v.value[CL_AR4SI_CONFIGURATION], 3);
+    ck_assert_int_eq(v.value[CL_AR4SI_EXECUTABLES], 3);
+    ck_assert_int_eq(v.value[CL_AR4SI_HARDWARE], 2);
+    ck_assert_int_eq(cl_ear_status(o.result), CL_APPRAISAL_AFFIRMING);
 }
 END_TEST
 
@@ -297,6 +317,7 @@ int main(void)
     Suite *s = suite_create("tdx_vectors");
     TCase *t = tcase_create("tdx_vectors");
     tcase_add_test(t, test_an_up_to_date_quote_is_accepted_within_its_collaterals_time);
+    tcase_add_test(t, test_ar4si_of_an_accepted_td);
     tcase_add_test(t, test_grace_and_age_of_collateral);
     tcase_add_test(t, test_a_platform_below_every_level_is_rejected);
     tcase_add_test(t, test_tdx15_quote_is_up_to_date);

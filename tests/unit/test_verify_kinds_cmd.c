@@ -83,6 +83,40 @@ START_TEST(test_verify_tdx)
 }
 END_TEST
 
+static size_t count_in(const struct cl_buf *b, const char *text)
+{
+    size_t n = 0;
+    for (const char *at = (const char *)b->data; (at = strstr(at, text)) != NULL; at++) {
+        n++;
+    }
+    return n;
+}
+
+/* The chain that the quote brings is drawn; none when it cannot be read. */
+START_TEST(test_page_of_tdx_draws_the_chain)
+{
+    static struct tw w;
+    CL_CLEANUP(cl_buf_done) struct cl_buf page = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf broken = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf bad_page = {0};
+    put_tdx_world();
+    expect(TDX "--measurement " MEASUREMENT " --html @/page.html", 0, "");
+    slurp("page.html", &page);
+    ck_assert_uint_eq(count_in(&page, "<strong>Intel SGX Root CA<"), 1);
+    ck_assert_uint_eq(count_in(&page, "<strong>Intel SGX PCK Platform CA<"), 1);
+    ck_assert_uint_eq(count_in(&page, "<strong>Intel SGX PCK Certificate<"), 1);
+    ck_assert_uint_eq(count_in(&page, "not among the files given"), 0);
+    tw_default(&w);
+    ck_assert_int_eq(cl_buf_append_str(&broken, "-----BEGIN", NULL), CL_OK);
+    tw_quote_with_chain(&w, &broken, &raw);
+    put("quote.bin", raw.data, raw.len);
+    expect(TDX "--measurement " MEASUREMENT " --html @/page.html", 1, "rejected: tdx.pck.chain");
+    slurp("page.html", &bad_page);
+    ck_assert_uint_eq(count_in(&bad_page, "not among the files given"), 3);
+}
+END_TEST
+
 START_TEST(test_verify_tdx_references)
 {
     put_tdx_world();
@@ -221,6 +255,7 @@ int main(void)
     TCase *t = tcase_create("cmd");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_verify_tdx);
+    tcase_add_test(t, test_page_of_tdx_draws_the_chain);
     tcase_add_test(t, test_verify_tdx_references);
     tcase_add_test(t, test_verify_tdx_takes_a_corim);
     tcase_add_test(t, test_verify_tdx_needs_a_section);

@@ -7,6 +7,7 @@
 #include "base/encode.h"
 #include "base/json.h"
 #include "check_main.h"
+#include "cloister/ear.h"
 #include "cloister/snp_evidence.h"
 #include "shared_vectors.h"
 
@@ -127,6 +128,10 @@ START_TEST(test_published_az_tdx_evidence_is_authentic)
     ck_assert_int_eq(r->verdict, CL_VERDICT_ACCEPTED);
     ck_assert_int_eq(r->tee_class, CL_TEE_CLASS_AZ_TDX_VTPM);
     ck_assert_int_eq(status_of(r, "hcl.tdreport"), CL_CHECK_PASS);
+    struct cl_ar4si v = cl_ar4si_of_result(r);
+    ck_assert_int_eq(v.value[CL_AR4SI_HARDWARE], 2);
+    ck_assert_int_eq(v.value[CL_AR4SI_CONFIGURATION], 3);
+    ck_assert_int_eq(v.value[CL_AR4SI_EXECUTABLES], 0); /* compared with nothing */
     ck_assert_int_eq(cl_vtpm_verify_claims(again, r, &tcb, &claims, NULL), CL_OK);
     ck_assert_int_eq(strncmp(json_string_value(json_object_get(claims, "mrtd")), "024a32b0", 8), 0);
     /* Compared with the paravisor's measurement and a register, but without collateral. */

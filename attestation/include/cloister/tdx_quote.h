@@ -10,12 +10,14 @@
 #ifndef CLOISTER_TDX_QUOTE_H
 #define CLOISTER_TDX_QUOTE_H
 
+#include "base/buf.h"
 #include "base/bytes.h"
 
 #include <jansson.h>
 
 #define CL_TDX_QUOTE_MAX_SIZE (64u << 10) /* bytes */
-#define CL_TDX_REPORT_SIZE 1024u          /* bytes of a TDREPORT */
+#define CL_TDX_QUOTE_MAX_CERTS 4u
+#define CL_TDX_REPORT_SIZE 1024u /* bytes of a TDREPORT */
 #define CL_TDX_MR_SIZE 48u
 #define CL_TDX_RTMR_COUNT 4u
 #define CL_TDX_REPORT_DATA_SIZE 64u
@@ -87,6 +89,13 @@ struct cl_tdx_platform {
 CL_NODISCARD enum cl_status cl_tdx_quote_platform(const struct cl_tdx_quote *quote,
                                                   struct cl_tdx_platform *ret_platform,
                                                   struct cl_err *err);
+/* The certificates that the quote brings, in DER and in its order: the PCK's, its issuer's, the
+ * root's. Unverified: to be shown. ret_certs: zeroed buffers; the caller owns what is in them, also
+ * after an error. Returns CL_OK; CL_ERR_MALFORMED, CL_ERR_TRUNCATED; CL_ERR_NOMEM. */
+CL_NODISCARD enum cl_status
+cl_tdx_quote_certs(const struct cl_tdx_quote *quote,
+                   struct cl_buf ret_certs[static CL_TDX_QUOTE_MAX_CERTS], size_t *ret_count,
+                   struct cl_err *err);
 const char *cl_tdx_pck_ca_name(enum cl_tdx_pck_ca ca); /* "platform", "processor", "unknown" */
 
 /* A TDREPORT (TDG.MR.REPORT), which only the platform that made it can verify (its MAC): trusted
