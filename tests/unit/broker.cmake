@@ -13,7 +13,8 @@ foreach(test test_broker test_broker_admin test_broker_state test_broker_tees te
 endforeach()
 target_compile_definitions(test_broker_state PRIVATE CL_BROKER_BIN="$<TARGET_FILE:cloister-broker>")
 add_dependencies(test_broker_state cloister-broker)
-target_link_libraries(test_kbs_cmd PRIVATE cl_kbs_cmd)
+target_compile_definitions(test_kbs_cmd PRIVATE CL_TEST_CLOISTER="$<TARGET_FILE:cloister>") # runs it
+add_dependencies(test_kbs_cmd cloister)
 # Worlds of TEEs; in one program its own pinned roots in the place of the library's.
 foreach(test test_broker_tees test_broker_forged)
     target_sources(${test} PRIVATE broker_worlds.c snp_world.c tdx_world.c tpm_world.c)
