@@ -7,6 +7,7 @@
 #include "base/json.h"
 #include "check_main.h"
 #include "cloister/tpm_policy.h"
+#include "edit.h"
 #include "snp_world.h"
 #include "tdx_world.h"
 #include "tpm/vtpm_internal.h"
@@ -77,15 +78,12 @@ static void tdx_policy(void)
     policy.tdx.reference_count = 1;
 }
 
-static void tdx_parts(struct cl_vtpm_parts *ret_p)
+static void tdx_parts_with(const char *runtime, struct cl_vtpm_parts *ret_p)
 {
     uint8_t raw[1184];
     struct tpm_world_quote q = tpm_world_quote();
-    struct tpm_world_hcl h = {.version = 2,
-                              .type = 4,
-                              .hash_type = 1,
-                              .hardware = raw,
-                              .runtime = (const char *)runtime_text.data};
+    struct tpm_world_hcl h = {
+        .version = 2, .type = 4, .hash_type = 1, .hardware = raw, .runtime = runtime};
     *ret_p = (struct cl_vtpm_parts){.kind = CL_TEE_CLASS_AZ_TDX_VTPM, .version = 1, .pcrs = q.pcrs};
     tpm_world_message(&q, &ret_p->message);
     tpm_world_sign(&q, &ret_p->message, /* bare= */ true, &ret_p->signature);
@@ -95,6 +93,11 @@ static void tdx_parts(struct cl_vtpm_parts *ret_p)
     tdreport(&w.td, raw);
     tpm_world_hcl(&h, &ret_p->hcl);
     tw_quote_bytes(&w, &ret_p->td_quote);
+}
+
+static void tdx_parts(struct cl_vtpm_parts *ret_p)
+{
+    tdx_parts_with((const char *)runtime_text.data, ret_p);
 }
 
 static void expect_tdx(struct cl_vtpm_parts *p, enum cl_verdict verdict, const char *deciding)
@@ -173,6 +176,116 @@ START_TEST(test_a_report_of_another_td_is_refused)
     tdx_parts(&p);
     p.hcl.data[32] = 0; /* no TDREPORT at all */
     expect_tdx(&p, CL_VERDICT_REJECTED, "hcl.tdreport");
+}
+END_TEST
+
+/* What the paravisor says of secure boot and of the guest's data, and what it leaves out. */
+START_TEST(test_what_a_paravisor_may_leave_out)
+{
+    static uint8_t long_nonce[66];
+    CL_CLEANUP(cl_vtpm_parts_done) struct cl_vtpm_parts p = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    tdx_parts(&p);
+    tdx_policy();
+    policy.require_user_data = true;
+    expect_tdx(&p, CL_VERDICT_REJECTED, "hcl.user_data"); /* none */
+    tdx_parts(&p);
+    p.version = 2;
+    policy.nonce = NULL; /* nothing to compare with */
+    expect_tdx(&p, CL_VERDICT_ACCEPTED, NULL);
+    tdx_parts(&p);
+    policy.nonce = long_nonce; /* longer than either member: both are compared */
+    policy.nonce_len = sizeof(long_nonce);
+    expect_tdx(&p, CL_VERDICT_REJECTED, "hcl.user_data");
+    ck_assert_int_eq(cl_buf_append(&text, runtime_text.data, runtime_text.len, NULL), CL_OK);
+    char *on = strstr((char *)text.data, "\"secure-boot\":true");
+    memcpy(on, "\"secure-boot\":null", 18);
+    tdx_parts_with((const char *)text.data, &p);
+    tdx_policy();
+    policy.require_secure_boot = true;
+    expect_tdx(&p, CL_VERDICT_REJECTED, "hcl.secure_boot");
+    char *off =
+        edit((const char *)runtime_text.data, "\"secure-boot\":true", "\"secure-boot\":false");
+    tdx_parts_with(off, &p);
+    expect_tdx(&p, CL_VERDICT_REJECTED, "hcl.secure_boot");
+    free(off);
+}
+END_TEST
+
+START_TEST(test_members_of_the_runtime_data)
+{
+    static const struct {
+        const char *from, *to;
+        const char *want; /* NULL: fine */
+    } cases[] = {
+        {"6332533D-5649", "not an id", NULL}, /* passed over */
+        {"\"6332533D-5649\"", "7", NULL},
+        {"6332533D-5649",
+         "63325-63325-63325-63325-63325-63325-63325-63325-63325-63325-63325-63325-63325", NULL},
+        {"\"vm-configuration\":{", "\"vm-configuration\":[{", "not JSON"},
+        {"\"keys\":[{", "\"user-data\":7,\"keys\":[{", "user-data: expected string"},
+        {"\"keys\":[{", "\"user-data\":\"00\",\"keys\":[{", "expected 128 digits, got 2"},
+        {"\"keys\":[{", "\"user-data\":\"" ZEROS "g" ZEROS "\",\"keys\":[{", "expected 128 digits"},
+        {"\"keys\":[{", "\"user-data\":\"G" ZEROS ZEROS "\",\"keys\":[{", "expected 128 digits"},
+        {"\"keys\":[{", "\"keys\":[{},{", "kid: expected string"},
+        {"\"keys\":[{", "\"keys\":[7,{", "kid"},
+        {"\"kty\":\"RSA\"", "\"kty\":\"EC\"", "got another kind"},
+        {"AQAB", "Aw", "got another kind"},
+        {"\"kty\":\"RSA\",", "", "kty: expected string"},
+        {"\"e\":\"AQAB\",", "", "e: expected string"},
+        {"\"n\":\"", "\"n\":\"!", "n: "},
+        {"\"n\":\"", "\"N\":\"", "n: expected string"},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        struct cl_hcl_claims c = {0};
+        struct cl_err err = {0};
+        char *text = edit((const char *)runtime_text.data, cases[i].from, cases[i].to);
+        enum cl_status st = cl_hcl_claims_parse((const uint8_t *)text, strlen(text), &c, &err);
+        if (cases[i].want == NULL) {
+            ck_assert_msg(st == CL_OK, "%zu: %s", i, err.msg);
+            ck_assert_str_eq(c.vm_id, "");
+        } else {
+            ck_assert_msg(st != CL_OK && strstr(err.msg, cases[i].want) != NULL, "%zu: %s", i,
+                          err.msg);
+            ck_assert_ptr_null(c.ak);
+        }
+        cl_hcl_claims_done(&c);
+        free(text);
+    }
+}
+END_TEST
+
+START_TEST(test_only_so_many_keys_of_a_paravisor)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    struct cl_hcl_claims c = {0};
+    struct cl_err err = {0};
+    ck_assert_int_eq(cl_buf_append_str(&text, "{\"keys\":[{\"kid\":\"x\"}", NULL), CL_OK);
+    for (int i = 0; i < 100; i++) {
+        ck_assert_int_eq(cl_buf_append_str(&text, ",{\"kid\":\"x\"}", NULL), CL_OK);
+    }
+    ck_assert_int_eq(cl_buf_append_str(&text, "]}", NULL), CL_OK);
+    ck_assert_int_eq(cl_hcl_claims_parse(text.data, text.len, &c, &err), CL_ERR_MALFORMED);
+    ck_assert_ptr_nonnull(strstr(err.msg, "keys: expected at most"));
+    static const uint8_t large[CL_HCL_MAX_SIZE + 1];
+    struct cl_hcl_report r;
+    ck_assert_int_eq(cl_hcl_report_parse(large, sizeof(large), &r, &err), CL_ERR_MALFORMED);
+    ck_assert_ptr_nonnull(strstr(err.msg, "HCL report: size: expected at most"));
+}
+END_TEST
+
+START_TEST(test_registers_of_banks_that_are_not_there)
+{
+    struct cl_tpm_pcrs p = {0};
+    struct cl_tpm_selection s = {.bank_count = 1, .bank = {{CL_TPM_ALG_SHA256, 1}}};
+    uint8_t value[CL_TPM_DIGEST_MAX] = {0};
+    struct cl_err err = {0};
+    ck_assert_int_eq(cl_tpm_pcrs_set(&p, CL_TPM_ALG_SHA256, 0, value, &err), CL_OK);
+    ck_assert_int_ne(cl_tpm_pcrs_digest(&p, &s, /* hash= */ 0, value, &err), CL_OK);
+    ck_assert_ptr_null(cl_tpm_pcrs_get(&p, CL_TPM_ALG_SHA256, CL_TPM_PCR_COUNT));
+    ck_assert(!cl_tpm_selection_has(&s, CL_TPM_ALG_SHA256, CL_TPM_PCR_COUNT));
+    ck_assert(!cl_tpm_selection_has(&s, CL_TPM_ALG_SHA1, 0));
+    ck_assert(cl_tpm_selection_has(&s, CL_TPM_ALG_SHA256, 0));
 }
 END_TEST
 
@@ -521,6 +634,10 @@ int main(void)
     tcase_add_test(t, test_tdx_behind_a_paravisor);
     tcase_add_test(t, test_rules_of_a_platform_hold_and_those_of_a_guest_do_not);
     tcase_add_test(t, test_a_report_of_another_td_is_refused);
+    tcase_add_test(t, test_what_a_paravisor_may_leave_out);
+    tcase_add_test(t, test_members_of_the_runtime_data);
+    tcase_add_test(t, test_only_so_many_keys_of_a_paravisor);
+    tcase_add_test(t, test_registers_of_banks_that_are_not_there);
     tcase_add_test(t, test_kinds_and_hardware_must_agree);
     tcase_add_test(t, test_the_key_of_evidence_is_named);
     tcase_add_test(t, test_version_0_has_its_certificate_in_pem);
