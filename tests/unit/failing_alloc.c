@@ -106,7 +106,7 @@ void failing_alloc_each(enum cl_status (*run)(void), enum failing_rule rule, siz
             bool may_do_without = owner == OPENSSL || (owner == OURS && rule == OURS_MAY_CACHE);
             ck_assert_msg(st != CL_OK || may_do_without, "allocation %zu of owner %d", n,
                           (int)owner);
-            n += owner == OPENSSL ? step : 1;
+            n += owner == OURS ? 1 : step;
         }
         ck_assert_msg(st == CL_OK, "after %zu of owner %d", n, (int)owner);
     }

@@ -18,9 +18,10 @@ enum failing_rule {
 };
 
 /* Runs `run` with its first allocation failing, then with its second, and so on until none is left;
- * of OpenSSL's, every `step`th is enough where there are thousands of them. `run` makes all it
- * needs and frees it, asserts nothing (the framework allocates too), and answers CL_OK only for the
- * result that it gives with enough memory. OpenSSL may always do without some of its own. */
+ * of jansson's and OpenSSL's, every `step`th is enough where there are thousands of them. `run`
+ * makes all it needs and frees it, asserts nothing (the framework allocates too), and answers CL_OK
+ * only for the result that it gives with enough memory. OpenSSL may always do without some of its
+ * own. */
 void failing_alloc_each(enum cl_status (*run)(void), enum failing_rule rule, size_t step);
 
 #endif
