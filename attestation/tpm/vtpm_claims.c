@@ -24,22 +24,39 @@ static json_t *hex64(uint64_t v)
     return json_string(text);
 }
 
+/* Takes obj; NULL when there is no memory for it or its new member. */
+static json_t *with(json_t *obj, const char *name, json_t *value)
+{
+    if (json_object_set_new(obj, name, value) != 0) {
+        json_decref(obj);
+        return NULL;
+    }
+    return obj;
+}
+
+static json_t *bank_claims(const struct cl_tpm_pcrs *pcrs, uint16_t alg, uint32_t mask)
+{
+    json_t *bank = json_object();
+    for (uint32_t i = 0; bank != NULL && i < CL_TPM_PCR_COUNT; i++) {
+        const uint8_t *v = cl_tpm_pcrs_get(pcrs, alg, i);
+        char name[8];
+        (void)snprintf(name, sizeof(name), "pcr%02u", (unsigned)i);
+        if ((mask >> i & 1u) != 0 && v != NULL) {
+            bank = with(bank, name, hex(v, cl_tpm_hash_size(alg)));
+        }
+    }
+    return bank;
+}
+
 /* Only what the quote covers: other values that came along prove nothing. */
 static json_t *registers(const struct cl_vtpm_evidence *ev)
 {
     json_t *banks = json_object();
     const struct cl_tpm_selection *s = &ev->quote.selection;
-    for (size_t b = 0; b < s->bank_count; b++) {
-        json_t *bank = json_object();
-        for (uint32_t i = 0; i < CL_TPM_PCR_COUNT; i++) {
-            const uint8_t *v = cl_tpm_pcrs_get(&ev->parts.pcrs, s->bank[b].alg, i);
-            char name[8];
-            (void)snprintf(name, sizeof(name), "pcr%02u", (unsigned)i);
-            if ((s->bank[b].mask >> i & 1u) != 0 && v != NULL) {
-                (void)json_object_set_new(bank, name, hex(v, cl_tpm_hash_size(s->bank[b].alg)));
-            }
-        }
-        (void)json_object_set_new(banks, cl_tpm_alg_name(s->bank[b].alg), bank);
+    for (size_t b = 0; banks != NULL && b < s->bank_count; b++) {
+        uint16_t alg = s->bank[b].alg;
+        banks =
+            with(banks, cl_tpm_alg_name(alg), bank_claims(&ev->parts.pcrs, alg, s->bank[b].mask));
     }
     return banks;
 }
@@ -59,9 +76,10 @@ static json_t *tpm_claims(const struct cl_vtpm_evidence *ev)
 static json_t *key_claim(EVP_PKEY *key)
 {
     uint8_t digest[CL_SHA256_SIZE];
-    return key != NULL && cl_tpm_key_digest(key, digest, NULL) == CL_OK
-               ? hex(digest, sizeof(digest))
-               : json_null();
+    if (key == NULL) {
+        return json_null();
+    }
+    return cl_tpm_key_digest(key, digest, NULL) == CL_OK ? hex(digest, sizeof(digest)) : NULL;
 }
 
 static json_t *flag(enum cl_tristate t)
@@ -72,7 +90,11 @@ static json_t *flag(enum cl_tristate t)
 static json_t *hcl_claims(const struct cl_vtpm_evidence *ev)
 {
     CL_CLEANUP(cl_hcl_claims_done) struct cl_hcl_claims c = {0};
-    bool good = cl_hcl_claims_parse(ev->hcl.runtime, ev->hcl.runtime_len, &c, NULL) == CL_OK;
+    enum cl_status st = cl_hcl_claims_parse(ev->hcl.runtime, ev->hcl.runtime_len, &c, NULL);
+    bool good = st == CL_OK;
+    if (st == CL_ERR_NOMEM) { /* other errors are the evidence's: what it claims is not known */
+        return NULL;
+    }
     return json_pack("{s:I,s:s,s:o,s:o,s:o,s:s?,s:o}", "version", (json_int_t)ev->hcl.version,
                      "hash", cl_tpm_alg_name(ev->hcl.hash), "ak_sha256", key_claim(c.ak),
                      "secure_boot", flag(c.secure_boot), "tpm_enabled", flag(c.tpm_enabled),

@@ -24,9 +24,11 @@ if(TARGET cl_sim_psp)
 endif()
 # Every bit of real evidence: a minute of one CPU, three under a sanitizer.
 set_tests_properties(unit.test_snp_flips PROPERTIES LABELS "unit;long" TIMEOUT 1800)
-if(NOT (CL_SANITIZE OR CL_FUZZ OR CL_COVERAGE)) # how much of the SNP verifier the tests reach, in a build of its own
-    add_test(NAME coverage.snp COMMAND ${CMAKE_SOURCE_DIR}/scripts/coverage-report snp)
-    set_tests_properties(coverage.snp PROPERTIES LABELS "unit;long" TIMEOUT 1800)
+if(NOT (CL_SANITIZE OR CL_FUZZ OR CL_COVERAGE)) # how much of each part the tests reach, in a build of its own that they share
+    foreach(part snp tdx tpm policy)
+        add_test(NAME coverage.${part} COMMAND ${CMAKE_SOURCE_DIR}/scripts/coverage-report ${part})
+        set_tests_properties(coverage.${part} PROPERTIES LABELS "unit;long" TIMEOUT 1800 RESOURCE_LOCK coverage)
+    endforeach()
 endif()
 # 1,000 random configurations beside a second implementation.
 add_test(NAME unit.measure_property COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/measure_property $<TARGET_FILE:cloister>)
