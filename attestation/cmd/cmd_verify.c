@@ -154,84 +154,73 @@ static enum cl_status add_to(const char **list, size_t *count, const char *optio
     return CL_OK;
 }
 
+/* Options whose value is kept as it stands. */
+static const char **text_of(struct verify_options *o, int c)
+{
+    const struct {
+        enum opt option;
+        const char **text;
+    } texts[] = {
+        {OPT_EVIDENCE, &o->evidence},
+        {OPT_COLLATERAL_SIGNER, &o->collateral_signer},
+        {OPT_POLICY, &o->policy_file},
+        {OPT_PROFILE, &o->profile},
+        {OPT_DISTRUST, &o->distrust_file},
+        {OPT_DISTRUST_KEY, &o->distrust_key_file},
+        {OPT_EVENT_LOG, &o->event_log},
+        {OPT_REFERENCE, &o->reference},
+        {OPT_REPORT_DATA, &o->report_data},
+        {OPT_HOST_DATA, &o->host_data},
+        {OPT_INITDATA, &o->initdata},
+        {OPT_VMPL, &o->vmpl},
+        {OPT_CORIM_KEY, &o->corim_key},
+        {OPT_HTML, &o->html},
+        {OPT_EAR, &o->ear},
+        {OPT_EAR_KEY, &o->ear_key},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(texts); i++) {
+        if ((int)texts[i].option == c) {
+            return texts[i].text;
+        }
+    }
+    return NULL;
+}
+
 static enum cl_status take_option(struct verify_options *o, int c, struct cl_err *err)
 {
-    switch (c) {
-    case OPT_EVIDENCE:
-        o->evidence = optarg;
+    const char **text = text_of(o, c);
+    if (text != NULL) {
+        *text = optarg;
         return CL_OK;
+    }
+    switch (c) {
     case OPT_TEE:
         return strcmp(optarg, "auto") == 0 ? CL_OK : cl_tee_class_parse(optarg, &o->tee, err);
     case OPT_CERTS:
         return add_to(o->certs, &o->cert_count, "--certs", err);
     case OPT_COLLATERAL:
         return add_to(o->collateral, &o->collateral_count, "--collateral", err);
-    case OPT_COLLATERAL_SIGNER:
-        o->collateral_signer = optarg;
-        return CL_OK;
-    case OPT_POLICY:
-        o->policy_file = optarg;
-        return CL_OK;
-    case OPT_PROFILE:
-        o->profile = optarg;
-        return CL_OK;
-    case OPT_DISTRUST:
-        o->distrust_file = optarg;
-        return CL_OK;
-    case OPT_DISTRUST_KEY:
-        o->distrust_key_file = optarg;
-        return CL_OK;
-    case OPT_EVENT_LOG:
-        o->event_log = optarg;
-        return CL_OK;
     case OPT_MEASUREMENT:
         return add_to(o->measurements, &o->measurement_count, "--measurement", err);
-    case OPT_REFERENCE:
-        o->reference = optarg;
-        return CL_OK;
-    case OPT_REPORT_DATA:
-        o->report_data = optarg;
-        return CL_OK;
-    case OPT_HOST_DATA:
-        o->host_data = optarg;
-        return CL_OK;
-    case OPT_INITDATA:
-        o->initdata = optarg;
-        return CL_OK;
-    case OPT_TIME:
-        return cl_time_parse(optarg, &o->time, err);
-    case OPT_VMPL:
-        o->vmpl = optarg;
-        return CL_OK;
     case OPT_PCR:
         return add_to(o->pcrs, &o->pcr_count, "--pcr", err);
     case OPT_TPM_AK:
         return add_to(o->aks, &o->ak_count, "--tpm-ak", err);
+    case OPT_SIM_ROOT:
+        return add_to(o->sim_root_files, &o->sim_root_count, "--sim-root", err);
+    case OPT_TIME:
+        return cl_time_parse(optarg, &o->time, err);
     case OPT_MASKED:
         o->allow_masked_chip = true;
         return CL_OK;
-    case OPT_SIM_ROOT:
-        return add_to(o->sim_root_files, &o->sim_root_count, "--sim-root", err);
     case OPT_AUTHENTICITY:
         o->authenticity_only = true;
         return CL_OK;
     case OPT_JSON:
         o->json = true;
         return CL_OK;
-    case OPT_CORIM_KEY:
-        o->corim_key = optarg;
-        return CL_OK;
     case OPT_UNSIGNED_CORIM:
         o->allow_unsigned_corim = true;
-        return CL_OK;
-    case OPT_HTML:
-        o->html = optarg;
-        return CL_OK;
-    case OPT_EAR:
-        o->ear = optarg;
-        return CL_OK;
-    case OPT_EAR_KEY:
-        o->ear_key = optarg;
         return CL_OK;
     case OPT_HELP:
         o->help = true;

@@ -167,7 +167,6 @@ static void put_distrust(const char *entries, int64_t expires)
         json_pack("{s:s,s:i,s:I,s:o}", "schema", "cloister.platform-distrust/1", "iat", 1, "exp",
                   (json_int_t)expires, "entries", json_loads(entries, 0, NULL));
     struct cl_err err = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};
     EVP_PKEY *key = EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
     BIO *bio = BIO_new(BIO_s_mem());
     char *data = NULL;
