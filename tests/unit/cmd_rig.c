@@ -52,6 +52,7 @@ struct outcome run(const char *line)
         argv[argc++] = w;
         ck_assert_uint_lt(argc, CL_ARRAY_LEN(argv));
     }
+    ck_assert_uint_gt(argc, 0);
     argv[argc] = NULL;
     (void)fflush(NULL);
     pid_t pid = fork();
