@@ -374,7 +374,7 @@ START_TEST(test_as_many_references_as_the_limit)
                                 NULL) == CL_OK);
     for (size_t i = 0; i < CL_CORIM_MAX_REFERENCES + 1u; i++) {
         ck_assert(cl_buf_printf(&text, NULL, "A2 " SNP " A1 M1 1 M1 2 A1 A2 7 h%02zx%s ", i,
-                                D48 + 3) == CL_OK);
+                                &(D48)[3]) == CL_OK);
     }
     ck_assert(cl_buf_append_str(&text, "> " VALIDITY, NULL) == CL_OK);
     cbor_text((const char *)text.data, &doc);
