@@ -287,8 +287,10 @@ static void print_check(const struct cl_check *c)
 
 static void print_text(const struct cl_verify_result *r)
 {
-    printf("%s: class %s, product %s, authentic: %s\n", cl_verdict_name(r->verdict),
-           cl_tee_class_name(r->tee_class), r->product != NULL ? r->product : "unknown",
+    /* TDX and TPMs have no product lines. */
+    printf("%s: class %s%s%s, authentic: %s\n", cl_verdict_name(r->verdict),
+           cl_tee_class_name(r->tee_class), r->product != NULL ? ", product " : "",
+           r->product != NULL ? r->product : "",
            r->authentic == CL_YES  ? "yes"
            : r->authentic == CL_NO ? "no"
                                    : "unknown");
