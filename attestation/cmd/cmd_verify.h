@@ -128,6 +128,19 @@ CL_NODISCARD enum cl_status verify_each_file(const char *path, const char *const
                                              verify_file_fn *fn, void *arg, struct cl_err *err);
 /* The suffixes of certificates in a folder, for verify_each_file(). */
 extern const char *const verify_cert_suffixes[];
+#define VERIFY_ROOT_SIZE 48u     /* SHA-384 of a SubjectPublicKeyInfo in DER */
+#define VERIFY_HOST_DATA_MAX 48u /* HOST_DATA has 32 bytes, MRCONFIGID 48 */
+
+/* --sim-root: a certificate, or the 96 hex digits of its key's digest. digest_of: the family's. */
+typedef enum cl_status verify_root_fn(const uint8_t *cert, size_t len,
+                                      uint8_t ret[static VERIFY_ROOT_SIZE], struct cl_err *err);
+CL_NODISCARD enum cl_status verify_read_sim_root(const char *path, verify_root_fn *digest_of,
+                                                 uint8_t ret[static VERIFY_ROOT_SIZE],
+                                                 struct cl_err *err);
+/* --initdata: its digest, padded with zeros, into the `size` bytes of data. Those hold --host-data
+ * already where that is given, and must then be the same. */
+CL_NODISCARD enum cl_status verify_read_initdata(const struct verify_options *o, uint8_t *data,
+                                                 size_t size, struct cl_err *err);
 /* First byte that is no white space is '{'. */
 bool verify_looks_like_json(const uint8_t *data, size_t len);
 

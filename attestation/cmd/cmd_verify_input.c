@@ -5,7 +5,9 @@
  */
 #include "cmd/cmd_verify.h"
 
+#include "base/encode.h"
 #include "base/io.h"
+#include "cloister/initdata.h"
 
 #include <ctype.h>
 #include <dirent.h>
@@ -16,6 +18,7 @@
 #include <sys/stat.h>
 
 #define MAX_PATH_SIZE 4096u
+#define MAX_ROOT (16u << 10)
 
 /* Of a folder, only what is named like a certificate: evidence may lie beside. */
 const char *const verify_cert_suffixes[] = {".der", ".pem", ".crt", ".cer", ".crl", NULL};
@@ -93,4 +96,39 @@ bool verify_looks_like_json(const uint8_t *data, size_t len)
         first++;
     }
     return first < len && data[first] == '{';
+}
+
+enum cl_status verify_read_sim_root(const char *path, verify_root_fn *digest_of,
+                                    uint8_t ret[static VERIFY_ROOT_SIZE], struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_TRY(verify_read_file(path, MAX_ROOT, &raw, err));
+    size_t len = raw.len;
+    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
+        len--;
+    }
+    enum cl_status st = CL_OK;
+    if (len == 2 * (size_t)VERIFY_ROOT_SIZE) {
+        raw.data[len] = '\0';
+        st = cl_unhex(ret, VERIFY_ROOT_SIZE, (const char *)raw.data, "digest", err);
+    } else {
+        st = digest_of(raw.data, raw.len, ret, err);
+    }
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
+}
+
+enum cl_status verify_read_initdata(const struct verify_options *o, uint8_t *data, size_t size,
+                                    struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    uint8_t digest[VERIFY_HOST_DATA_MAX] = {0};
+    CL_TRY(verify_read_file(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
+    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
+    if (o->host_data != NULL && memcmp(digest, data, size) != 0) { /* public values */
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "initdata '%s': digest: expected the value of --host-data, got another",
+                          o->initdata);
+    }
+    memcpy(data, digest, size);
+    return CL_OK;
 }

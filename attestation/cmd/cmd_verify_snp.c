@@ -12,7 +12,6 @@
 #include "cloister/initdata.h"
 #include "cloister/snp_verify.h"
 
-#include <ctype.h>
 #include <string.h>
 
 struct verify_inputs { /* what the options came to; zeroed is fine */
@@ -47,26 +46,6 @@ static enum cl_status parse_evidence(const struct verify_options *o, const struc
     enum cl_status st = json ? cl_snp_evidence_from_json_text(raw->data, raw->len, ret_ev, err)
                              : cl_snp_evidence_from_report(raw->data, raw->len, ret_ev, err);
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "evidence '%s'", o->evidence);
-}
-
-/* A certificate, or the 96 hex digits of its key's digest. */
-static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_SNP_ROOT_SIZE],
-                                    struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(verify_read_file(path, CL_SNP_CERT_MAX_SIZE, &raw, err));
-    size_t len = raw.len;
-    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
-        len--;
-    }
-    enum cl_status st = CL_OK;
-    if (len == 2 * (size_t)CL_SNP_ROOT_SIZE) {
-        raw.data[len] = '\0';
-        st = cl_unhex(ret, CL_SNP_ROOT_SIZE, (const char *)raw.data, "digest", err);
-    } else {
-        st = cl_snp_root_digest(raw.data, raw.len, ret, err);
-    }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
 }
 
 static void add_reference(struct verify_inputs *in, enum cl_tee_class c,
@@ -128,7 +107,6 @@ static enum cl_status read_report_data(const char *hex, struct verify_inputs *in
 static enum cl_status read_host_data(const struct verify_options *o, struct verify_inputs *in,
                                      struct cl_err *err)
 {
-    uint8_t digest[CL_SHA256_SIZE];
     if (o->host_data != NULL) {
         CL_TRY(cl_unhex(in->host_data, sizeof(in->host_data), o->host_data, "--host-data", err));
         in->policy.host_data = in->host_data;
@@ -136,16 +114,7 @@ static enum cl_status read_host_data(const struct verify_options *o, struct veri
     if (o->initdata == NULL) {
         return CL_OK;
     }
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(verify_read_file(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
-    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
-    if (o->host_data != NULL &&
-        memcmp(digest, in->host_data, sizeof(digest)) != 0) { /* public values */
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "initdata '%s': digest: expected the value of --host-data, got another",
-                          o->initdata);
-    }
-    memcpy(in->host_data, digest, sizeof(in->host_data));
+    CL_TRY(verify_read_initdata(o, in->host_data, sizeof(in->host_data), err));
     in->policy.host_data = in->host_data;
     return CL_OK;
 }
@@ -183,7 +152,8 @@ static enum cl_status read_inputs(const struct verify_options *o, struct verify_
     CL_TRY(read_rules(o, in, err));
     CL_TRY(verify_add_snp_certs(o, in->evidence, err));
     for (size_t i = 0; i < o->sim_root_count; i++) {
-        CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
+        CL_TRY(
+            verify_read_sim_root(o->sim_root_files[i], cl_snp_root_digest, in->sim_roots[i], err));
         in->policy.sim_root_count++;
     }
     CL_TRY(read_references(o, in, err));

@@ -11,10 +11,7 @@
 #include "cloister/tdx_evidence.h"
 #include "cloister/tdx_verify.h"
 
-#include <ctype.h>
 #include <string.h>
-
-#define MAX_ROOT (16u << 10)
 
 struct inputs { /* what the options came to; zeroed is fine */
     struct cl_tdx_evidence evidence;
@@ -74,26 +71,6 @@ static enum cl_status read_event_log(const struct verify_options *o, struct inpu
     return CL_OK;
 }
 
-/* A certificate, or the 96 hex digits of its key's digest. */
-static enum cl_status read_sim_root(const char *path, uint8_t ret[static CL_TDX_ROOT_SIZE],
-                                    struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(verify_read_file(path, MAX_ROOT, &raw, err));
-    size_t len = raw.len;
-    while (len > 0 && isspace(raw.data[len - 1]) != 0) {
-        len--;
-    }
-    enum cl_status st = CL_OK;
-    if (len == 2 * (size_t)CL_TDX_ROOT_SIZE) {
-        raw.data[len] = '\0';
-        st = cl_unhex(ret, CL_TDX_ROOT_SIZE, (const char *)raw.data, "digest", err);
-    } else {
-        st = cl_tdx_root_digest(raw.data, raw.len, ret, err);
-    }
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "simulated root '%s'", path);
-}
-
 static void add_reference(struct inputs *in, enum cl_tee_class c, const struct verify_reference *v)
 {
     struct cl_tdx_reference *r = &in->references[in->policy.reference_count++];
@@ -147,7 +124,6 @@ static enum cl_status read_padded(const char *hex, const char *option, uint8_t *
 static enum cl_status read_mrconfigid(const struct verify_options *o, struct inputs *in,
                                       struct cl_err *err)
 {
-    uint8_t digest[CL_TDX_MR_SIZE] = {0};
     if (o->host_data != NULL) {
         CL_TRY(
             read_padded(o->host_data, "--host-data", in->mrconfigid, sizeof(in->mrconfigid), err));
@@ -156,16 +132,7 @@ static enum cl_status read_mrconfigid(const struct verify_options *o, struct inp
     if (o->initdata == NULL) {
         return CL_OK;
     }
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_TRY(verify_read_file(o->initdata, CL_INITDATA_MAX_SIZE, &raw, err));
-    CL_TRY(cl_initdata_digest(raw.data, raw.len, digest, err));
-    if (o->host_data != NULL &&
-        memcmp(digest, in->mrconfigid, sizeof(digest)) != 0) { /* public values */
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "initdata '%s': digest: expected the value of --host-data, got another",
-                          o->initdata);
-    }
-    memcpy(in->mrconfigid, digest, sizeof(in->mrconfigid));
+    CL_TRY(verify_read_initdata(o, in->mrconfigid, sizeof(in->mrconfigid), err));
     in->policy.mrconfigid = in->mrconfigid;
     return CL_OK;
 }
@@ -186,7 +153,8 @@ static enum cl_status read_inputs(const struct verify_options *o, struct inputs 
                                         .references = in->references,
                                         .sim_roots = (const uint8_t(*)[48])in->sim_roots};
     for (size_t i = 0; i < o->sim_root_count; i++) {
-        CL_TRY(read_sim_root(o->sim_root_files[i], in->sim_roots[i], err));
+        CL_TRY(
+            verify_read_sim_root(o->sim_root_files[i], cl_tdx_root_digest, in->sim_roots[i], err));
         in->policy.sim_root_count++;
     }
     CL_TRY(read_references(o, in, err));
