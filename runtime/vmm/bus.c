@@ -107,6 +107,9 @@ static struct vmm_virtio *virtio_of(struct vmm *v, unsigned device)
     if (device >= STAGE0_VIRTIO_BLOCK_FIRST && device < STAGE0_VIRTIO_BLOCK_FIRST + VMM_DISKS) {
         return &v->disk[device - STAGE0_VIRTIO_BLOCK_FIRST].virtio;
     }
+    if (device >= STAGE0_VIRTIO_NET_FIRST && device < STAGE0_VIRTIO_NET_FIRST + VMM_NETS) {
+        return &v->net[device - STAGE0_VIRTIO_NET_FIRST].virtio;
+    }
     return NULL;
 }
 

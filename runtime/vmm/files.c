@@ -28,6 +28,9 @@ void vmm_files_init(struct vmm_files *f)
     for (size_t i = 0; i < VMM_DISKS; i++) {
         f->disk_fd[i] = -1;
     }
+    for (size_t i = 0; i < VMM_NETS; i++) {
+        f->net_fd[i] = -1;
+    }
 }
 
 void vmm_files_done(struct vmm_files *f)
@@ -40,6 +43,9 @@ void vmm_files_done(struct vmm_files *f)
     }
     for (size_t i = 0; i < VMM_DISKS; i++) {
         cl_close_fdp(&f->disk_fd[i]);
+    }
+    for (size_t i = 0; i < VMM_NETS; i++) {
+        cl_close_fdp(&f->net_fd[i]);
     }
     if (f->rom != NULL) {
         (void)munmap(f->rom, STAGE0_ROM_SIZE);
@@ -97,7 +103,7 @@ static enum cl_status open_vsock(struct vmm_files *f, const char *dir, struct cl
     return cl_unix_listen(path, &f->vsock_fd, err);
 }
 
-/* Accepting must never block the main thread: a client may be gone by then. */
+/* Accepting must never block the main thread: a client may be gone by then; nor may a tap. */
 static enum cl_status unblock(int fd, struct cl_err *err)
 {
     int flags = fd >= 0 ? fcntl(fd, F_GETFL) : 0;
@@ -149,6 +155,10 @@ static enum cl_status open_optional(struct vmm_files *f, const struct vmm_option
 enum cl_status vmm_files_open(struct vmm_files *f, const struct vmm_options *o, struct cl_err *err)
 {
     f->status_fd = o->status_fd;
+    for (unsigned i = 0; i < o->cfg.net_count; i++) {
+        f->net_fd[i] = o->net_fd[i];
+        CL_TRY(unblock(f->net_fd[i], err));
+    }
     CL_TRY(load_firmware(f, o->firmware, err));
     CL_TRY(open_file(o->kernel, O_RDONLY, &f->kernel_fd, err));
     CL_TRY(load_cmdline(f, o->cmdline_file, err));

@@ -34,15 +34,10 @@ static void pulse(void *ctx)
     vmm_event_set(*(const int *)ctx);
 }
 
-static void kick_vsock(void *ctx, unsigned queue)
+/* ctx: the eventfd of the device's first queue, with those of the others behind it. */
+static void kick(void *ctx, unsigned queue)
 {
-    const struct vmm *v = ctx;
-    vmm_event_set(v->queue_fd[queue]);
-}
-
-static void kick_disk(void *ctx, CL_UNUSED unsigned queue)
-{
-    vmm_event_set(*(const int *)ctx);
+    vmm_event_set(((const int *)ctx)[queue]);
 }
 
 static enum cl_status new_event(int *ret_fd, struct cl_err *err)
@@ -78,24 +73,31 @@ static enum cl_status new_notify(struct vmm *v, unsigned device, unsigned queue,
     return CL_OK;
 }
 
+static enum cl_status connect_device(struct vmm *v, unsigned device, struct vmm_virtio *virtio,
+                                     int *irq_fd, int *queue_fd, struct cl_err *err)
+{
+    CL_TRY(new_irq(v, STAGE0_VIRTIO_GSI + device, irq_fd, err));
+    for (unsigned q = 0; q < virtio->ops->queue_count; q++) {
+        CL_TRY(new_notify(v, device, q, &queue_fd[q], err));
+    }
+    virtio->irq = pulse;
+    virtio->irq_ctx = irq_fd;
+    virtio->kick = kick;
+    virtio->kick_ctx = queue_fd;
+    return CL_OK;
+}
+
 enum cl_status vmm_irq_init(struct vmm *v, struct cl_err *err)
 {
-    CL_TRY(new_irq(v, STAGE0_VIRTIO_GSI, &v->irq_fd[0], err));
-    for (unsigned q = 0; q < 3; q++) {
-        CL_TRY(new_notify(v, STAGE0_VIRTIO_VSOCK, q, &v->queue_fd[q], err));
-    }
-    v->vsock.virtio.irq = pulse;
-    v->vsock.virtio.irq_ctx = &v->irq_fd[0];
-    v->vsock.virtio.kick = kick_vsock;
-    v->vsock.virtio.kick_ctx = v;
+    CL_TRY(connect_device(v, STAGE0_VIRTIO_VSOCK, &v->vsock.virtio, &v->irq_fd[0], &v->queue_fd[0],
+                          err));
     for (unsigned i = 0; i < VMM_DISKS; i++) {
-        unsigned device = STAGE0_VIRTIO_BLOCK_FIRST + i;
-        CL_TRY(new_irq(v, STAGE0_VIRTIO_GSI + device, &v->irq_fd[1 + i], err));
-        CL_TRY(new_notify(v, device, 0, &v->queue_fd[3 + i], err));
-        v->disk[i].virtio.irq = pulse;
-        v->disk[i].virtio.irq_ctx = &v->irq_fd[1 + i];
-        v->disk[i].virtio.kick = kick_disk;
-        v->disk[i].virtio.kick_ctx = &v->queue_fd[3 + i];
+        CL_TRY(connect_device(v, STAGE0_VIRTIO_BLOCK_FIRST + i, &v->disk[i].virtio,
+                              &v->irq_fd[VMM_IRQ_DISK(i)], &v->queue_fd[VMM_QUEUE_DISK(i)], err));
+    }
+    for (unsigned i = 0; i < v->cfg->net_count; i++) {
+        CL_TRY(connect_device(v, STAGE0_VIRTIO_NET_FIRST + i, &v->net[i].virtio,
+                              &v->irq_fd[VMM_IRQ_NET(i)], &v->queue_fd[VMM_QUEUE_NET(i, 0)], err));
     }
     if (v->files->console_fd >= 0) {
         CL_TRY(new_irq(v, STAGE0_SERIAL_GSI, &v->serial_irq_fd, err));

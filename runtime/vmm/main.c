@@ -57,6 +57,7 @@ static enum cl_status run_threads(struct vmm *v, struct cl_err *err)
 {
     CL_TRY(vmm_loop_init(v, err));
     CL_TRY(vmm_disks_start(v, err));
+    CL_TRY(vmm_nets_start(v, err));
     CL_TRY(vmm_vcpus_start(v, err));
     if (v->cfg->jailed) {
         CL_TRY(vmm_seccomp_enter(VMM_SECCOMP_MAIN, err));
@@ -83,7 +84,8 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
             vmm_status_fail(&v.status, &err);
         }
         vmm_vcpus_stop(&v);
-        vmm_disks_stop(&v);
+        vmm_worker_stop(&v.disks);
+        vmm_worker_stop(&v.nets);
         vmm_serial_flush(&v.serial);
     } else {
         vmm_status_fail(&v.status, &err);

@@ -9,8 +9,11 @@
 
 #include <fcntl.h>
 #include <getopt.h>
+#include <linux/if_tun.h>
+#include <net/if.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #define PROG "vmm"
@@ -28,6 +31,7 @@ enum option_id {
     OPT_INITRD_DIGEST,
     OPT_VSOCK_DIR,
     OPT_DISK,
+    OPT_NET,
     OPT_PSP_SOCKET,
     OPT_CONSOLE,
     OPT_STATUS_FD,
@@ -51,6 +55,7 @@ static const struct option long_options[] = {
     {"initrd-digest", required_argument, NULL, OPT_INITRD_DIGEST},
     {"vsock-dir", required_argument, NULL, OPT_VSOCK_DIR},
     {"disk", required_argument, NULL, OPT_DISK},
+    {"net", required_argument, NULL, OPT_NET},
     {"psp-socket", required_argument, NULL, OPT_PSP_SOCKET},
     {"console", required_argument, NULL, OPT_CONSOLE},
     {"status-fd", required_argument, NULL, OPT_STATUS_FD},
@@ -78,6 +83,7 @@ static const char help_text[] =
     "  --initrd-digest HEX   refused by the firmware\n"
     "  --vsock-dir DIR       guest_P.sock in it serves the guest's port P; host.sock is made here\n"
     "  --disk ro:F | rw:F    a block device; slots are filled from 1 on\n"
+    "  --net FD,MAC,MTU      a network interface: an open tap with 12-byte vnet headers\n"
     "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
     "  --console FILE|-      debug console, visible to the host\n"
     "  --status-fd N         events, one JSON object a line\n"
@@ -108,6 +114,66 @@ static int parse_disk(const char *arg, struct vmm_options *o)
         return cl_usage_error(PROG, "--disk: expected at most %d disks", VMM_DISKS);
     }
     o->disk[o->disk_count++] = (struct vmm_disk_option){.read_only = ro, .path = arg + 3};
+    return -1;
+}
+
+/* "02:00:5e:10:00:01": of one station, not of a group. */
+static enum cl_status parse_mac(const char *text, uint8_t ret[static 6], struct cl_err *err)
+{
+    char hex[13] = {0};
+    bool good = strlen(text) == 17;
+    for (size_t i = 0; i < 17 && good; i++) {
+        if (i % 3 == 2) {
+            good = text[i] == ':';
+        } else {
+            hex[i - i / 3] = text[i];
+        }
+    }
+    if (!good || cl_unhex(ret, 6, hex, "address", NULL) != CL_OK || (ret[0] & 1) != 0) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "--net: address: expected six pairs of hex digits of a single station, "
+                          "got '%s'",
+                          text);
+    }
+    return CL_OK;
+}
+
+/* FD,MAC,MTU */
+static int parse_net(const char *arg, struct vmm_options *o)
+{
+    struct vmm_net_config *cfg = &o->cfg.net[o->cfg.net_count];
+    char text[64];
+    struct cl_err err = {0};
+    uint64_t fd = 0;
+    uint64_t mtu = 0;
+    if (o->cfg.net_count == VMM_NETS) {
+        return cl_usage_error(PROG, "--net: expected at most %d interfaces", VMM_NETS);
+    }
+    (void)snprintf(text, sizeof(text), "%s", arg);
+    char *mac = strchr(text, ',');
+    char *end = mac != NULL ? strchr(mac + 1, ',') : NULL;
+    if (end == NULL || strlen(arg) >= sizeof(text)) {
+        return cl_usage_error(PROG, "--net: expected FD,MAC,MTU, got '%s'", arg);
+    }
+    *mac++ = '\0';
+    *end++ = '\0';
+    if (cl_uint_parse(text, "--net: descriptor", 3, 1023, &fd, &err) != CL_OK ||
+        cl_uint_parse(end, "--net: MTU", 68, UINT16_MAX, &mtu, &err) != CL_OK ||
+        parse_mac(mac, cfg->mac, &err) != CL_OK) {
+        return bad(&err);
+    }
+    struct ifreq tap = {0};
+    int header = 0;
+    if (ioctl((int)fd, TUNGETIFF, &tap) != 0 || (tap.ifr_flags & IFF_TAP) == 0 ||
+        (tap.ifr_flags & IFF_VNET_HDR) == 0 || ioctl((int)fd, TUNGETVNETHDRSZ, &header) != 0 ||
+        header != (int)VMM_NET_HEADER) {
+        return cl_usage_error(PROG,
+                              "--net: descriptor %s: expected a tap with vnet headers of %u bytes",
+                              text, VMM_NET_HEADER);
+    }
+    cfg->mtu = (uint16_t)mtu;
+    cfg->offloads = true;
+    o->net_fd[o->cfg.net_count++] = (int)fd;
     return -1;
 }
 
@@ -153,6 +219,8 @@ static int parse_value(int id, const char *arg, struct vmm_options *o)
     case OPT_INITRD_DIGEST:
         o->cfg.has_initrd_digest = true;
         return parse_digest(arg, "--initrd-digest", o->cfg.initrd_digest);
+    case OPT_NET:
+        return parse_net(arg, o);
     case OPT_STATUS_FD:
         if (cl_uint_parse(arg, "--status-fd", 1, 1023, &n, &err) != CL_OK) {
             return bad(&err);

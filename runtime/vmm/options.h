@@ -26,6 +26,7 @@ struct vmm_options {
     int status_fd;
     unsigned disk_count;
     struct vmm_disk_option disk[VMM_DISKS];
+    int net_fd[VMM_NETS]; /* cfg.net_count of them */
     bool insecure_no_jail;
 };
 

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * syscalls.c - allow-lists by thread. A vCPU thread runs guests and writes wake-ups; the disk
- * thread moves bytes of open files; the main thread also talks to sockets that exist. None opens a
- * file, starts a program or makes memory executable. Trust: this is what stands between an
- * exploited VMM and the host's kernel.
+ * thread moves bytes of open files, that of the interfaces packets of open taps; the main thread
+ * also talks to sockets that exist. None opens a file, starts a program or makes memory executable.
+ * Trust: this is what stands between an exploited VMM and the host's kernel.
  */
 #include "syscalls.h"
 
 #include <errno.h>
+#include <linux/if_tun.h>
 #include <linux/kvm.h>
 #include <seccomp.h>
 #include <stdbool.h>
@@ -27,6 +28,8 @@ static const int disk_calls[] = {SCMP_SYS(epoll_wait),
                                  SCMP_SYS(pwritev),
                                  SCMP_SYS(fdatasync),
                                  END};
+static const int net_calls[] = {SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(read),
+                                SCMP_SYS(writev), END};
 static const int main_calls[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4),
     SCMP_SYS(connect),    SCMP_SYS(sendmsg),     SCMP_SYS(sendto),    SCMP_SYS(recvmsg),
@@ -79,6 +82,10 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
         return rc;
     case VMM_SECCOMP_DISKS:
         return allow(ctx, disk_calls);
+    case VMM_SECCOMP_NETS:
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_EQ, TUNSETOFFLOAD, 0));
+        return rc != 0 ? rc : allow(ctx, net_calls);
     case VMM_SECCOMP_MAIN:
         rc = allow_memory(ctx);
         if (rc == 0) {

@@ -10,6 +10,7 @@
 enum vmm_seccomp_role {
     VMM_SECCOMP_VCPU,
     VMM_SECCOMP_DISKS,
+    VMM_SECCOMP_NETS,
     VMM_SECCOMP_MAIN,
     VMM_SECCOMP_KEEPER, /* the parent that waits for the VMM */
 };

@@ -150,20 +150,28 @@ void vmm_virtq_unpop(struct vmm_virtq *q)
     q->next_avail--;
 }
 
-void vmm_virtq_push(struct vmm_virtq *q, uint16_t head, uint32_t written)
+void vmm_virtq_push_all(struct vmm_virtq *q, const struct vmm_used *used, size_t count)
 {
     if (!q->ready || q->broken) {
         return;
     }
-    uint8_t *slot = q->used + 4 + 8u * (q->next_used & (q->size - 1u));
-    cl_le32 id;
-    cl_le32 len;
-    cl_le32_put(&id, head);
-    cl_le32_put(&len, written);
-    memcpy(slot, &id, sizeof(id));
-    memcpy(slot + 4, &len, sizeof(len));
-    q->next_used++;
+    for (size_t i = 0; i < count; i++) {
+        uint8_t *slot = q->used + 4 + 8u * (q->next_used & (q->size - 1u));
+        cl_le32 id;
+        cl_le32 len;
+        cl_le32_put(&id, used[i].head);
+        cl_le32_put(&len, used[i].written);
+        memcpy(slot, &id, sizeof(id));
+        memcpy(slot + 4, &len, sizeof(len));
+        q->next_used++;
+    }
     store16(q->used + 2, q->next_used);
+}
+
+void vmm_virtq_push(struct vmm_virtq *q, uint16_t head, uint32_t written)
+{
+    const struct vmm_used used = {head, written};
+    vmm_virtq_push_all(q, &used, 1);
 }
 
 bool vmm_virtq_must_signal(struct vmm_virtq *q)

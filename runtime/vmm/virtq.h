@@ -57,10 +57,16 @@ void vmm_virtq_reset(struct vmm_virtq *q);
 
 /* Takes the next chain. */
 enum vmm_virtq_result vmm_virtq_pop(struct vmm_virtq *q, struct vmm_chain *ret_chain);
-/* Puts the chain that was taken last back (nothing was written to it). */
+/* Puts the chain that was taken last back (nothing was given back since). */
 void vmm_virtq_unpop(struct vmm_virtq *q);
 /* Gives a chain back with `written` bytes filled in. */
 void vmm_virtq_push(struct vmm_virtq *q, uint16_t head, uint32_t written);
+/* The same for several, which the driver sees all at once. */
+struct vmm_used {
+    uint16_t head;
+    uint32_t written;
+};
+void vmm_virtq_push_all(struct vmm_virtq *q, const struct vmm_used *used, size_t count);
 /* Should the driver get an interrupt for what was pushed since the last call? */
 bool vmm_virtq_must_signal(struct vmm_virtq *q);
 /* Asks for a notification at the next chain; true when one has come meanwhile (look again). */

@@ -160,8 +160,8 @@ static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_
     v->serial_irq_fd = -1;
     v->epoll_fd = -1;
     v->signal_fd = -1;
-    v->disks.epoll_fd = -1;
-    v->disks.stop_fd = -1;
+    vmm_worker_init(&v->disks);
+    vmm_worker_init(&v->nets);
     for (size_t i = 0; i < CL_ARRAY_LEN(v->irq_fd); i++) {
         v->irq_fd[i] = -1;
     }
@@ -192,6 +192,10 @@ enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg, struct vmm_
     for (unsigned i = 0; i < VMM_DISKS; i++) {
         vmm_blk_init(&v->disk[i], i + 1, &v->mem);
     }
+    for (unsigned i = 0; i < VMM_NETS; i++) {
+        vmm_net_init(&v->net[i], &cfg->net[i], files->net_fd[i], &v->mem);
+        files->net_fd[i] = -1; /* taken */
+    }
     CL_TRY(vmm_irq_init(v, err));
     CL_TRY(add_disks(v, err));
     CL_TRY(vmm_vcpus_create(v, err));
@@ -212,6 +216,9 @@ void vmm_done(struct vmm *v)
         vmm_vsock_done(&v->vsock);
         for (unsigned i = 0; i < VMM_DISKS; i++) {
             vmm_blk_done(&v->disk[i]);
+        }
+        for (unsigned i = 0; i < VMM_NETS; i++) {
+            vmm_net_done(&v->net[i]);
         }
     }
     close_all(v->irq_fd, CL_ARRAY_LEN(v->irq_fd));

@@ -2,8 +2,9 @@
  * vmm.h - one VM: memory, vCPUs, devices, threads. The parts that need KVM meet here; the devices
  * themselves know nothing of it.
  * Trust: the guest is an attacker; the command line is the user's.
- * Threads: main (events, vsock, control), disks, and one for each vCPU. `bus_lock` serialises the
- *          I/O APIC, the serial port and the payload; each virtio device has a lock of its own.
+ * Threads: main (events, vsock, control), disks, interfaces, and one for each vCPU. `bus_lock`
+ * serialises the I/O APIC, the serial port and the payload; each virtio device has a lock of its
+ * own.
  */
 #ifndef VMM_VMM_H
 #define VMM_VMM_H
@@ -11,12 +12,14 @@
 #include "blk.h"
 #include "ioapic.h"
 #include "mem.h"
+#include "net.h"
 #include "payload.h"
 #include "serial.h"
 #include "stage0_abi.h"
 #include "status.h"
 #include "tee/tee.h"
 #include "vsock.h"
+#include "worker.h"
 
 #define VMM_SLOT_RAM_LOW 0u
 #define VMM_SLOT_RAM_HIGH 1u
@@ -24,7 +27,15 @@
 #define VMM_SLOT_PAYLOAD 3u
 
 #define VMM_DISKS STAGE0_VIRTIO_BLOCK_COUNT
-#define VMM_QUEUE_EVENTS (3u + VMM_DISKS) /* vsock has three queues, a disk one */
+#define VMM_NETS STAGE0_VIRTIO_NET_COUNT
+/* Numbers of the queues' eventfds: vsock has three, a disk one, an interface two. */
+#define VMM_QUEUE_DISK(i) (3u + (i))
+#define VMM_QUEUE_NET(i, q) (3u + VMM_DISKS + 2u * (i) + (q))
+#define VMM_QUEUE_EVENTS VMM_QUEUE_NET(VMM_NETS, 0u)
+/* And of the interrupts'. */
+#define VMM_IRQ_DISK(i) (1u + (i))
+#define VMM_IRQ_NET(i) (1u + VMM_DISKS + (i))
+#define VMM_IRQ_EVENTS VMM_IRQ_NET(VMM_NETS)
 
 /* Everything that was opened before the jail closed. Descriptors are owned; -1: absent. */
 struct vmm_files {
@@ -38,6 +49,7 @@ struct vmm_files {
     int vsock_fd;     /* listening: DIR/host.sock */
     int vsock_dir_fd; /* DIR */
     int disk_fd[VMM_DISKS];
+    int net_fd[VMM_NETS];
     uint8_t *rom; /* STAGE0_ROM_SIZE bytes, page aligned */
     char cmdline[STAGE0_CMDLINE_SIZE_MAX];
 };
@@ -52,6 +64,8 @@ struct vmm_config {
     uint8_t kernel_digest[CL_SHA256_SIZE]; /* as the caller knows them (payload.h) */
     uint8_t initrd_digest[CL_SHA256_SIZE];
     bool jailed;
+    unsigned net_count;
+    struct vmm_net_config net[VMM_NETS];
 };
 
 struct vmm;
@@ -64,13 +78,6 @@ struct vmm_vcpu {
     size_t run_size;
     pthread_t thread;
     bool started;
-};
-
-struct vmm_disk_thread {
-    pthread_t thread;
-    bool started;
-    int epoll_fd;
-    int stop_fd; /* eventfd */
 };
 
 struct vmm {
@@ -90,11 +97,13 @@ struct vmm {
     unsigned last_mark;
     struct vmm_vsock vsock;
     struct vmm_blk disk[VMM_DISKS];
-    int irq_fd[1 + VMM_DISKS];      /* eventfds: vsock, disks */
-    int queue_fd[VMM_QUEUE_EVENTS]; /* eventfds: vsock's queues, disks */
+    struct vmm_net net[VMM_NETS];
+    int irq_fd[VMM_IRQ_EVENTS];     /* eventfds */
+    int queue_fd[VMM_QUEUE_EVENTS]; /* eventfds */
     int epoll_fd;                   /* of the main thread */
     int signal_fd;
-    struct vmm_disk_thread disks;
+    struct vmm_worker disks;
+    struct vmm_worker nets;
     struct vmm_vcpu vcpu[TEE_MAX_CPUS];
 };
 
@@ -126,7 +135,9 @@ void vmm_event_clear(int fd);
 
 /* disks.c */
 CL_NODISCARD enum cl_status vmm_disks_start(struct vmm *v, struct cl_err *err);
-void vmm_disks_stop(struct vmm *v);
+
+/* nets.c */
+CL_NODISCARD enum cl_status vmm_nets_start(struct vmm *v, struct cl_err *err);
 
 /* loop.c: the main thread. _init before the system-call filter, _run returns when the VM has ended.
  */

@@ -1,5 +1,5 @@
 # The VMM's devices on any machine, without KVM; the launch; the program's symbols.
-foreach(test test_vmm_mem test_vmm_virtq test_vmm_virtio test_vmm_blk test_vmm_vsock test_vmm_ioapic test_vmm_cpuid)
+foreach(test test_vmm_mem test_vmm_virtq test_vmm_virtio test_vmm_blk test_vmm_net test_vmm_vsock test_vmm_ioapic test_vmm_cpuid)
     cl_unit_test(${test} LIBS cl_vmm_devices)
 endforeach()
 cl_unit_test(test_tee_launch LIBS cl_tee)
