@@ -25,19 +25,15 @@ void run_timer(struct run *r, unsigned ms)
 /* Ends the loop when nothing is left to wait for. */
 void run_check_end(struct run *r)
 {
-    bool vm_over = r->vmm.pid <= 0 ? r->report.done : r->vmm.ended && r->status_fd < 0;
-    if (!vm_over) {
+    /* The agent's last answer may still be on its way to us: it comes before the end of its
+     * connection. And so may the last output. */
+    if (!r->vm_over || (r->agent != NULL && !r->agent_over)) {
         return;
     }
-    if (!r->report.done && (r->agent == NULL || r->agent_over)) {
-        run_children_changed(r); /* it judges, and comes back here */
-        return;
+    run_judge_vm(r);
+    if (!host_server_output_pending(r->server, /* process= */ NULL)) {
+        (void)event_base_loopbreak(r->base);
     }
-    /* The agent's last answer may still be on its way to us, and so may the last output. */
-    if ((r->agent != NULL && !r->agent_over) || cli_server_output_pending(r->server)) {
-        return;
-    }
-    (void)event_base_loopbreak(r->base);
 }
 
 static void on_timer(evutil_socket_t fd, short what, void *ctx)
@@ -45,20 +41,6 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
     struct run *r = ctx;
     (void)fd;
     (void)what;
-    if (r->vmm.pid <= 0 && !r->report.done) {
-        run_wait_psp(r);
-        return;
-    }
-    if (r->stopping) {
-        cli_child_kill(&r->vmm);
-        cli_child_kill(&r->psp);
-        run_children_changed(r);
-        return;
-    }
-    if (!r->agent_over && r->psp.ended) {
-        run_blame_psp(r);
-        return;
-    }
     if (!r->agent_over) {
         cli_report_fail(&r->report, "guest", "boot", "timeout",
                         "the agent did not call within %d seconds", RUN_BOOT_S);
@@ -67,13 +49,6 @@ static void on_timer(evutil_socket_t fd, short what, void *ctx)
                         r->lost.msg);
     }
     run_stop_vm(r);
-}
-
-static void on_child(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)fd;
-    (void)what;
-    run_children_changed(ctx);
 }
 
 static void on_signal(evutil_socket_t signo, short what, void *ctx)
@@ -102,9 +77,6 @@ static void on_signal(evutil_socket_t signo, short what, void *ctx)
     cli_report_fail(&r->report, "host", "signal", "interrupted",
                     "ended by signal %d before the container ran", (int)signo);
     r->report.exit_status = 128 + (int)signo;
-    if (r->vmm.pid <= 0) {
-        (void)event_base_loopbreak(r->base);
-    }
     run_stop_vm(r);
 }
 
@@ -117,8 +89,7 @@ static enum cl_status make_loop(struct run *r, struct cl_err *err)
         return cl_err_nomem(err, "event loop");
     }
     r->timer = event_new(r->base, -1, 0, on_timer, r);
-    r->child_ev = evsignal_new(r->base, SIGCHLD, on_child, r);
-    bool ok = r->timer != NULL && r->child_ev != NULL && event_add(r->child_ev, NULL) == 0;
+    bool ok = r->timer != NULL;
     for (size_t i = 0; ok && i < CL_ARRAY_LEN(signals); i++) {
         r->signals[i] = evsignal_new(r->base, signals[i], on_signal, r);
         ok = r->signals[i] != NULL && event_add(r->signals[i], NULL) == 0;
@@ -138,19 +109,16 @@ static void clean_up(struct run *r)
 {
     cli_tty_restore(&r->tty);
     cli_agent_free(r->agent);
-    cli_child_kill(&r->vmm);
-    cli_child_kill(&r->psp);
-    cli_server_free(r->server);
-    run_status_close(r);
+    host_vm_free(r->vm);
+    host_server_free(r->server);
     for (size_t i = 0; i < RUN_SIGNALS; i++) {
         free_event(r->signals[i]);
     }
-    free_event(r->child_ev);
     free_event(r->timer);
     if (r->base != NULL) {
         event_base_free(r->base);
     }
-    cli_rundir_remove(&r->dir);
+    host_rundir_remove(&r->dir);
     cl_image_free(r->image);
     cl_initdata_done(&r->initdata);
     cl_buf_done(&r->initdata_text);
@@ -174,7 +142,7 @@ static void run_all(struct run *r)
     struct cl_err err = {0};
     if (make_loop(r, &err) != CL_OK) {
         cli_report_err(&r->report, "loop", &err);
-    } else if (run_prepare(r) && run_start_psp(r)) {
+    } else if (run_prepare(r) && run_start_vm(r)) {
         (void)event_base_dispatch(r->base);
     }
     if (!r->report.done) {
@@ -186,7 +154,7 @@ static void run_all(struct run *r)
 
 int cl_cmd_run(int argc, char **argv)
 {
-    struct run r = {.status_fd = -1, .dir = {.lock_fd = -1}};
+    struct run r = {.dir = {.lock_fd = -1}};
     int rc = cli_run_args_parse(argc, argv, /* make= */ false, EXIT_OURS, &r.args);
     if (rc < 0) {
         r.report.start_us = cl_monotonic_us();

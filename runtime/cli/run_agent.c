@@ -36,7 +36,7 @@ static void on_lost(void *ctx, const struct cl_err *err)
     struct run *r = ctx;
     r->lost = *err;
     r->agent_over = true;
-    run_timer(r, RUN_STOP_S * 1000); /* the VMM is about to say why */
+    run_timer(r, RUN_LOST_S * 1000); /* the VMM is about to say why */
     run_check_end(r);
 }
 

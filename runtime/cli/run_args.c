@@ -196,11 +196,11 @@ static int take_checked(const struct parser *p, int id, const char *value)
         break;
     }
     case OPT_RELAY_ALLOW:
-        if (a->relay_allow_count + 1 >= CLI_MAX_ALLOW) { /* one place is --kbs's */
-            return USAGE(p, "--relay-allow: expected at most %u", CLI_MAX_ALLOW - 1);
+        if (a->relay_allow_count + 1 >= HOST_MAX_ALLOW) { /* one place is --kbs's */
+            return USAGE(p, "--relay-allow: expected at most %u", HOST_MAX_ALLOW - 1);
         }
-        st =
-            cli_endpoint_parse(value, "--relay-allow", &a->relay_allow[a->relay_allow_count], &err);
+        st = host_endpoint_parse(value, "--relay-allow", &a->relay_allow[a->relay_allow_count],
+                                 &err);
         a->relay_allow_count += st == CL_OK ? 1 : 0;
         break;
     case OPT_ENCRYPTION:

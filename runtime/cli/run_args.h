@@ -7,8 +7,8 @@
 #ifndef CLI_RUN_ARGS_H
 #define CLI_RUN_ARGS_H
 
-#include "allow.h"
 #include "cloister/initdata.h"
+#include "host/allow.h"
 #include "image/image.h"
 
 enum cli_tee { CLI_TEE_AUTO, CLI_TEE_SNP, CLI_TEE_TDX, CLI_TEE_SIM };
@@ -35,7 +35,7 @@ struct cli_run_args {
     const char *timing;
     const char *result;
     const char *out; /* initdata make: file instead of stdout */
-    struct cli_endpoint relay_allow[CLI_MAX_ALLOW];
+    struct host_endpoint relay_allow[HOST_MAX_ALLOW];
     size_t relay_allow_count;
     uint64_t cpus;
     uint64_t memory;

@@ -101,7 +101,7 @@ static enum cl_status write_disk(struct run *r, struct cl_err *err)
     CL_CLEANUP(cl_buf_done) struct cl_buf disk = {0};
     static const uint8_t zeros[SECTOR];
     uint8_t head[16] = "CLINITD1";
-    char path[108];
+    char *path = r->initdata_disk + strlen("ro:");
     uint64_t len = r->initdata_text.len;
     for (unsigned i = 0; i < 8; i++) {
         head[8 + i] = (uint8_t)(len >> (8 * i));
@@ -109,20 +109,21 @@ static enum cl_status write_disk(struct run *r, struct cl_err *err)
     CL_TRY(cl_buf_append(&disk, head, sizeof(head), err));
     CL_TRY(cl_buf_append(&disk, r->initdata_text.data, r->initdata_text.len, err));
     CL_TRY(cl_buf_append(&disk, zeros, (SECTOR - disk.len % SECTOR) % SECTOR, err));
-    cli_rundir_path(&r->dir, "initdata.img", path);
+    memcpy(r->initdata_disk, "ro:", strlen("ro:"));
+    host_rundir_path(&r->dir, "initdata.img", path);
     return cl_write_file(path, disk.data, disk.len, 0600, err);
 }
 
 /* --- the relay's allow-list ---------------------------------------------------------------------
  */
 
-static enum cl_status fill_allow(const struct run *r, struct cli_allow *a, struct cl_err *err)
+static enum cl_status fill_allow(const struct run *r, struct host_allow *a, struct cl_err *err)
 {
     struct cl_initdata flags = {0};
     memcpy(a->named, r->args.relay_allow, sizeof(a->named));
     a->count = r->args.relay_allow_count;
     if (r->args.kbs_url != NULL) {
-        struct cli_endpoint *e = &a->named[a->count++];
+        struct host_endpoint *e = &a->named[a->count++];
         flags.kbs_url = r->initdata.kbs_url; /* equal to --kbs: made from it or compared with it */
         CL_TRY(cl_initdata_broker(&flags, e->host, &e->port, err));
     }
@@ -132,27 +133,49 @@ static enum cl_status fill_allow(const struct run *r, struct cli_allow *a, struc
                : CL_OK;
 }
 
-static void on_output_end(void *ctx)
+static void on_output_end(void *ctx, const char *process, unsigned stream)
 {
+    (void)process;
+    (void)stream;
     run_check_end(ctx);
+}
+
+static enum cl_status open_blob(void *ctx, const uint8_t digest[CL_SHA256_SIZE], int *ret_fd,
+                                uint64_t *ret_size, struct cl_err *err)
+{
+    struct run *r = ctx;
+    return cl_image_blob_open(r->image, digest, ret_fd, ret_size, err);
+}
+
+/* The streams that initdata allows, each once: descriptors 0 to 2 are the person's. */
+static bool open_stdio(void *ctx, const char *process, unsigned stream, int *ret_fd,
+                       bool *ret_owned)
+{
+    struct run *r = ctx;
+    const bool allowed[] = {r->initdata.stdin_allowed, r->initdata.stdout_allowed,
+                            r->initdata.stderr_allowed};
+    if (strcmp(process, r->container_id) != 0 || !allowed[stream] || r->stream_seen[stream]) {
+        return false;
+    }
+    r->stream_seen[stream] = true;
+    *ret_fd = (int)stream;
+    *ret_owned = false;
+    return true;
 }
 
 static enum cl_status start_server(struct run *r, struct cl_err *err)
 {
-    struct cli_server_config cfg = {
+    struct host_server_config cfg = {
         .base = r->base,
-        .image = r->image,
-        .container_id = r->container_id,
-        .stdio = {r->initdata.stdin_allowed ? STDIN_FILENO : -1,
-                  r->initdata.stdout_allowed ? STDOUT_FILENO : -1,
-                  r->initdata.stderr_allowed ? STDERR_FILENO : -1},
+        .open_blob = open_blob,
+        .open_stdio = open_stdio,
         .on_agent = run_on_agent,
         .on_output_end = on_output_end,
         .ctx = r,
     };
     CL_TRY(fill_allow(r, &cfg.allow, err));
-    CL_TRY(cli_server_new(&cfg, &r->server, err));
-    return cli_server_listen(r->server, r->dir.path, err);
+    CL_TRY(host_server_new(&cfg, &r->server, err));
+    return host_server_listen(r->server, r->dir.path, err);
 }
 
 /* --- all of it, in order
@@ -165,7 +188,7 @@ static enum cl_status find_guest(struct run *r, struct cl_err *err)
 
 static enum cl_status make_dir(struct run *r, struct cl_err *err)
 {
-    CL_TRY(cli_rundir_make(&r->dir, err));
+    CL_TRY(host_rundir_make(&r->dir, err));
     return write_disk(r, err);
 }
 

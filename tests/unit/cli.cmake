@@ -1,9 +1,7 @@
 cl_unit_test(test_addr LIBS cl_net)
 cl_unit_test(test_image LIBS cl_image Threads::Threads)
 cl_unit_test(test_keyprovider LIBS cl_image Threads::Threads)
-foreach(test allow args rundir serve)
-    cl_unit_test(test_cli_${test} LIBS cl_cli)
-endforeach()
+cl_unit_test(test_cli_args LIBS cl_cli)
 add_test(NAME unit.cli_forms COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/cli_forms ${CMAKE_BINARY_DIR}/bin)
 set_tests_properties(unit.cli_forms PROPERTIES LABELS unit TIMEOUT 120)
 # The VMM's system call filter kills what ThreadSanitizer's run time calls.

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * allow.c - the relay's allow-list. Trust, threads, memory: allow.h.
  */
-#include "allow.h"
+#include "host/allow.h"
 
 #include "base/io.h"
 #include "net/addr.h"
@@ -21,10 +21,10 @@ static bool host_good(const char *host)
     return len > 0 && (strspn(host, NAME_CHARS) == len || inet_pton(AF_INET6, host, &v6) == 1);
 }
 
-enum cl_status cli_endpoint_parse(const char *text, const char *field, struct cli_endpoint *ret,
-                                  struct cl_err *err)
+enum cl_status host_endpoint_parse(const char *text, const char *field, struct host_endpoint *ret,
+                                   struct cl_err *err)
 {
-    struct cli_endpoint e = {0};
+    struct host_endpoint e = {0};
     uint64_t port = 0;
     const char *colon = strrchr(text, ':');
     size_t len = colon != NULL ? (size_t)(colon - text) : 0;
@@ -46,11 +46,11 @@ enum cl_status cli_endpoint_parse(const char *text, const char *field, struct cl
     return CL_OK;
 }
 
-enum cl_status cli_relay_request_parse(const char *line, struct cli_endpoint *ret,
-                                       struct cl_err *err)
+enum cl_status host_relay_request_parse(const char *line, struct host_endpoint *ret,
+                                        struct cl_err *err)
 {
     static const char magic[] = "CLRELAY1 ";
-    struct cli_endpoint e = {0};
+    struct host_endpoint e = {0};
     uint64_t port = 0;
     const char *host = line + strlen(magic);
     if (strncmp(line, magic, strlen(magic)) == 0) {
@@ -70,13 +70,13 @@ enum cl_status cli_relay_request_parse(const char *line, struct cli_endpoint *re
                       line);
 }
 
-static bool same(const struct cli_endpoint *a, const struct cli_endpoint *b)
+static bool same(const struct host_endpoint *a, const struct host_endpoint *b)
 {
     return a->port == b->port && strcasecmp(a->host, b->host) == 0;
 }
 
-enum cl_status cli_allow_endpoint(const struct cli_allow *a, const struct cli_endpoint *want,
-                                  struct cl_err *err)
+enum cl_status host_allow_endpoint(const struct host_allow *a, const struct host_endpoint *want,
+                                   struct cl_err *err)
 {
     bool named = false;
     for (size_t i = 0; i < a->count; i++) {
@@ -97,7 +97,8 @@ enum cl_status cli_allow_endpoint(const struct cli_allow *a, const struct cli_en
 }
 
 /* The operator wrote this very address, or "localhost" for the node itself. */
-static bool written_out(const struct cli_endpoint *want, const struct sockaddr *addr, socklen_t len)
+static bool written_out(const struct host_endpoint *want, const struct sockaddr *addr,
+                        socklen_t len)
 {
     char text[CL_ADDR_TEXT_SIZE];
     struct in6_addr v6;
@@ -111,8 +112,8 @@ static bool written_out(const struct cli_endpoint *want, const struct sockaddr *
                                              cl_addr_kind(addr, len) == CL_ADDR_LOOPBACK);
 }
 
-enum cl_status cli_allow_address(const struct cli_endpoint *want, const struct sockaddr *addr,
-                                 socklen_t len, struct cl_err *err)
+enum cl_status host_allow_address(const struct host_endpoint *want, const struct sockaddr *addr,
+                                  socklen_t len, struct cl_err *err)
 {
     enum cl_addr_kind kind = cl_addr_kind(addr, len);
     char text[CL_ADDR_TEXT_SIZE];

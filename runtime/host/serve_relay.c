@@ -23,7 +23,7 @@
 
 struct relay_job {
     struct conn *conn; /* the loop's; NULL: nobody waits any more */
-    struct cli_endpoint want;
+    struct host_endpoint want;
     int note; /* ours: where the job is sent back to */
     int fd;   /* the broker; -1: see err */
     struct cl_err err;
@@ -43,10 +43,10 @@ static void job_free(struct relay_job *j)
 /* --- the thread
  * -------------------------------------------------------------------------------------- */
 
-static enum cl_status connect_one(const struct cli_endpoint *want, const struct addrinfo *a,
+static enum cl_status connect_one(const struct host_endpoint *want, const struct addrinfo *a,
                                   int *ret_fd, struct cl_err *err)
 {
-    CL_TRY(cli_allow_address(want, a->ai_addr, a->ai_addrlen, err));
+    CL_TRY(host_allow_address(want, a->ai_addr, a->ai_addrlen, err));
     CL_CLEANUP(cl_close_fdp)
     int fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
     int error = fd < 0 ? errno : 0;
@@ -56,7 +56,7 @@ static enum cl_status connect_one(const struct cli_endpoint *want, const struct 
         error = errno;
         if (error == EINPROGRESS) {
             error = ETIMEDOUT;
-            if (poll(&p, 1, CLI_RELAY_TIMEOUT_S * 1000) == 1 &&
+            if (poll(&p, 1, HOST_RELAY_TIMEOUT_S * 1000) == 1 &&
                 getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &len) != 0) {
                 error = errno;
             }
@@ -71,7 +71,7 @@ static enum cl_status connect_one(const struct cli_endpoint *want, const struct 
     return CL_OK;
 }
 
-static enum cl_status dial(const struct cli_endpoint *want, int *ret_fd, struct cl_err *err)
+static enum cl_status dial(const struct host_endpoint *want, int *ret_fd, struct cl_err *err)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM};
     struct addrinfo *list = NULL;
@@ -111,9 +111,9 @@ static void *job_main(void *arg)
 /* --- the loop
  * ------------------------------------------------------------------------------------------ */
 
-static void on_relay_done(struct conn *c, struct cli_pump **pump, bool ok)
+static void on_relay_done(struct conn *c, struct host_pump **pump, bool ok)
 {
-    cli_pump_free(*pump);
+    host_pump_free(*pump);
     *pump = NULL;
     if (!ok || (c->to_guest == NULL && c->from_guest == NULL)) {
         serve_conn_free(c);
@@ -136,28 +136,28 @@ static void refuse(struct conn *c, const struct cl_err *err)
 {
     char line[CL_ERR_MSG_SIZE + 8];
     int n = snprintf(line, sizeof(line), "NO %s\n", err->msg);
-    cl_log(CL_LOG_WARN, "run.relay", "%s", err->msg);
+    cl_log(CL_LOG_WARN, "host.relay", "%s", err->msg);
     (void)send(c->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT); /* the buffer is empty */
     serve_conn_free(c);
 }
 
 static void start_copying(struct conn *c, int fd)
 {
-    struct cli_pump_config to_guest = {.base = c->server->cfg.base,
-                                       .src = fd,
-                                       .dst = c->fd,
-                                       .src_ours = true,
-                                       .dst_ours = true,
-                                       .limit = UINT64_MAX,
-                                       .done = on_to_guest_done,
-                                       .ctx = c};
-    struct cli_pump_config from_guest = to_guest;
+    struct host_pump_config to_guest = {.base = c->server->cfg.base,
+                                        .src = fd,
+                                        .dst = c->fd,
+                                        .src_ours = true,
+                                        .dst_ours = true,
+                                        .limit = UINT64_MAX,
+                                        .done = on_to_guest_done,
+                                        .ctx = c};
+    struct host_pump_config from_guest = to_guest;
     from_guest.src = c->fd;
     from_guest.dst = fd;
     from_guest.done = on_from_guest_done;
     c->other = fd;
-    if (cli_pump_new(&to_guest, "OK\n", 3, &c->to_guest, NULL) != CL_OK ||
-        cli_pump_new(&from_guest, NULL, 0, &c->from_guest, NULL) != CL_OK) {
+    if (host_pump_new(&to_guest, "OK\n", 3, &c->to_guest, NULL) != CL_OK ||
+        host_pump_new(&from_guest, NULL, 0, &c->from_guest, NULL) != CL_OK) {
         serve_conn_free(c);
     }
 }
@@ -186,7 +186,8 @@ static void on_note(evutil_socket_t fd, short what, void *ctx)
     job_free(j);
 }
 
-static enum cl_status start_job(struct conn *c, const struct cli_endpoint *want, struct cl_err *err)
+static enum cl_status start_job(struct conn *c, const struct host_endpoint *want,
+                                struct cl_err *err)
 {
     struct relay_job *j = calloc(1, sizeof(*j));
     if (j == NULL) {
@@ -207,17 +208,17 @@ static enum cl_status start_job(struct conn *c, const struct cli_endpoint *want,
 
 void serve_relay(struct conn *c, const char *line)
 {
-    struct cli_endpoint want;
+    struct host_endpoint want;
     struct cl_err err = {0};
-    enum cl_status st = cli_relay_request_parse(line, &want, &err);
-    st = st == CL_OK ? cli_allow_endpoint(&c->server->cfg.allow, &want, &err) : st;
+    enum cl_status st = host_relay_request_parse(line, &want, &err);
+    st = st == CL_OK ? host_allow_endpoint(&c->server->cfg.allow, &want, &err) : st;
     st = st == CL_OK ? start_job(c, &want, &err) : st;
     if (st != CL_OK) {
         refuse(c, &err);
     }
 }
 
-enum cl_status serve_relay_init(struct cli_server *s, struct cl_err *err)
+enum cl_status serve_relay_init(struct host_server *s, struct cl_err *err)
 {
     s->note[0] = -1;
     s->note[1] = -1;
@@ -231,7 +232,7 @@ enum cl_status serve_relay_init(struct cli_server *s, struct cl_err *err)
     return CL_OK;
 }
 
-void serve_relay_done(struct cli_server *s)
+void serve_relay_done(struct host_server *s)
 {
     if (s->note_ev != NULL) {
         event_free(s->note_ev);

@@ -2,21 +2,21 @@
  * pump.h - copies bytes from one descriptor to another inside an event loop: back-pressure (one
  * buffer, nothing is read that has no place), half-close, descriptors that are not ours and must
  * stay blocking (the person's terminal and pipes), and files that cannot be polled.
- * Trust: the bytes are not looked at. Threads: the loop's. Memory: CLI_PUMP_BUFFER per pump.
+ * Trust: the bytes are not looked at. Threads: the loop's. Memory: HOST_PUMP_BUFFER per pump.
  */
-#ifndef CLI_PUMP_H
-#define CLI_PUMP_H
+#ifndef HOST_PUMP_H
+#define HOST_PUMP_H
 
 #include "base/err.h"
 
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define CLI_PUMP_BUFFER 65536u
+#define HOST_PUMP_BUFFER 65536u
 
-struct cli_pump; /* opaque */
+struct host_pump; /* opaque */
 
-struct cli_pump_config {
+struct host_pump_config {
     struct event_base *base;
     int src; /* borrowed: closed by nobody here */
     int dst;
@@ -29,10 +29,10 @@ struct cli_pump_config {
     void *ctx;
 };
 
-/* Bytes that go out before any of the source; len <= CLI_PUMP_BUFFER. */
-CL_NODISCARD enum cl_status cli_pump_new(const struct cli_pump_config *cfg, const void *head,
-                                         size_t len, struct cli_pump **ret_p, struct cl_err *err);
-void cli_pump_free(struct cli_pump *p);             /* NULL is fine; done is not called any more */
-uint64_t cli_pump_copied(const struct cli_pump *p); /* bytes of the source that were written */
+/* Bytes that go out before any of the source; len <= HOST_PUMP_BUFFER. */
+CL_NODISCARD enum cl_status host_pump_new(const struct host_pump_config *cfg, const void *head,
+                                          size_t len, struct host_pump **ret_p, struct cl_err *err);
+void host_pump_free(struct host_pump *p); /* NULL is fine; done is not called any more */
+uint64_t host_pump_copied(const struct host_pump *p); /* bytes of the source that were written */
 
 #endif

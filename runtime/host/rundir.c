@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rundir.c - the folder of one run. Trust, threads, memory: rundir.h.
  */
-#include "rundir.h"
+#include "host/rundir.h"
 
 #include "base/io.h"
 
@@ -87,9 +87,9 @@ static void remove_stale(const char *base)
     (void)closedir(dir);
 }
 
-enum cl_status cli_rundir_make_at(const char *base, struct cli_rundir *ret, struct cl_err *err)
+enum cl_status host_rundir_make_at(const char *base, struct host_rundir *ret, struct cl_err *err)
 {
-    struct cli_rundir d = {.lock_fd = -1};
+    struct host_rundir d = {.lock_fd = -1};
     CL_CLEANUP(cl_close_fdp) int base_lock = -1;
     char lock[108];
     if (strlen(base) + sizeof("/" PREFIX "XXXXXX") > sizeof(d.path)) {
@@ -103,45 +103,45 @@ enum cl_status cli_rundir_make_at(const char *base, struct cli_rundir *ret, stru
     if (mkdtemp(d.path) == NULL) {
         return cl_err_sys(err, errno, "create '%s'", d.path);
     }
-    cli_rundir_path(&d, "lock", lock);
+    host_rundir_path(&d, "lock", lock);
     d.lock_fd = open(lock, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
     if (d.lock_fd < 0 || flock(d.lock_fd, LOCK_EX | LOCK_NB) != 0) {
         enum cl_status st = cl_err_sys(err, errno, "lock '%s'", lock);
-        cli_rundir_remove(&d);
+        host_rundir_remove(&d);
         return st;
     }
     *ret = d;
     return CL_OK;
 }
 
-enum cl_status cli_rundir_make(struct cli_rundir *ret, struct cl_err *err)
+enum cl_status host_rundir_make(struct host_rundir *ret, struct cl_err *err)
 {
     char base[64];
     const char *xdg = getenv("XDG_RUNTIME_DIR");
     if (xdg != NULL && xdg[0] == '/' && strlen(xdg) < 40) {
         (void)snprintf(base, sizeof(base), "%s/cloister", xdg);
-        if (cli_rundir_make_at(base, ret, NULL) == CL_OK) {
+        if (host_rundir_make_at(base, ret, NULL) == CL_OK) {
             return CL_OK;
         }
     }
     if (geteuid() == 0) {
-        return cli_rundir_make_at("/run/cloister", ret, err);
+        return host_rundir_make_at("/run/cloister", ret, err);
     }
     (void)snprintf(base, sizeof(base), "/tmp/cloister-%u", (unsigned)geteuid());
-    return cli_rundir_make_at(base, ret, err);
+    return host_rundir_make_at(base, ret, err);
 }
 
-void cli_rundir_remove(struct cli_rundir *d)
+void host_rundir_remove(struct host_rundir *d)
 {
     if (d == NULL || d->path[0] == '\0') {
         return;
     }
     remove_tree(d->path);
     cl_close_fdp(&d->lock_fd);
-    *d = (struct cli_rundir){.lock_fd = -1};
+    *d = (struct host_rundir){.lock_fd = -1};
 }
 
-void cli_rundir_path(const struct cli_rundir *d, const char *name, char ret[static 108])
+void host_rundir_path(const struct host_rundir *d, const char *name, char ret[static 108])
 {
     (void)snprintf(ret, 108, "%s/%s", d->path, name);
 }

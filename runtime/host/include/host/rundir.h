@@ -4,24 +4,24 @@
  * Trust: the folders above must be ours alone (checked), for /tmp is everybody's.
  * Threads: one. Memory: none.
  */
-#ifndef CLI_RUNDIR_H
-#define CLI_RUNDIR_H
+#ifndef HOST_RUNDIR_H
+#define HOST_RUNDIR_H
 
 #include "base/err.h"
 
-struct cli_rundir {
+struct host_rundir {
     char path[80]; /* short, so that names of sockets in it fit into sockaddr_un */
     int lock_fd;   /* held while the run lives */
 };
 
 /* Removes left-overs, then makes a folder below $XDG_RUNTIME_DIR/cloister, /run/cloister (root) or
  * /tmp/cloister-<uid>, mode 0700. */
-CL_NODISCARD enum cl_status cli_rundir_make(struct cli_rundir *ret, struct cl_err *err);
+CL_NODISCARD enum cl_status host_rundir_make(struct host_rundir *ret, struct cl_err *err);
 /* The same below a given base, for tests. */
-CL_NODISCARD enum cl_status cli_rundir_make_at(const char *base, struct cli_rundir *ret,
-                                               struct cl_err *err);
-void cli_rundir_remove(struct cli_rundir *d); /* zeroed (lock_fd 0 or -1) is fine */
+CL_NODISCARD enum cl_status host_rundir_make_at(const char *base, struct host_rundir *ret,
+                                                struct cl_err *err);
+void host_rundir_remove(struct host_rundir *d); /* zeroed (lock_fd 0 or -1) is fine */
 /* path/name; ret holds 108 bytes (sun_path). */
-void cli_rundir_path(const struct cli_rundir *d, const char *name, char ret[static 108]);
+void host_rundir_path(const struct host_rundir *d, const char *name, char ret[static 108]);
 
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pump.c - copies bytes between descriptors inside an event loop. Trust, threads, memory: pump.h.
  */
-#include "pump.h"
+#include "host/pump.h"
 
 #include "base/secret.h"
 
@@ -16,8 +16,8 @@
 
 #define ROUNDS 16u /* before other descriptors get their turn */
 
-struct cli_pump {
-    struct cli_pump_config cfg;
+struct host_pump {
+    struct host_pump_config cfg;
     struct event *readable;
     struct event *writable;
     struct event *again;
@@ -28,7 +28,7 @@ struct cli_pump {
     size_t len;
     bool eof;
     bool finished;
-    uint8_t buf[CLI_PUMP_BUFFER];
+    uint8_t buf[HOST_PUMP_BUFFER];
 };
 
 enum step { STEP_GO_ON, STEP_WAIT, STEP_OK, STEP_FAILED };
@@ -44,7 +44,7 @@ static enum step wait_for(struct event *e)
     return event_add(e, NULL) == 0 ? STEP_WAIT : STEP_FAILED;
 }
 
-static enum step fill(struct cli_pump *p)
+static enum step fill(struct host_pump *p)
 {
     uint64_t left = p->cfg.limit - p->taken;
     size_t want = left < sizeof(p->buf) ? (size_t)left : sizeof(p->buf);
@@ -75,7 +75,7 @@ static enum step fill(struct cli_pump *p)
     return STEP_GO_ON;
 }
 
-static ssize_t write_some(const struct cli_pump *p)
+static ssize_t write_some(const struct host_pump *p)
 {
     const uint8_t *data = p->buf + p->off;
     size_t len = p->len - p->off;
@@ -90,7 +90,7 @@ static ssize_t write_some(const struct cli_pump *p)
     return write(p->cfg.dst, data, len < PIPE_BUF ? len : PIPE_BUF);
 }
 
-static enum step drain(struct cli_pump *p)
+static enum step drain(struct host_pump *p)
 {
     ssize_t n = write_some(p);
     if (n < 0 && (errno == EAGAIN || errno == EWOULDBLOCK)) {
@@ -110,7 +110,7 @@ static enum step drain(struct cli_pump *p)
     return STEP_GO_ON;
 }
 
-static enum step one_step(struct cli_pump *p)
+static enum step one_step(struct host_pump *p)
 {
     if (p->len > 0) {
         return drain(p);
@@ -118,7 +118,7 @@ static enum step one_step(struct cli_pump *p)
     return p->eof ? STEP_OK : fill(p);
 }
 
-static void finish(struct cli_pump *p, bool ok)
+static void finish(struct host_pump *p, bool ok)
 {
     p->finished = true;
     if (p->cfg.dst_ours) {
@@ -133,7 +133,7 @@ static void finish(struct cli_pump *p, bool ok)
 static void on_event(evutil_socket_t fd, short what, void *ctx)
 {
     static const struct timeval soon = {0};
-    struct cli_pump *p = ctx;
+    struct host_pump *p = ctx;
     (void)fd;
     (void)what;
     if (p->finished) {
@@ -151,11 +151,11 @@ static void on_event(evutil_socket_t fd, short what, void *ctx)
     }
 }
 
-enum cl_status cli_pump_new(const struct cli_pump_config *cfg, const void *head, size_t len,
-                            struct cli_pump **ret_p, struct cl_err *err)
+enum cl_status host_pump_new(const struct host_pump_config *cfg, const void *head, size_t len,
+                             struct host_pump **ret_p, struct cl_err *err)
 {
     static const struct timeval soon = {0};
-    struct cli_pump *p = len <= CLI_PUMP_BUFFER ? calloc(1, sizeof(*p)) : NULL;
+    struct host_pump *p = len <= HOST_PUMP_BUFFER ? calloc(1, sizeof(*p)) : NULL;
     if (p == NULL) {
         return cl_err_nomem(err, "copying");
     }
@@ -170,14 +170,14 @@ enum cl_status cli_pump_new(const struct cli_pump_config *cfg, const void *head,
     p->again = event_new(cfg->base, -1, 0, on_event, p);
     if (p->readable == NULL || p->writable == NULL || p->again == NULL ||
         event_add(p->again, &soon) != 0) {
-        cli_pump_free(p);
+        host_pump_free(p);
         return cl_err_nomem(err, "copying");
     }
     *ret_p = p;
     return CL_OK;
 }
 
-void cli_pump_free(struct cli_pump *p)
+void host_pump_free(struct host_pump *p)
 {
     if (p == NULL) {
         return;
@@ -195,7 +195,7 @@ void cli_pump_free(struct cli_pump *p)
     free(p);
 }
 
-uint64_t cli_pump_copied(const struct cli_pump *p)
+uint64_t host_pump_copied(const struct host_pump *p)
 {
     return p->given;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cli_allow.c - the relay's allow-list: who may be named, what a name may resolve to.
+ * test_host_allow.c - the relay's allow-list: who may be named, what a name may resolve to.
  */
-#include "allow.h"
+#include "host/allow.h"
 
 #include "check_main.h"
 
@@ -20,16 +20,16 @@ START_TEST(test_endpoints)
                                       "host:65536", "host:8x",  "::1:80", "[::1]",   "[]:80",
                                       "ho st:80",   "host/:80", "a@b:80", "[::1:80", "[host]:80:"};
     for (size_t i = 0; i < CL_ARRAY_LEN(good); i++) {
-        struct cli_endpoint e;
-        ck_assert_msg(cli_endpoint_parse(good[i].text, "--x", &e, NULL) == CL_OK, "%s",
+        struct host_endpoint e;
+        ck_assert_msg(host_endpoint_parse(good[i].text, "--x", &e, NULL) == CL_OK, "%s",
                       good[i].text);
         ck_assert_str_eq(e.host, good[i].host);
         ck_assert_uint_eq(e.port, good[i].port);
     }
     for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
-        struct cli_endpoint e;
+        struct host_endpoint e;
         struct cl_err err = {0};
-        ck_assert_msg(cli_endpoint_parse(bad[i], "--x", &e, &err) == CL_ERR_MALFORMED, "%s",
+        ck_assert_msg(host_endpoint_parse(bad[i], "--x", &e, &err) == CL_ERR_MALFORMED, "%s",
                       bad[i]);
         ck_assert_ptr_nonnull(strstr(err.msg, "--x: expected host:port, got '"));
     }
@@ -52,25 +52,25 @@ START_TEST(test_requests)
                                       "clrelay1 host 80",
                                       "CLRELAY1 host -1",
                                       "CLRELAY1 host 99999999999999999999"};
-    struct cli_endpoint e;
-    ck_assert_int_eq(cli_relay_request_parse("CLRELAY1 broker 8443", &e, NULL), CL_OK);
+    struct host_endpoint e;
+    ck_assert_int_eq(host_relay_request_parse("CLRELAY1 broker 8443", &e, NULL), CL_OK);
     ck_assert_str_eq(e.host, "broker");
     ck_assert_uint_eq(e.port, 8443);
-    ck_assert_int_eq(cli_relay_request_parse("CLRELAY1 ::1 80", &e, NULL), CL_OK);
+    ck_assert_int_eq(host_relay_request_parse("CLRELAY1 ::1 80", &e, NULL), CL_OK);
     for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
-        ck_assert_msg(cli_relay_request_parse(bad[i], &e, NULL) == CL_ERR_MALFORMED, "%s", bad[i]);
+        ck_assert_msg(host_relay_request_parse(bad[i], &e, NULL) == CL_ERR_MALFORMED, "%s", bad[i]);
     }
 }
 END_TEST
 
 START_TEST(test_both_must_name_it)
 {
-    const struct cli_allow a = {.named = {{"broker", 8443}, {"other", 1}},
-                                .count = 2,
-                                .has_initdata = true,
-                                .initdata = {"broker", 8443}};
+    const struct host_allow a = {.named = {{"broker", 8443}, {"other", 1}},
+                                 .count = 2,
+                                 .has_initdata = true,
+                                 .initdata = {"broker", 8443}};
     static const struct {
-        struct cli_endpoint want;
+        struct host_endpoint want;
         const char *msg;
     } t[] = {
         {{"broker", 8443}, NULL},
@@ -82,17 +82,17 @@ START_TEST(test_both_must_name_it)
     };
     for (size_t i = 0; i < CL_ARRAY_LEN(t); i++) {
         struct cl_err err = {0};
-        enum cl_status st = cli_allow_endpoint(&a, &t[i].want, &err);
+        enum cl_status st = host_allow_endpoint(&a, &t[i].want, &err);
         ck_assert_int_eq(st, t[i].msg == NULL ? CL_OK : CL_ERR_REJECTED);
         ck_assert(t[i].msg == NULL || strstr(err.msg, t[i].msg) != NULL);
     }
-    const struct cli_endpoint want = {"broker", 8443};
-    struct cli_allow none = a;
+    const struct host_endpoint want = {"broker", 8443};
+    struct host_allow none = a;
     none.has_initdata = false;
-    ck_assert_int_eq(cli_allow_endpoint(&none, &want, NULL), CL_ERR_REJECTED);
+    ck_assert_int_eq(host_allow_endpoint(&none, &want, NULL), CL_ERR_REJECTED);
     none = a;
     none.count = 0; /* initdata alone is not enough: the operator decides what his node dials */
-    ck_assert_int_eq(cli_allow_endpoint(&none, &want, NULL), CL_ERR_REJECTED);
+    ck_assert_int_eq(host_allow_endpoint(&none, &want, NULL), CL_ERR_REJECTED);
 }
 END_TEST
 
@@ -126,11 +126,11 @@ START_TEST(test_addresses)
     for (size_t i = 0; i < CL_ARRAY_LEN(t); i++) {
         struct addrinfo hints = {.ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM};
         struct addrinfo *list = NULL;
-        struct cli_endpoint want = {.port = 443};
+        struct host_endpoint want = {.port = 443};
         struct cl_err err = {0};
         memcpy(want.host, t[i].named, strlen(t[i].named) + 1);
         ck_assert_int_eq(getaddrinfo(t[i].resolved, "443", &hints, &list), 0);
-        enum cl_status st = cli_allow_address(&want, list->ai_addr, list->ai_addrlen, &err);
+        enum cl_status st = host_allow_address(&want, list->ai_addr, list->ai_addrlen, &err);
         ck_assert_msg(st == (t[i].ok ? CL_OK : CL_ERR_REJECTED), "%s -> %s: %s", t[i].named,
                       t[i].resolved, err.msg);
         ck_assert(t[i].ok || strstr(err.msg, ":443': address: expected ") != NULL);
@@ -141,7 +141,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("cli_allow");
+    Suite *s = suite_create("host_allow");
     TCase *t = tcase_create("all");
     tcase_add_test(t, test_endpoints);
     tcase_add_test(t, test_requests);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * child.c - starts and ends the programs of a run. Trust, threads, memory: child.h.
  */
-#include "child.h"
+#include "host/child.h"
 
 #include "base/io.h"
 
@@ -17,7 +17,7 @@
 
 #define KEEP_FD 3
 
-enum cl_status cli_program_find(const char *program, char *ret, size_t size, struct cl_err *err)
+enum cl_status host_program_find(const char *program, char *ret, size_t size, struct cl_err *err)
 {
     char self[4096];
     ssize_t n = readlink("/proc/self/exe", self, sizeof(self) - 1);
@@ -38,15 +38,15 @@ enum cl_status cli_program_find(const char *program, char *ret, size_t size, str
     return cl_err_sys(err, ENOENT, "program '%s'", program);
 }
 
-/* In the child. Only what may be called between fork and exec. */
+/* In the child, with all signals blocked. Only what may be called between fork and exec. */
 CL_NORETURN static void become(const char *path, char *const *argv, int keep_fd, pid_t parent)
 {
     sigset_t none;
     (void)sigemptyset(&none);
-    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     for (int s = 1; s < NSIG; s++) {
         (void)signal(s, SIG_DFL);
     }
+    (void)sigprocmask(SIG_SETMASK, &none, NULL);
     (void)setpgid(0, 0);
     if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0 || getppid() != parent) {
         _exit(125);
@@ -64,35 +64,41 @@ CL_NORETURN static void become(const char *path, char *const *argv, int keep_fd,
     _exit(125);
 }
 
-enum cl_status cli_child_start(struct cli_child *c, const char *program, const char *const *argv,
-                               int keep_fd, struct cl_err *err)
+enum cl_status host_child_start(struct host_child *c, const char *program, const char *const *argv,
+                                int keep_fd, struct cl_err *err)
 {
     char path[4200];
-    char *args[CLI_CHILD_MAX_ARGS + 1];
+    char *args[HOST_CHILD_MAX_ARGS + 1];
     size_t count = 0;
-    CL_TRY(cli_program_find(program, path, sizeof(path), err));
-    while (argv[count] != NULL && count < CLI_CHILD_MAX_ARGS) {
+    CL_TRY(host_program_find(program, path, sizeof(path), err));
+    while (argv[count] != NULL && count < HOST_CHILD_MAX_ARGS) {
         args[count] = strdup(argv[count]);
         count++;
     }
     args[count] = NULL;
     pid_t parent = getpid();
+    sigset_t all;
+    sigset_t before;
+    (void)sigfillset(&all);
+    /* Our handlers must not run in the child: they would tell our loop of its signals. */
+    (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid == 0) {
         become(path, args, keep_fd, parent);
     }
     int error = errno;
+    (void)pthread_sigmask(SIG_SETMASK, &before, NULL);
     while (count > 0) {
         free(args[--count]);
     }
     if (pid < 0) {
         return cl_err_sys(err, error, "start '%s'", program);
     }
-    *c = (struct cli_child){.program = program, .pid = pid};
+    *c = (struct host_child){.program = program, .pid = pid};
     return CL_OK;
 }
 
-bool cli_child_poll(struct cli_child *c)
+bool host_child_poll(struct host_child *c)
 {
     if (c->pid > 0 && !c->ended && waitpid(c->pid, &c->wait_status, WNOHANG) == c->pid) {
         c->ended = true;
@@ -100,14 +106,14 @@ bool cli_child_poll(struct cli_child *c)
     return c->pid <= 0 || c->ended;
 }
 
-void cli_child_signal(const struct cli_child *c, int signo)
+void host_child_signal(const struct host_child *c, int signo)
 {
     if (c->pid > 0 && !c->ended) {
         (void)kill(c->pid, signo);
     }
 }
 
-void cli_child_kill(struct cli_child *c)
+void host_child_kill(struct host_child *c)
 {
     if (c->pid <= 0 || c->ended) {
         return;
@@ -118,12 +124,12 @@ void cli_child_kill(struct cli_child *c)
     c->ended = true;
 }
 
-bool cli_child_good(const struct cli_child *c)
+bool host_child_good(const struct host_child *c)
 {
     return c->ended && WIFEXITED(c->wait_status) && WEXITSTATUS(c->wait_status) == 0;
 }
 
-void cli_child_words(const struct cli_child *c, char *ret, size_t size)
+void host_child_words(const struct host_child *c, char *ret, size_t size)
 {
     if (WIFSIGNALED(c->wait_status)) {
         (void)snprintf(ret, size, "was killed by signal %d", WTERMSIG(c->wait_status));

@@ -4,17 +4,17 @@
  * Trust: the folder our executable lies in. Threads: the main thread only (the death signal is tied
  * to the thread that forks). Memory: none.
  */
-#ifndef CLI_CHILD_H
-#define CLI_CHILD_H
+#ifndef HOST_CHILD_H
+#define HOST_CHILD_H
 
 #include "base/err.h"
 
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define CLI_CHILD_MAX_ARGS 64u
+#define HOST_CHILD_MAX_ARGS 64u
 
-struct cli_child {
+struct host_child {
     const char *program; /* "cloister-vmm" */
     pid_t pid;           /* 0: not running */
     bool ended;
@@ -22,21 +22,21 @@ struct cli_child {
 };
 
 /* Path of a program of ours: beside the running executable, then /usr/libexec/cloister (I-6). */
-CL_NODISCARD enum cl_status cli_program_find(const char *program, char *ret, size_t size,
-                                             struct cl_err *err);
+CL_NODISCARD enum cl_status host_program_find(const char *program, char *ret, size_t size,
+                                              struct cl_err *err);
 /* argv[0] is replaced by the path; keep_fd (or -1) becomes descriptor 3 of the child. stdin is
  * /dev/null, stdout is our stderr. */
-CL_NODISCARD enum cl_status cli_child_start(struct cli_child *c, const char *program,
-                                            const char *const *argv, int keep_fd,
-                                            struct cl_err *err);
+CL_NODISCARD enum cl_status host_child_start(struct host_child *c, const char *program,
+                                             const char *const *argv, int keep_fd,
+                                             struct cl_err *err);
 /* Looks whether it has ended; true when it has (now or before). */
-bool cli_child_poll(struct cli_child *c);
-void cli_child_signal(const struct cli_child *c, int signo);
+bool host_child_poll(struct host_child *c);
+void host_child_signal(const struct host_child *c, int signo);
 /* SIGKILL and wait. */
-void cli_child_kill(struct cli_child *c);
+void host_child_kill(struct host_child *c);
 /* "ended with status 5", "was killed by signal 9" */
 /* It ended, and with status 0. */
-bool cli_child_good(const struct cli_child *c);
-void cli_child_words(const struct cli_child *c, char *ret, size_t size);
+bool host_child_good(const struct host_child *c);
+void host_child_words(const struct host_child *c, char *ret, size_t size);
 
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cli_serve.c - what the host serves to a guest: blobs of its image only, the streams that are
- * allowed, the relay; with back-pressure, half-close and hostile request lines.
+ * test_host_serve.c - what the host serves to a guest: blobs of its image only, the streams that
+ * are allowed, the relay; with back-pressure, half-close and hostile request lines.
  */
-#include "serve.h"
+#include "host/serve.h"
 
+#include "image/image.h"
 #include "image_fixture.h"
-#include "pump.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -24,9 +24,12 @@
 struct host {
     struct event_base *base;
     struct cl_image *image;
-    struct cli_server *server;
+    struct host_server *server;
+    int stdio[3]; /* -1: refused; each once */
+    bool owned;   /* the server is given the descriptors */
     int agent_fd;
     unsigned output_ends;
+    char ended[HOST_PROCESS_SIZE];
     int wake[2];
     struct event *wake_ev;
     pthread_t thread;
@@ -39,10 +42,32 @@ static void on_agent(void *ctx, int fd)
     h->agent_fd = fd;
 }
 
-static void on_output_end(void *ctx)
+static void on_output_end(void *ctx, const char *process, unsigned stream)
 {
     struct host *h = ctx;
+    ck_assert_uint_ge(stream, 1);
+    (void)snprintf(h->ended, sizeof(h->ended), "%s", process);
     h->output_ends++;
+}
+
+static enum cl_status open_blob(void *ctx, const uint8_t digest[CL_SHA256_SIZE], int *ret_fd,
+                                uint64_t *ret_size, struct cl_err *err)
+{
+    struct host *h = ctx;
+    return cl_image_blob_open(h->image, digest, ret_fd, ret_size, err);
+}
+
+static bool open_stdio(void *ctx, const char *process, unsigned stream, int *ret_fd,
+                       bool *ret_owned)
+{
+    struct host *h = ctx;
+    if ((strcmp(process, "c1") != 0 && strcmp(process, "c1/e.1") != 0) || h->stdio[stream] < 0) {
+        return false;
+    }
+    *ret_fd = h->stdio[stream];
+    *ret_owned = h->owned;
+    h->stdio[stream] = -1;
+    return true;
 }
 
 struct take {
@@ -59,7 +84,7 @@ static void on_wake(evutil_socket_t fd, short what, void *ctx)
         (void)event_base_loopbreak(h->base);
         return;
     }
-    cli_server_take(h->server, (enum cli_port)t.port, t.fd);
+    host_server_take(h->server, (enum host_port)t.port, t.fd);
 }
 
 static void *host_main(void *arg)
@@ -69,22 +94,29 @@ static void *host_main(void *arg)
     return NULL;
 }
 
-static void host_up(struct host *h, struct cli_server_config *cfg)
+struct streams {
+    int in, out, err;
+    bool owned;
+};
+
+static const struct streams no_streams = {-1, -1, -1, false};
+
+static void host_up(struct host *h, struct host_server_config *cfg, const struct streams *s)
 {
     (void)signal(SIGPIPE, SIG_IGN);
-    *h = (struct host){.agent_fd = -1};
+    *h = (struct host){.agent_fd = -1, .stdio = {s->in, s->out, s->err}, .owned = s->owned};
     if (access("img", F_OK) != 0) {
         fixture_layout("img", OCI_TAR);
     }
     ck_assert_int_eq(cl_image_open("oci:img", NULL, &h->image, NULL), CL_OK);
     h->base = event_base_new();
     cfg->base = h->base;
-    cfg->image = h->image;
-    cfg->container_id = "c1";
+    cfg->open_blob = open_blob;
+    cfg->open_stdio = open_stdio;
     cfg->on_agent = on_agent;
     cfg->on_output_end = on_output_end;
     cfg->ctx = h;
-    ck_assert_int_eq(cli_server_new(cfg, &h->server, NULL), CL_OK);
+    ck_assert_int_eq(host_server_new(cfg, &h->server, NULL), CL_OK);
     ck_assert_int_eq(pipe2(h->wake, O_CLOEXEC), 0);
     h->wake_ev = event_new(h->base, h->wake[0], EV_READ | EV_PERSIST, on_wake, h);
     ck_assert_int_eq(event_add(h->wake_ev, NULL), 0);
@@ -96,7 +128,7 @@ static void host_down(struct host *h)
     const struct take end = {0, -1};
     ck_assert_int_eq(write(h->wake[1], &end, sizeof(end)), sizeof(end));
     ck_assert_int_eq(pthread_join(h->thread, NULL), 0);
-    cli_server_free(h->server);
+    host_server_free(h->server);
     event_free(h->wake_ev);
     event_base_free(h->base);
     cl_image_free(h->image);
@@ -129,8 +161,6 @@ static void expect_end(int fd)
     (void)close(fd);
 }
 
-static const struct cli_server_config no_streams = {.stdio = {-1, -1, -1}};
-
 /* --- blobs
  * -------------------------------------------------------------------------------------------- */
 
@@ -138,7 +168,7 @@ static uint8_t ask_blob(struct host *h, const char *line, struct cl_buf *ret)
 {
     uint8_t head[9];
     uint64_t size = 0;
-    int fd = dial(h, CLI_PORT_BLOB);
+    int fd = dial(h, HOST_PORT_BLOB);
     say(fd, line);
     ck_assert_int_eq(cl_read_all(fd, head, sizeof(head), "head", NULL), CL_OK);
     for (unsigned i = 0; i < 8; i++) {
@@ -153,8 +183,8 @@ static uint8_t ask_blob(struct host *h, const char *line, struct cl_buf *ret)
 START_TEST(test_blobs_of_the_image_and_no_others)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
-    host_up(&h, &cfg);
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &no_streams);
     const struct cl_oci_manifest *m = cl_image_manifest(h.image);
     const uint8_t *good[] = {cl_image_manifest_digest(h.image), m->config.digest,
                              m->layers[0].desc.digest, m->layers[2].desc.digest};
@@ -190,10 +220,10 @@ END_TEST
 START_TEST(test_a_blob_that_is_gone_is_absent)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
+    struct host_server_config cfg = {0};
     char path[128], line[100], digest[CL_OCI_DIGEST_SIZE];
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    host_up(&h, &cfg);
+    host_up(&h, &cfg, &no_streams);
     cl_oci_digest_format(digest, cl_image_manifest(h.image)->layers[1].desc.digest);
     (void)snprintf(path, sizeof(path), "img/blobs/sha256/%s", digest + 7);
     (void)snprintf(line, sizeof(line), "CLBLOB1 %s\n", digest);
@@ -209,10 +239,10 @@ END_TEST
 START_TEST(test_hostile_request_lines_end_the_connection)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
-    char longest[CLI_SERVE_LINE + 10];
-    host_up(&h, &cfg);
-    for (int port = CLI_PORT_BLOB; port <= CLI_PORT_STDIO; port++) {
+    struct host_server_config cfg = {0};
+    char longest[HOST_SERVE_LINE + 10];
+    host_up(&h, &cfg, &no_streams);
+    for (int port = HOST_PORT_BLOB; port <= HOST_PORT_STDIO; port++) {
         int fd = dial(&h, port);
         memset(longest, 'a', sizeof(longest));
         (void)send(fd, longest, sizeof(longest), MSG_NOSIGNAL);
@@ -226,7 +256,7 @@ START_TEST(test_hostile_request_lines_end_the_connection)
         expect_end(fd);
     }
     /* In pieces it is a line all the same. */
-    int fd = dial(&h, CLI_PORT_BLOB);
+    int fd = dial(&h, HOST_PORT_BLOB);
     const char *line =
         "CLBLOB1 sha256:1111111111111111111111111111111111111111111111111111111111111111\n";
     for (const char *p = line; *p != '\0'; p++) {
@@ -243,14 +273,14 @@ END_TEST
 START_TEST(test_connections_are_bounded)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
-    int fd[CLI_SERVE_MAX + 1];
+    struct host_server_config cfg = {0};
+    int fd[HOST_SERVE_MAX + 1];
     char byte;
-    host_up(&h, &cfg);
+    host_up(&h, &cfg, &no_streams);
     for (size_t i = 0; i < CL_ARRAY_LEN(fd); i++) {
-        fd[i] = dial(&h, CLI_PORT_BLOB);
+        fd[i] = dial(&h, HOST_PORT_BLOB);
     }
-    ck_assert_int_eq(recv(fd[CLI_SERVE_MAX], &byte, 1, 0), 0);
+    ck_assert_int_eq(recv(fd[HOST_SERVE_MAX], &byte, 1, 0), 0);
     ck_assert_int_eq(recv(fd[0], &byte, 1, MSG_DONTWAIT), -1);
     for (size_t i = 0; i < CL_ARRAY_LEN(fd); i++) {
         (void)close(fd[i]);
@@ -262,10 +292,10 @@ END_TEST
 START_TEST(test_one_agent_connection)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
-    host_up(&h, &cfg);
-    int first = dial(&h, CLI_PORT_AGENT);
-    int second = dial(&h, CLI_PORT_AGENT);
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &no_streams);
+    int first = dial(&h, HOST_PORT_AGENT);
+    int second = dial(&h, HOST_PORT_AGENT);
     expect_end(second);
     host_down(&h);
     ck_assert_int_ge(h.agent_fd, 0);
@@ -284,18 +314,19 @@ START_TEST(test_streams_that_are_refused)
     struct host h;
     int out[2];
     ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    struct cli_server_config cfg = {.stdio = {-1, out[1], -1}};
+    const struct streams streams = {-1, out[1], -1, false};
+    struct host_server_config cfg = {0};
     static const char *const bad[] = {"CLSTDIO1 c1 0\n", "CLSTDIO1 c1 2\n",  "CLSTDIO1 c1 3\n",
                                       "CLSTDIO1 c2 1\n", "CLSTDIO1 c1 1 \n", "CLSTDIO1 c1 01\n",
                                       "CLSTDIO2 c1 1\n", "CLSTDIO1  1\n"};
-    host_up(&h, &cfg);
+    host_up(&h, &cfg, &streams);
     for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
-        int fd = dial(&h, CLI_PORT_STDIO);
+        int fd = dial(&h, HOST_PORT_STDIO);
         say(fd, bad[i]);
         expect_end(fd);
     }
-    int fd = dial(&h, CLI_PORT_STDIO);
-    int again = dial(&h, CLI_PORT_STDIO);
+    int fd = dial(&h, HOST_PORT_STDIO);
+    int again = dial(&h, HOST_PORT_STDIO);
     say(fd, "CLSTDIO1 c1 1\nhello");
     char got[5];
     ck_assert_int_eq(cl_read_all(out[0], got, 5, "out", NULL), CL_OK);
@@ -362,10 +393,11 @@ START_TEST(test_100_megabytes_each_way_with_half_close)
     int in[2], out[2];
     ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
     ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    struct cli_server_config cfg = {.stdio = {in[0], out[1], -1}};
-    host_up(&h, &cfg);
-    int guest_in = dial(&h, CLI_PORT_STDIO);
-    int guest_out = dial(&h, CLI_PORT_STDIO);
+    const struct streams streams = {in[0], out[1], -1, false};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int guest_in = dial(&h, HOST_PORT_STDIO);
+    int guest_out = dial(&h, HOST_PORT_STDIO);
     say(guest_in, "CLSTDIO1 c1 0\n");
     say(guest_out, "CLSTDIO1 c1 1\n");
     pthread_t person, container;
@@ -407,9 +439,10 @@ START_TEST(test_a_slow_reader_holds_back_the_writer)
     size_t sent = 0;
     static uint8_t zeros[65536];
     ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    struct cli_server_config cfg = {.stdio = {-1, out[1], -1}};
-    host_up(&h, &cfg);
-    int fd = dial(&h, CLI_PORT_STDIO);
+    const struct streams streams = {-1, out[1], -1, false};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int fd = dial(&h, HOST_PORT_STDIO);
     say(fd, "CLSTDIO1 c1 1\n");
     for (int idle = 0; idle < 20;) { /* until nothing has gone through for 200 ms */
         ssize_t n = send(fd, zeros, sizeof(zeros), MSG_NOSIGNAL | MSG_DONTWAIT);
@@ -433,9 +466,10 @@ START_TEST(test_stdin_from_a_file)
     struct host h;
     fixture_write("input", "from a file", 11);
     int in = open("input", O_RDONLY | O_CLOEXEC);
-    struct cli_server_config cfg = {.stdio = {in, -1, -1}};
-    host_up(&h, &cfg);
-    int fd = dial(&h, CLI_PORT_STDIO);
+    const struct streams streams = {in, -1, -1, false};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int fd = dial(&h, HOST_PORT_STDIO);
     say(fd, "CLSTDIO1 c1 0\n");
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
     ck_assert_int_eq(cl_buf_read_fd(&b, fd, 100, NULL), CL_OK);
@@ -451,14 +485,132 @@ START_TEST(test_output_whose_reader_is_gone)
     struct host h;
     int out[2];
     ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
-    struct cli_server_config cfg = {.stdio = {-1, out[1], -1}};
-    host_up(&h, &cfg);
-    int fd = dial(&h, CLI_PORT_STDIO);
+    const struct streams streams = {-1, out[1], -1, false};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int fd = dial(&h, HOST_PORT_STDIO);
     (void)close(out[0]);
     say(fd, "CLSTDIO1 c1 1\nhello");
     expect_end(fd); /* the container learns it as a broken connection */
     host_down(&h);
     (void)close(out[1]);
+}
+END_TEST
+
+START_TEST(test_stdio_requests)
+{
+    char longest[400];
+    char id[HOST_ID_MAX + 2];
+    char process[HOST_PROCESS_SIZE];
+    unsigned stream = 9;
+    static const struct {
+        const char *line, *process;
+        unsigned stream;
+    } good[] = {{"CLSTDIO1 c 0", "c", 0},
+                {"CLSTDIO1 A-Z_a.z09/x 2", "A-Z_a.z09/x", 2},
+                {"CLSTDIO1 ../.. 1", "../..", 1}};
+    static const char *const bad[] = {"",
+                                      "CLSTDIO1",
+                                      "CLSTDIO1 ",
+                                      "CLSTDIO1  0",
+                                      "CLSTDIO1 c",
+                                      "CLSTDIO1 c ",
+                                      "CLSTDIO1 c 3",
+                                      "CLSTDIO1 c 00",
+                                      "CLSTDIO1 c 0 ",
+                                      "CLSTDIO1 c/ 0",
+                                      "CLSTDIO1 /e 0",
+                                      "CLSTDIO1 c/e/f 0",
+                                      "CLSTDIO1 c\x80 0",
+                                      "CLSTDIO1 c,d 0",
+                                      "CLSTDIO1 c  0",
+                                      "CLSTDIO1 c//e 0",
+                                      "clstdio1 c 0"};
+    for (size_t i = 0; i < CL_ARRAY_LEN(good); i++) {
+        ck_assert_int_eq(host_stdio_request_parse(good[i].line, process, &stream, NULL), CL_OK);
+        ck_assert_str_eq(process, good[i].process);
+        ck_assert_uint_eq(stream, good[i].stream);
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
+        ck_assert_msg(host_stdio_request_parse(bad[i], process, &stream, NULL) == CL_ERR_MALFORMED,
+                      "%s", bad[i]);
+    }
+    for (size_t n = HOST_ID_MAX; n <= HOST_ID_MAX + 1; n++) {
+        enum cl_status want = n == HOST_ID_MAX ? CL_OK : CL_ERR_MALFORMED;
+        memset(id, 'i', n);
+        id[n] = '\0';
+        (void)snprintf(longest, sizeof(longest), "CLSTDIO1 %s/%.*s 1", id, (int)HOST_ID_MAX, id);
+        ck_assert_int_eq(host_stdio_request_parse(longest, process, &stream, NULL), want);
+        (void)snprintf(longest, sizeof(longest), "CLSTDIO1 %.*s/%s 1", (int)HOST_ID_MAX, id, id);
+        ck_assert_int_eq(host_stdio_request_parse(longest, process, &stream, NULL), want);
+    }
+}
+END_TEST
+
+/* What `host_down` has to wait for happens in the loop's thread. */
+static bool is_closed(int fd)
+{
+    for (int i = 0; i < 1000 && fcntl(fd, F_GETFD) >= 0; i++) {
+        (void)usleep(10000);
+    }
+    return fcntl(fd, F_GETFD) < 0;
+}
+
+START_TEST(test_an_exec_whose_streams_the_server_owns)
+{
+    struct host h;
+    int in[2], out[2];
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    ck_assert_int_eq(pipe2(out, O_CLOEXEC), 0);
+    const struct streams streams = {in[0], out[1], -1, true};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int guest_in = dial(&h, HOST_PORT_STDIO);
+    int guest_out = dial(&h, HOST_PORT_STDIO);
+    say(guest_in, "CLSTDIO1 c1/e.1 0\n");
+    say(guest_out, "CLSTDIO1 c1/e.1 1\nhello");
+    char got[5];
+    ck_assert_int_eq(cl_read_all(out[0], got, 5, "out", NULL), CL_OK);
+    ck_assert_int_eq(write(in[1], "input", 5), 5);
+    ck_assert_int_eq(cl_read_all(guest_in, got, 5, "in", NULL), CL_OK);
+    ck_assert_mem_eq(got, "input", 5);
+    (void)close(guest_out);
+    ck_assert_int_eq(read(out[0], got, 1), 0); /* closed behind the last byte */
+    ck_assert(is_closed(out[1]));
+    /* The process has gone while its input is still open on our side. */
+    (void)close(guest_in);
+    ck_assert(is_closed(in[0]));
+    host_down(&h);
+    ck_assert_uint_eq(h.output_ends, 1);
+    ck_assert_str_eq(h.ended, "c1/e.1");
+    (void)close(in[1]);
+    (void)close(out[0]);
+}
+END_TEST
+
+START_TEST(test_input_that_ends_before_the_guest_closes)
+{
+    struct host h;
+    int in[2];
+    char byte;
+    ck_assert_int_eq(pipe2(in, O_CLOEXEC), 0);
+    const struct streams streams = {in[0], -1, -1, true};
+    struct host_server_config cfg = {0};
+    host_up(&h, &cfg, &streams);
+    int fd = dial(&h, HOST_PORT_STDIO);
+    say(fd, "CLSTDIO1 c1 0\n");
+    (void)close(in[1]);
+    ck_assert_int_eq(recv(fd, &byte, 1, 0), 0);
+    ck_assert(is_closed(in[0]));
+    say(fd, "x"); /* which the guest may not: the connection goes */
+    struct timeval tv = {.tv_sec = 20};
+    (void)setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv));
+    for (int i = 0; i < 1000 && send(fd, "x", 1, MSG_NOSIGNAL) == 1; i++) {
+        (void)usleep(10000);
+    }
+    ck_assert_int_eq(send(fd, "x", 1, MSG_NOSIGNAL), -1);
+    host_down(&h);
+    (void)close(fd);
 }
 END_TEST
 
@@ -490,7 +642,7 @@ static int tcp_listen(uint16_t *ret_port)
 START_TEST(test_relay_copies_both_ways_with_half_close)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
+    struct host_server_config cfg = {0};
     uint16_t port = 0;
     char line[200];
     int listener = tcp_listen(&port);
@@ -499,8 +651,8 @@ START_TEST(test_relay_copies_both_ways_with_half_close)
     cfg.allow.count = 1;
     cfg.allow.has_initdata = true;
     cfg.allow.initdata = cfg.allow.named[0];
-    host_up(&h, &cfg);
-    int fd = dial(&h, CLI_PORT_RELAY);
+    host_up(&h, &cfg, &no_streams);
+    int fd = dial(&h, HOST_PORT_RELAY);
     (void)snprintf(line, sizeof(line), "CLRELAY1 127.0.0.1 %u\n", port);
     say(fd, line);
     read_line(fd, line, sizeof(line));
@@ -526,7 +678,7 @@ END_TEST
 START_TEST(test_relay_refuses)
 {
     struct host h;
-    struct cli_server_config cfg = no_streams;
+    struct host_server_config cfg = {0};
     uint16_t port = 0;
     char named[100], line[300], request[200];
     (void)close(tcp_listen(&port)); /* nobody listens there now */
@@ -538,7 +690,7 @@ START_TEST(test_relay_refuses)
     cfg.allow.count = 2;
     cfg.allow.has_initdata = true;
     cfg.allow.initdata = cfg.allow.named[0];
-    host_up(&h, &cfg);
+    host_up(&h, &cfg, &no_streams);
     (void)snprintf(request, sizeof(request), "CLRELAY1 127.0.0.1 %u\n", port);
     const struct {
         const char *request, *answer;
@@ -551,7 +703,7 @@ START_TEST(test_relay_refuses)
         {"GET / HTTP/1.1\n", "expected 'CLRELAY1 host port'"},
     };
     for (size_t i = 0; i < CL_ARRAY_LEN(t); i++) {
-        int fd = dial(&h, CLI_PORT_RELAY);
+        int fd = dial(&h, HOST_PORT_RELAY);
         say(fd, t[i].request);
         read_line(fd, line, sizeof(line));
         ck_assert_msg(strncmp(line, "NO relay", 8) == 0 && strstr(line, t[i].answer) != NULL, "%s",
@@ -564,7 +716,7 @@ END_TEST
 
 int main(void)
 {
-    Suite *s = suite_create("cli_serve");
+    Suite *s = suite_create("host_serve");
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 120);
     tcase_add_checked_fixture(t, fixture_up, fixture_down);
@@ -578,6 +730,9 @@ int main(void)
     tcase_add_test(t, test_a_slow_reader_holds_back_the_writer);
     tcase_add_test(t, test_stdin_from_a_file);
     tcase_add_test(t, test_output_whose_reader_is_gone);
+    tcase_add_test(t, test_stdio_requests);
+    tcase_add_test(t, test_an_exec_whose_streams_the_server_owns);
+    tcase_add_test(t, test_input_that_ends_before_the_guest_closes);
     tcase_add_test(t, test_relay_copies_both_ways_with_half_close);
     tcase_add_test(t, test_relay_refuses);
     suite_add_tcase(s, t);

@@ -1,39 +1,38 @@
 /* SPDX-License-Identifier: Apache-2.0
  * serve_internal.h - connections of the server, shared by the services.
  */
-#ifndef CLI_SERVE_INTERNAL_H
-#define CLI_SERVE_INTERNAL_H
+#ifndef HOST_SERVE_INTERNAL_H
+#define HOST_SERVE_INTERNAL_H
 
-#include "pump.h"
-#include "serve.h"
+#include "host/pump.h"
+#include "host/serve.h"
 
 struct relay_job; /* a thread that resolves and dials */
 
 struct conn {
     struct conn *prev, *next;
-    struct cli_server *server;
-    enum cli_port port;
-    int fd;          /* the guest's side; ours, non-blocking */
-    int other;       /* blob, or the broker's side; -1 */
-    unsigned stream; /* stdio: 0, 1, 2 */
-    char line[CLI_SERVE_LINE];
+    struct host_server *server;
+    enum host_port port;
+    int fd;    /* the guest's side; ours, non-blocking */
+    int other; /* ours too: blob, the broker's side, a stream that its owner gave away; -1 */
+    char process[HOST_PROCESS_SIZE]; /* stdio: whose */
+    unsigned stream;                 /* stdio: 0, 1, 2 */
+    char line[HOST_SERVE_LINE];
     size_t line_len;
-    struct event *ev; /* waiting for the line, with a time limit */
-    struct cli_pump *to_guest;
-    struct cli_pump *from_guest;
+    struct event *ev; /* waiting for the line, with a time limit; stdin: for the guest's close */
+    struct host_pump *to_guest;
+    struct host_pump *from_guest;
     struct relay_job *job;
 };
 
-struct cli_server {
-    struct cli_server_config cfg;
+struct host_server {
+    struct host_server_config cfg;
     struct conn *conns;
     size_t count;
     bool agent_seen;
-    bool stream_seen[3];
-    unsigned outputs; /* running output pumps */
     struct listener {
-        struct cli_server *server;
-        enum cli_port port;
+        struct host_server *server;
+        enum host_port port;
         int fd;
         struct event *ev;
     } listen[4];
@@ -48,8 +47,8 @@ void serve_blob(struct conn *c, const char *line);
 void serve_stdio(struct conn *c, const char *line);
 void serve_relay(struct conn *c, const char *line);
 /* Relay: messages of the dialling threads; a connection goes away before its thread is ready. */
-CL_NODISCARD enum cl_status serve_relay_init(struct cli_server *s, struct cl_err *err);
-void serve_relay_done(struct cli_server *s);
+CL_NODISCARD enum cl_status serve_relay_init(struct host_server *s, struct cl_err *err);
+void serve_relay_done(struct host_server *s);
 void serve_relay_forget(struct conn *c);
 
 #endif

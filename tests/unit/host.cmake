@@ -1,0 +1,5 @@
+foreach(test allow rundir status)
+    cl_unit_test(test_host_${test} LIBS cl_host)
+endforeach()
+cl_unit_test(test_host_serve LIBS cl_host cl_image Threads::Threads)
+cl_unit_test(test_host_vm LIBS cl_host cl_attestation)
