@@ -17,9 +17,9 @@ target_link_libraries(mem_scan PRIVATE cl_flags cl_base)
 set(job ${CMAKE_CURRENT_SOURCE_DIR}/job ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest)
 add_test(NAME lab.job_prepare COMMAND ${job} prepare ${CMAKE_BINARY_DIR}/job)
 set_tests_properties(lab.job_prepare PROPERTIES LABELS lab TIMEOUT 300 SKIP_RETURN_CODE 77 FIXTURES_SETUP job)
-cl_lab_test(job TIMEOUT 2400 COMMAND ${job} matrix ${CMAKE_BINARY_DIR}/job)
+cl_lab_test(job TIMEOUT 900 COMMAND ${job} matrix ${CMAKE_BINARY_DIR}/job)
 cl_lab_test(job_full LONG TIMEOUT 4800 COMMAND ${job} full ${CMAKE_BINARY_DIR}/job)
 set_tests_properties(lab.job lab.job_full PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;job")
-cl_lab_test(job_canary TIMEOUT 1800 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/job_canary ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest
+cl_lab_test(job_canary TIMEOUT 480 COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/job_canary ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest
     ${CMAKE_BINARY_DIR}/job)
 set_tests_properties(lab.job_canary PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;job")

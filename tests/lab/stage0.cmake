@@ -1,4 +1,4 @@
 # stage0 under the distribution's QEMU, on this machine: needs no lab, only its lock.
 get_target_property(stage0_rom stage0 STAGE0_ROM)
 add_test(NAME lab.stage0_qemu COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/stage0_qemu ${stage0_rom})
-set_tests_properties(lab.stage0_qemu PROPERTIES LABELS lab TIMEOUT 1200 RESOURCE_LOCK lab)
+set_tests_properties(lab.stage0_qemu PROPERTIES LABELS lab TIMEOUT 300 RESOURCE_LOCK lab)

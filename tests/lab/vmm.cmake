@@ -14,7 +14,7 @@ foreach(case boot vsock stream jail input)
     if(case STREQUAL stream)
         set(long LONG)
     endif()
-    cl_lab_test(vmm_${case} ${long} TIMEOUT 600
+    cl_lab_test(vmm_${case} ${long} TIMEOUT 300
         COMMAND vmm_driver $<TARGET_FILE:cloister-vmm> $<TARGET_FILE:cloister-sim-psp> ${CMAKE_BINARY_DIR}/guest/stage0.bin ${vmm_image} ${case})
     set_tests_properties(lab.vmm_${case} PROPERTIES FIXTURES_REQUIRED "lab;vmm_image")
 endforeach()
