@@ -109,16 +109,22 @@ static enum cl_status resolve_manifest(struct cl_image *i, struct cl_err *err)
     return cl_oci_manifest_parse(i->manifest_bytes.data, i->manifest_bytes.len, &i->manifest, err);
 }
 
-static enum cl_status resolve(struct cl_image *i, const struct cl_image_ref *ref,
-                              const struct cl_image_options *opt, struct cl_err *err)
+/* What the source has: manifest and configuration, both verified. */
+static enum cl_status resolve(struct cl_image *i, struct cl_err *err)
 {
-    CL_TRY(ref->registry ? image_registry_open(ref, opt, &i->source, &i->ops, err)
-                         : image_layout_open(ref, &i->source, &i->ops, err));
     CL_TRY(resolve_manifest(i, err));
     CL_TRY(fetch_document(i, &i->manifest.config, false, CL_OCI_MAX_CONFIG, "configuration",
                           &i->config_bytes, err));
     CL_TRY(cl_oci_config_parse(i->config_bytes.data, i->config_bytes.len, &i->config, err));
     return cl_oci_config_fits(&i->config, &i->manifest, err);
+}
+
+static enum cl_status open_ref(struct cl_image *i, const struct cl_image_ref *ref,
+                               const struct cl_image_options *opt, struct cl_err *err)
+{
+    CL_TRY(ref->registry ? image_registry_open(ref, opt, &i->source, &i->ops, err)
+                         : image_layout_open(ref, &i->source, &i->ops, err));
+    return resolve(i, err);
 }
 
 enum cl_status cl_image_open(const char *ref, const struct cl_image_options *opt,
@@ -134,12 +140,41 @@ enum cl_status cl_image_open(const char *ref, const struct cl_image_options *opt
     if (i == NULL) {
         return cl_err_nomem(err, "image");
     }
-    st = resolve(i, &r, opt, &inner);
+    st = open_ref(i, &r, opt, &inner);
     if (st != CL_OK) {
         if (err != NULL) {
             *err = inner;
         }
         return cl_err_wrap(err, st, "image '%.200s'", ref);
+    }
+    *ret_i = CL_TAKE(i);
+    return CL_OK;
+}
+
+/* A store may have lost layers that were unpacked (containerd's discard_unpacked_layers). */
+static enum cl_status layers_there(struct cl_image *i, struct cl_err *err)
+{
+    for (size_t n = 0; n < i->manifest.layer_count; n++) {
+        CL_CLEANUP(cl_close_fdp) int fd = -1;
+        CL_TRY(i->ops->blob(i->source, &i->manifest.layers[n].desc, &fd, err));
+    }
+    return CL_OK;
+}
+
+enum cl_status cl_image_open_store(const char *dir, const uint8_t target[static CL_SHA256_SIZE],
+                                   struct cl_image **ret_i, struct cl_err *err)
+{
+    CL_CLEANUP(cl_image_freep) struct cl_image *i = calloc(1, sizeof(*i));
+    if (i == NULL) {
+        return cl_err_nomem(err, "image");
+    }
+    enum cl_status st = image_store_open(dir, target, &i->source, &i->ops, err);
+    st = st == CL_OK ? resolve(i, err) : st;
+    st = st == CL_OK ? layers_there(i, err) : st;
+    if (st != CL_OK) {
+        char digest[CL_OCI_DIGEST_SIZE];
+        cl_oci_digest_format(digest, target);
+        return cl_err_wrap(err, st, "image '%s'", digest);
     }
     *ret_i = CL_TAKE(i);
     return CL_OK;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image_internal.h - the two kinds of source behind struct cl_image.
+ * image_internal.h - the kinds of source behind struct cl_image.
  */
 #ifndef CL_IMAGE_INTERNAL_H
 #define CL_IMAGE_INTERNAL_H
@@ -22,6 +22,24 @@ struct image_source_ops {
     void (*free)(void *source);
 };
 
+/* A folder whose files are named by the hex of their SHA-256. Sources of this kind begin with it.
+ */
+struct image_blobs {
+    char dir[4120];
+};
+
+CL_NODISCARD enum cl_status image_blobs_document(void *source, const struct cl_oci_desc *d,
+                                                 bool manifest, size_t max, struct cl_buf *out,
+                                                 struct cl_err *err);
+CL_NODISCARD enum cl_status image_blobs_blob(void *source, const struct cl_oci_desc *d, int *ret_fd,
+                                             struct cl_err *err);
+/* Appends a plain file of at most max bytes. */
+CL_NODISCARD enum cl_status image_read_plain(const char *path, size_t max, struct cl_buf *out,
+                                             struct cl_err *err);
+
+CL_NODISCARD enum cl_status
+image_store_open(const char *dir, const uint8_t target[static CL_SHA256_SIZE], void **ret_source,
+                 const struct image_source_ops **ret_ops, struct cl_err *err);
 CL_NODISCARD enum cl_status image_layout_open(const struct cl_image_ref *ref, void **ret_source,
                                               const struct image_source_ops **ret_ops,
                                               struct cl_err *err);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.h - where images come from on the host: `oci:DIR[:TAG]` layouts and `docker://` registries.
- * Trust: layout and registry are hostile. Manifest and configuration are verified against their
+ * image.h - where images come from on the host: `oci:DIR[:TAG]` layouts, `docker://` registries and
+ * content stores.
+ * Trust: all of these are hostile. Manifest and configuration are verified against their
  *        digests before they are parsed; a blob's digest is verified while it streams, by us for a
  *        registry, and by whoever reads it in any case (the guest, or cl_image_blob_copy()).
  * Threads: an image belongs to one thread; registry downloads run in threads of their own, which
@@ -24,6 +25,14 @@ struct cl_image_options {
  *         reached; CL_ERR_SYS for files. Messages begin "image '<ref>': ". */
 CL_NODISCARD enum cl_status cl_image_open(const char *ref, const struct cl_image_options *opt,
                                           struct cl_image **ret_i, struct cl_err *err);
+/* Opens the image whose manifest or index has the digest `target`, out of a folder that holds blobs
+ * by the hex of their SHA-256: containerd's `<root>/io.containerd.content.v1.content/blobs/sha256`.
+ * That each layer is there with its size is checked at once.
+ * Returns as above; CL_ERR_UNAVAILABLE "... blob <digest>: folder '<dir>': expected a blob, got
+ * none" for one that is not there. Messages begin "image '<target>': ". */
+CL_NODISCARD enum cl_status cl_image_open_store(const char *dir,
+                                                const uint8_t target[static CL_SHA256_SIZE],
+                                                struct cl_image **ret_i, struct cl_err *err);
 void cl_image_free(struct cl_image *i); /* NULL is fine; ends downloads */
 void cl_image_freep(struct cl_image **i);
 
