@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -65,10 +66,20 @@ enum cl_status cl_unix_listen(const char *path, int *ret_fd, struct cl_err *err)
 
 enum cl_status cl_unix_connect(const char *path, int *ret_fd, struct cl_err *err)
 {
+    return cl_unix_connect_within(path, 0, ret_fd, err);
+}
+
+enum cl_status cl_unix_connect_within(const char *path, unsigned timeout_ms, int *ret_fd,
+                                      struct cl_err *err)
+{
     struct sockaddr_un a;
+    /* A Unix socket's connect() waits for a place in the backlog, as long as a send would. */
+    struct timeval tv = {.tv_sec = timeout_ms / 1000,
+                         .tv_usec = (suseconds_t)(timeout_ms % 1000) * 1000};
     CL_TRY(unix_address(path, &a, err));
-    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    if (fd < 0) {
+    CL_CLEANUP(cl_close_fdp) int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0 ||
+        (timeout_ms != 0 && setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &tv, sizeof(tv)) != 0)) {
         return cl_err_sys(err, errno, "socket '%s'", path);
     }
     int rc = 0;
@@ -76,10 +87,9 @@ enum cl_status cl_unix_connect(const char *path, int *ret_fd, struct cl_err *err
         rc = connect(fd, (const struct sockaddr *)&a, sizeof(a));
     } while (rc != 0 && errno == EINTR);
     if (rc != 0) {
-        enum cl_status st = cl_err_sys(err, errno, "connect '%s'", path);
-        (void)close(fd);
-        return st;
+        return cl_err_sys(err, errno, "connect '%s'", path);
     }
     *ret_fd = fd;
+    fd = -1;
     return CL_OK;
 }

@@ -23,6 +23,10 @@ CL_NODISCARD enum cl_status cl_write_file(const char *path, const void *data, si
  * appears when it can be connected to: until then it has a '~' at its end. */
 CL_NODISCARD enum cl_status cl_unix_listen(const char *path, int *ret_fd, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_unix_connect(const char *path, int *ret_fd, struct cl_err *err);
+/* The same, waiting at most so long (1..) for a listener that is busy; the limit stays on what is
+ * sent later. */
+CL_NODISCARD enum cl_status cl_unix_connect_within(const char *path, unsigned timeout_ms,
+                                                   int *ret_fd, struct cl_err *err);
 uint64_t cl_monotonic_us(void);
 /* "2026-11-23T20:10:00Z" for seconds since 1970, and back (exactly this form). ret holds 21 bytes.
  */
