@@ -133,11 +133,12 @@ enum cl_status cl_ttrpc_request_parse(const void *data, size_t len, struct cl_tt
                                       struct cl_err *err)
 {
     Cloister__Ttrpc__Request *m =
-        len > CL_TTRPC_MAX_FRAME ? NULL : cloister__ttrpc__request__unpack(NULL, len, data);
+        len > CL_TTRPC_MAX_MESSAGE ? NULL : cloister__ttrpc__request__unpack(NULL, len, data);
     if (m == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "ttrpc request: not a protobuf message");
     }
-    struct cl_ttrpc_request r = {.service = strdup(m->service), .method = strdup(m->method)};
+    struct cl_ttrpc_request r = {
+        .service = strdup(m->service), .method = strdup(m->method), .timeout_ns = m->timeout_nano};
     enum cl_status st = r.service == NULL || r.method == NULL
                             ? cl_err_nomem(err, "ttrpc request")
                             : dup_bytes(&m->payload, &r.payload, &r.payload_len, err);
@@ -188,7 +189,7 @@ enum cl_status cl_ttrpc_response_parse(const void *data, size_t len, struct cl_t
                                        struct cl_err *err)
 {
     Cloister__Ttrpc__Response *m =
-        len > CL_TTRPC_MAX_FRAME ? NULL : cloister__ttrpc__response__unpack(NULL, len, data);
+        len > CL_TTRPC_MAX_MESSAGE ? NULL : cloister__ttrpc__response__unpack(NULL, len, data);
     if (m == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "ttrpc response: not a protobuf message");
     }

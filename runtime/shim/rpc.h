@@ -12,6 +12,7 @@
 #include "base/err.h"
 
 #include <event2/event.h>
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -60,6 +61,9 @@ void shim_rpc_free(struct shim_rpc *rpc);
 /* Answers, once, and forgets the call. message: NULL, or why it failed. */
 void shim_rpc_answer(struct shim_rpc_call *call, enum shim_code code, const char *message,
                      const void *payload, size_t len);
+/* Whether anyone still waits for the answer: false when the connection has ended, or when the
+ * deadline that came with the request has passed (the asker then has its answer). */
+bool shim_rpc_call_wanted(const struct shim_rpc_call *call);
 
 /* The answer to a call of ours; `code` is any number the peer likes, `message` is printable ASCII.
  * Pointers live until this returns. */

@@ -15,6 +15,7 @@
 
 #define CL_TTRPC_HEADER_SIZE 10u
 #define CL_TTRPC_MAX_FRAME (256u << 10) /* bytes behind the header; both directions */
+#define CL_TTRPC_MAX_MESSAGE (4u << 20) /* of the inner messages, for who has larger frames */
 
 enum cl_ttrpc_type { CL_TTRPC_REQUEST = 1, CL_TTRPC_RESPONSE = 2 };
 
@@ -54,6 +55,7 @@ struct cl_ttrpc_request {
     char *method;
     uint8_t *payload;
     size_t payload_len;
+    int64_t timeout_ns; /* 0: none; less: it has passed */
 };
 struct cl_ttrpc_response {
     int32_t code; /* enum cl_ttrpc_code; any other value is an error too */
