@@ -15,7 +15,6 @@
 #include <time.h>
 
 #define SHIM_MAX_CONNECTIONS 512u
-#define SHIM_MAX_DECODED (16u << 20) /* bytes of memory that one decoded request may take */
 
 /* One function for each method. Each must answer `call` once, now or later, with a shim_answer_*;
  * the request lives until the function returns. NULL: answered with SHIM_CODE_UNIMPLEMENTED, as
