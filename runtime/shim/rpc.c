@@ -42,6 +42,7 @@ static void destroy(struct shim_rpc *rpc)
         (void)close(rpc->fd);
     }
     cl_buf_done(&rpc->frame);
+    cl_buf_done(&rpc->rest);
     cl_buf_done(&rpc->out);
     free(rpc);
 }
@@ -67,6 +68,7 @@ static void cut(struct shim_rpc *rpc)
     (void)close(rpc->fd);
     rpc->fd = -1;
     cl_buf_done(&rpc->frame);
+    cl_buf_done(&rpc->rest);
     cl_buf_done(&rpc->out);
     rpc->out_pos = 0;
     rpc_calls_end(rpc);
@@ -159,23 +161,6 @@ static void write_some(struct shim_rpc *rpc)
     }
 }
 
-static void on_writable(evutil_socket_t fd, short what, void *ctx)
-{
-    (void)fd;
-    (void)what;
-    struct shim_rpc *rpc = ctx;
-    if (rpc->ended) {
-        return;
-    }
-    rpc_enter(rpc);
-    write_some(rpc);
-    if (!rpc->ended && rpc->paused && unsent(rpc) <= UNSENT_LOW) {
-        rpc->paused = false;
-        (void)event_add(rpc->readable, NULL);
-    }
-    rpc_leave(rpc);
-}
-
 int shim_rpc_idle(const struct shim_rpc *rpc)
 {
     return unsent(rpc) == 0;
@@ -215,26 +200,57 @@ static enum cl_status take_body(struct shim_rpc *rpc, struct cl_reader *in, stru
     return CL_OK;
 }
 
-static enum cl_status feed(struct shim_rpc *rpc, struct cl_reader *in, struct cl_err *err)
+static void end_frame(struct shim_rpc *rpc)
 {
-    while (cl_reader_left(in) > 0 && !rpc->ended) {
+    if (!rpc->draining) {
+        rpc_frame(rpc, &rpc->h, &rpc->frame);
+    }
+    rpc->header_len = 0;
+    empty(&rpc->frame);
+}
+
+/* Takes frames until the bytes end, or more waits to be sent than may: the rest waits, too. */
+static void feed(struct shim_rpc *rpc, const void *data, size_t len)
+{
+    struct cl_reader in = cl_reader_init(data, len);
+    struct cl_err why = {0};
+    enum cl_status st = CL_OK;
+    while (st == CL_OK && cl_reader_left(&in) > 0 && !rpc->ended && !rpc_congested(rpc)) {
         if (rpc->header_len < sizeof(rpc->header)) {
-            rpc->header[rpc->header_len++] = cl_reader_u8(in, "header");
+            rpc->header[rpc->header_len++] = cl_reader_u8(&in, "header");
             if (rpc->header_len < sizeof(rpc->header)) {
                 continue;
             }
             begin_frame(rpc);
         }
-        CL_TRY(take_body(rpc, in, err));
-        if (rpc->left == 0 && !rpc->ended) {
-            if (!rpc->draining) {
-                rpc_frame(rpc, &rpc->h, &rpc->frame);
-            }
-            rpc->header_len = 0;
-            empty(&rpc->frame);
+        st = take_body(rpc, &in, &why);
+        if (st == CL_OK && rpc->left == 0 && !rpc->ended) {
+            end_frame(rpc);
         }
     }
-    return CL_OK;
+    size_t left = cl_reader_left(&in);
+    if (st == CL_OK && left > 0 && !rpc->ended) {
+        st = cl_buf_append(&rpc->rest, cl_reader_bytes(&in, left, "rest"), left, &why);
+    }
+    if (st != CL_OK) {
+        end(rpc, &why);
+    }
+}
+
+/* After anything that may have filled or emptied the way out. */
+static void pause_or_go_on(struct shim_rpc *rpc)
+{
+    if (!rpc->ended && rpc->paused && unsent(rpc) <= UNSENT_LOW) {
+        CL_CLEANUP(cl_buf_done) struct cl_buf rest = rpc->rest;
+        rpc->rest = (struct cl_buf){0};
+        rpc->paused = false;
+        (void)event_add(rpc->readable, NULL);
+        feed(rpc, rest.data, rest.len);
+    }
+    if (!rpc->ended && !rpc->paused && rpc_congested(rpc)) {
+        rpc->paused = true;
+        (void)event_del(rpc->readable);
+    }
 }
 
 static void read_some(struct shim_rpc *rpc)
@@ -257,10 +273,7 @@ static void read_some(struct shim_rpc *rpc)
         end(rpc, &why);
         return;
     }
-    struct cl_reader in = cl_reader_init(data, (size_t)n);
-    if (feed(rpc, &in, &why) != CL_OK) {
-        end(rpc, &why);
-    }
+    feed(rpc, data, (size_t)n);
 }
 
 static void on_readable(evutil_socket_t fd, short what, void *ctx)
@@ -270,10 +283,21 @@ static void on_readable(evutil_socket_t fd, short what, void *ctx)
     struct shim_rpc *rpc = ctx;
     rpc_enter(rpc);
     read_some(rpc);
-    if (!rpc->ended && rpc_congested(rpc)) {
-        rpc->paused = true;
-        (void)event_del(rpc->readable);
+    pause_or_go_on(rpc);
+    rpc_leave(rpc);
+}
+
+static void on_writable(evutil_socket_t fd, short what, void *ctx)
+{
+    (void)fd;
+    (void)what;
+    struct shim_rpc *rpc = ctx;
+    if (rpc->ended) {
+        return;
     }
+    rpc_enter(rpc);
+    write_some(rpc);
+    pause_or_go_on(rpc);
     rpc_leave(rpc);
 }
 

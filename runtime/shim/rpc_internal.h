@@ -46,6 +46,7 @@ struct shim_rpc {
     uint32_t left; /* bytes of the body still to come */
     bool draining;
     struct cl_buf frame; /* the body so far */
+    struct cl_buf rest;  /* read, but not looked at while paused; at most one read */
 
     struct cl_buf out;
     size_t out_pos; /* what lies before it is sent */

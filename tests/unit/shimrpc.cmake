@@ -1,0 +1,1 @@
+cl_unit_test(test_shim_rpc SOURCES shim_rig.c LIBS cl_shim)
