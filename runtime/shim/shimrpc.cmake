@@ -14,4 +14,4 @@ foreach(proto wellknown mount task events bootstrap runtimeinfo)
 endforeach()
 add_custom_target(cl_shim_messages DEPENDS ${shim_generated})
 
-target_sources(cl_shim PRIVATE answer.c pb.c rpc.c rpc_calls.c service.c ${shim_generated})
+target_sources(cl_shim PRIVATE answer.c events.c pb.c publish.c publish_exec.c rpc.c rpc_calls.c service.c ${shim_generated})
