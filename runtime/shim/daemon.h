@@ -6,6 +6,7 @@
 #ifndef SHIM_DAEMON_H
 #define SHIM_DAEMON_H
 
+#include "args.h"
 #include "publish.h"
 #include "service.h"
 
@@ -21,5 +22,23 @@ struct shim_daemon {
      * loop. Returns at once; later calls do nothing. */
     void (*finish)(struct shim_daemon *d);
 };
+
+/* The Task service of the program. */
+struct shim_daemon_service {
+    /* `d` outlives what is made. */
+    enum cl_status (*make)(struct shim_daemon *d, struct shim_task_ops *ret_ops,
+                           struct cl_err *err);
+    /* After the loop: ends the VM if there still is one. `ctx` is that of the table. */
+    void (*unmake)(void *ctx);
+};
+
+/* Serves until finish, or SIGTERM, which finishes; takes listen_fd, and removes socket_path in the
+ * end. `ready` is called once when connections are answered. stdio is what the caller made of it;
+ * lines of the log go to the bundle's FIFO as soon as somebody reads it. */
+CL_NODISCARD enum cl_status shim_daemon_run(const struct shim_args *a, int listen_fd,
+                                            const char *socket_path,
+                                            const struct shim_daemon_service *service,
+                                            void (*ready)(void *ctx), void *ctx,
+                                            struct cl_err *err);
 
 #endif

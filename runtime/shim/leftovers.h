@@ -16,13 +16,18 @@
 #define SHIM_MAX_LEFTOVERS 32u
 #define SHIM_LEFTOVERS_FILE "cloister.json"
 
-/* Replaces the file with one that names these processes, each of which must be there (CL_ERR_SYS
- * otherwise). Folders (absolute) are removed by `delete` too, with what is in them. */
+/* Replaces the file with one that names the calling process, the daemon, and these, each of which
+ * must be there (CL_ERR_SYS otherwise). Folders (absolute) are removed by `delete` too, with what
+ * is in them, but not past a mount point. */
 CL_NODISCARD enum cl_status shim_leftovers_write(const char *bundle, const pid_t *pid, size_t count,
                                                  const char *const *folder, size_t folder_count,
                                                  struct cl_err *err);
-/* Kills those that still run and waits until they are gone, at most timeout_ms; removes the
- * folders. Without a file there is nothing to do. */
+/* Nothing is left: removes the file. */
+void shim_leftovers_forget(const char *bundle);
+/* Ends what still runs: the daemon is asked (SIGTERM) and has half of the time to end the rest and
+ * itself, then all are killed. Then removes the folders. CL_ERR_UNAVAILABLE when some have not
+ * ended in time. Without a file, or with one from before the machine was started, there is nothing
+ * to do. */
 CL_NODISCARD enum cl_status shim_leftovers_kill(const char *bundle, int timeout_ms,
                                                 struct cl_err *err);
 

@@ -14,4 +14,8 @@ foreach(proto wellknown mount task events bootstrap runtimeinfo)
 endforeach()
 add_custom_target(cl_shim_messages DEPENDS ${shim_generated})
 
-target_sources(cl_shim PRIVATE answer.c events.c pb.c publish.c publish_exec.c rpc.c rpc_calls.c service.c ${shim_generated})
+target_sources(cl_shim PRIVATE answer.c args.c cmd_delete.c cmd_info.c cmd_start.c daemon.c events.c group.c leftovers.c logfifo.c pb.c publish.c publish_exec.c rpc.c
+               rpc_calls.c service.c ${shim_generated})
+
+add_executable(containerd-shim-cloister-v2 main.c)
+target_link_libraries(containerd-shim-cloister-v2 PRIVATE cl_flags cl_shim)

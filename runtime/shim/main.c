@@ -1,0 +1,147 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * main.c - containerd-shim-cloister-v2: containerd's runtime io.containerd.cloister.v2.
+ */
+#include "base/cmd.h"
+#include "base/io.h"
+#include "base/log.h"
+#include "commands.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define PROGRAM "containerd-shim-cloister-v2"
+
+static const char help[] =
+    "usage: " PROGRAM " -namespace NS -address SOCKET -id ID [FLAG]... start|delete\n"
+    "       " PROGRAM " -info | -v | -help\n"
+    "\n"
+    "containerd runs it for the runtime io.containerd.cloister.v2; people need not.\n"
+    "\n"
+    "  start     serves a container, or finds the shim of its pod; prints the address\n"
+    "  delete    cleans up after a container or a pod; prints a DeleteResponse\n"
+    "\n"
+    "  -namespace NS         containerd's namespace\n"
+    "  -id ID                container\n"
+    "  -bundle DIR           its bundle; the working directory without it\n"
+    "  -address SOCKET       containerd's gRPC socket\n"
+    "  -publish-binary FILE  publishes events when TTRPC_ADDRESS is not set\n"
+    "  -socket FILE          serve there, not below /run/containerd/s\n"
+    "  -debug                log more into the bundle's FIFO\n"
+    "  -debug-socket FILE    taken and not used\n"
+    "  -info                 prints a RuntimeInfo\n"
+    "  -v, -version          prints the version\n"
+    "  -help                 prints this\n"
+    "\n"
+    "example: cd BUNDLE && " PROGRAM " -namespace default \\\n"
+    "             -address /run/containerd/containerd.sock -id c1 start </dev/null\n";
+
+/* Until there are containers. */
+
+static void on_connect(void *ctx, struct shim_rpc_call *call,
+                       const Containerd__Task__V2__ConnectRequest *r)
+{
+    (void)ctx;
+    (void)r;
+    shim_answer_connect(call, (uint32_t)getpid(), 0);
+}
+
+static void on_pids(void *ctx, struct shim_rpc_call *call,
+                    const Containerd__Task__V2__PidsRequest *r)
+{
+    (void)ctx;
+    (void)r;
+    shim_answer_pids(call, NULL, 0);
+}
+
+static void on_shutdown(void *ctx, struct shim_rpc_call *call,
+                        const Containerd__Task__V2__ShutdownRequest *r)
+{
+    (void)r;
+    struct shim_daemon *d = ctx;
+    shim_answer_empty(call);
+    d->finish(d);
+}
+
+static enum cl_status make_service(struct shim_daemon *d, struct shim_task_ops *ret_ops,
+                                   struct cl_err *err)
+{
+    (void)err;
+    *ret_ops = (struct shim_task_ops){
+        .ctx = d, .connect = on_connect, .pids = on_pids, .shutdown = on_shutdown};
+    return CL_OK;
+}
+
+static void unmake_service(void *ctx)
+{
+    (void)ctx;
+}
+
+static const struct shim_daemon_service service = {make_service, unmake_service};
+
+static enum cl_status take_stdin(struct shim_args *a, struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf in = {0};
+    enum cl_status st = cl_buf_read_fd(&in, STDIN_FILENO, SHIM_STDIN_MAX, err);
+    return st == CL_OK ? shim_args_take_stdin(a, in.data, in.len, err)
+                       : cl_err_wrap(err, st, "stdin");
+}
+
+static enum cl_status act(struct shim_args *a, struct cl_buf *out, struct cl_err *err)
+{
+    if (a->action == SHIM_INFO) {
+        return shim_info(out, err);
+    }
+    if (a->action == SHIM_START) {
+        CL_TRY(take_stdin(a, err));
+    }
+    CL_TRY(shim_args_complete(a, err));
+    if (a->debug && setenv("CLOISTER_LOG", "debug", 0) != 0) {
+        return cl_err_nomem(err, "environment");
+    }
+    enum cl_status st =
+        a->action == SHIM_START ? shim_start(a, &service, out, err) : shim_delete(a, out, err);
+    return st == CL_OK ? CL_OK
+                       : cl_err_wrap(err, st, "%s '%s'",
+                                     a->action == SHIM_START ? "start" : "delete", a->id);
+}
+
+/* One line: it becomes the message of the pod. */
+static int misused(struct cl_err *err)
+{
+    (void)cl_err_wrap(err, err->status, PROGRAM);
+    cl_report(err, /* hint= */ NULL);
+    return 2;
+}
+
+static int say(const char *text)
+{
+    (void)fputs(text, stdout);
+    return cl_finish_stdout(EXIT_SUCCESS, EXIT_FAILURE);
+}
+
+int main(int argc, char **argv)
+{
+    CL_CLEANUP(shim_args_done) struct shim_args a = {.action = SHIM_NO_ACTION};
+    CL_CLEANUP(cl_buf_done) struct cl_buf out = {0};
+    struct cl_err err = {0};
+    if (shim_args_parse(argc, argv, &a, &err) != CL_OK) {
+        return misused(&err);
+    }
+    switch (a.action) {
+    case SHIM_HELP:
+        return say(help);
+    case SHIM_VERSION:
+        return say(PROGRAM " " CL_VERSION "\n");
+    case SHIM_NO_ACTION:
+        (void)cl_err_set(&err, CL_ERR_MALFORMED, "expected start or delete, got nothing");
+        return misused(&err);
+    default:
+        break;
+    }
+    enum cl_status st = act(&a, &out, &err);
+    if (st == CL_OK) {
+        st = cl_write_all(STDOUT_FILENO, out.data, out.len, "stdout", &err);
+    }
+    return st == CL_OK ? EXIT_SUCCESS : cl_fail(&err, /* hint= */ NULL);
+}
