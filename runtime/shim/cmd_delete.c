@@ -85,11 +85,21 @@ static enum cl_status tell_deleted(struct cl_buf *out, struct cl_err *err)
     return shim_pb_pack(&m.base, out, err);
 }
 
+/* A container that came first of a group by label leaves the daemon to the others; a sandbox does
+ * not. */
+static bool serves_others(const struct shim_args *a)
+{
+    struct shim_group g;
+    char path[SHIM_SOCKET_SIZE];
+    return shim_group_read(a, &g, NULL) == CL_OK && strcmp(g.id, a->id) != 0 &&
+           shim_socket_path(a, g.id, path, NULL) == CL_OK && shim_socket_answers(path);
+}
+
 enum cl_status shim_delete(const struct shim_args *a, struct cl_buf *out, struct cl_err *err)
 {
     char path[SHIM_SOCKET_SIZE];
     struct cl_err unmounting = {0};
-    enum cl_status st = shim_leftovers_kill(a->bundle, KILL_MS, err);
+    enum cl_status st = serves_others(a) ? CL_OK : shim_leftovers_kill(a->bundle, KILL_MS, err);
     enum cl_status unmounted = unmount_rootfs(a->bundle, &unmounting);
     if (st == CL_OK && unmounted != CL_OK) {
         st = cl_err_set(err, unmounted, "%s", unmounting.msg);
