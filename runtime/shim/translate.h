@@ -14,11 +14,13 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/stat.h>
 
 #define SHIM_SPEC_MAX (4u << 20)
 #define SHIM_MAX_VOLUMES 128u
 #define SHIM_NAME_MAX 64u
 #define SHIM_ID_MAX 76u
+#define SHIM_RESULT_FILE "message"
 
 enum shim_kind { SHIM_SINGLE, SHIM_SANDBOX, SHIM_CONTAINER };
 
@@ -30,8 +32,9 @@ enum shim_volume_kind {
     SHIM_VOLUME_MEMORY,  /* an emptyDir of medium Memory */
     SHIM_VOLUME_SHM,     /* the pod's /dev/shm */
     SHIM_VOLUME_BLOCK,   /* a block device of the host, attached as a disk */
-    SHIM_VOLUME_RESULT,  /* a file that the container writes and the host gets back before its exit
-                            is told (termination log) */
+    SHIM_VOLUME_RESULT,  /* the file SHIM_RESULT_FILE of a volume, made empty with it, which the
+                            container writes and the host gets back before its exit is told
+                            (termination log) */
 };
 
 struct shim_volume {
@@ -70,10 +73,26 @@ struct shim_spec {
     char *cgroup_path; /* linux.cgroupsPath as given; NULL */
 };
 
-/* config: the bytes of the bundle's config.json. CL_ERR_MALFORMED when it breaks its format,
- * CL_ERR_REJECTED when it asks for what a VM cannot give ("linux.namespaces: network: expected the
- * pod's own, got the host's (hostNetwork)"). */
+/* How the host is looked at; tests put another one there. */
+struct shim_host {
+    /* Appends the text of /proc/self/mountinfo. */
+    enum cl_status (*mountinfo)(void *ctx, struct cl_buf *out, struct cl_err *err);
+    int (*stat)(void *ctx, const char *path, struct stat *ret); /* as stat(2) */
+    void *ctx;
+};
+
+/* What the node's configuration says. A zeroed one holds the defaults. */
+struct shim_translate_options {
+    const char *kubelet_root; /* NULL: /var/lib/kubelet */
+    bool host_files;          /* hostPath volumes may be copied in, when they are mounted "ro" */
+    const struct shim_host *host; /* NULL: this host */
+};
+
+/* config: the bytes of the bundle's config.json; options: NULL for the defaults. CL_ERR_MALFORMED
+ * when it breaks its format, CL_ERR_REJECTED when it asks for what a VM cannot give
+ * ("linux.namespaces: network: expected the pod's own, got the host's (hostNetwork)"). */
 CL_NODISCARD enum cl_status shim_spec_translate(const void *config, size_t len,
+                                                const struct shim_translate_options *options,
                                                 struct shim_spec *ret, struct cl_err *err);
 void shim_spec_done(struct shim_spec *s);
 
