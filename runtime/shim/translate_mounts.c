@@ -135,7 +135,6 @@ static enum cl_status build_mount(struct shim_translation *t, const json_t *from
     static const char *const members[] = {"destination", "type", "source", "options", NULL};
     const char *destination = NULL;
     const char *type = NULL;
-    json_t *options = json_array();
     CL_TRY(cl_json_get_string(from, "mount", "destination", &destination, err));
     if (!shim_path_valid(destination)) {
         return cl_err_set(err, CL_ERR_MALFORMED, "destination: expected an absolute path");
@@ -143,6 +142,7 @@ static enum cl_status build_mount(struct shim_translation *t, const json_t *from
     CL_TRY(shim_only(from, "mount", members, err));
     CL_TRY(shim_opt_string(from, "mount", "type", &type, err));
     CL_TRY(shim_put(to, "destination", json_string(destination), err));
+    json_t *options = json_array();
     CL_TRY(shim_put(to, "options", options, err));
     CL_TRY(build_options(from, options, err));
     type = type != NULL ? type : "";
