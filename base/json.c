@@ -60,14 +60,24 @@ enum cl_status cl_json_read_file(const char *path, size_t max, json_t **ret_j, s
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "file '%s'", path);
 }
 
-static int append_chunk(const char *chunk, size_t size, void *out)
+/* jansson goes on after a key that could not be written: what failed once fails for good. */
+struct chunks {
+    struct cl_buf *out;
+    bool failed;
+};
+
+static int append_chunk(const char *chunk, size_t size, void *ctx)
 {
-    return cl_buf_append(out, chunk, size, NULL) == CL_OK ? 0 : -1;
+    struct chunks *c = ctx;
+    c->failed = c->failed || cl_buf_append(c->out, chunk, size, NULL) != CL_OK;
+    return c->failed ? -1 : 0;
 }
 
 static enum cl_status dump(const json_t *j, size_t flags, struct cl_buf *out, struct cl_err *err)
 {
-    if (json_dump_callback(j, append_chunk, out, flags | JSON_COMPACT | JSON_ENCODE_ANY) != 0) {
+    struct chunks c = {.out = out};
+    if (json_dump_callback(j, append_chunk, &c, flags | JSON_COMPACT | JSON_ENCODE_ANY) != 0 ||
+        c.failed) {
         return cl_err_nomem(err, "JSON text");
     }
     return CL_OK;
