@@ -11,7 +11,7 @@
 
 #define SHIM_PATH_MAX 4095u
 #define SHIM_MOUNTINFO_MAX (8u << 20)
-#define SHIM_MAX_MOUNTS 512u
+#define SHIM_MAX_MOUNTS 256u
 #define SHIM_PRIVILEGED "dev.cloister.privileged"
 
 /* --- JSON: absent and null are the same, Go writes either --- */

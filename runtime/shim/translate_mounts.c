@@ -48,13 +48,11 @@ static bool has_option(const json_t *options, const char *word)
 static const char *guest_option(const char *o)
 {
     static const char *const words[] = {
-        "ro",        "rw",          "nosuid",      "suid",          "nodev",      "dev",
-        "noexec",    "exec",        "relatime",    "norelatime",    "noatime",    "atime",
-        "sync",      "async",       "strictatime", "nostrictatime", "nodiratime", "diratime",
-        "dirsync",   "bind",        "rbind",       "private",       "rprivate",   "newinstance",
-        "tmpcopyup", "nosymfollow", NULL};
+        "ro",     "rw",    "nosuid",  "suid",     "nodev",       "dev",
+        "noexec", "exec",  "noatime", "relatime", "strictatime", "nodiratime",
+        "bind",   "rbind", "private", "rprivate", "newinstance", NULL};
     static const char *const values[] = {
-        "mode=", "size=", "uid=", "gid=", "ptmxmode=", "nr_inodes=", "nr_blocks="};
+        "mode=", "size=", "uid=", "gid=", "ptmxmode=", "nr_inodes="};
     if (strcmp(o, "slave") == 0 || strcmp(o, "rslave") == 0) {
         return o[0] == 'r' ? "rprivate" : "private";
     }
@@ -82,6 +80,9 @@ static enum cl_status build_options(const json_t *from, json_t *to, struct cl_er
     {
         const char *text = json_is_string(v) ? json_string_value(v) : "";
         const char *option = guest_option(text);
+        if (strcmp(text, "tmpcopyup") == 0) {
+            continue; /* CRI-O's folders of a read-only container begin empty */
+        }
         if (option == NULL) {
             return cl_err_set(err, CL_ERR_REJECTED,
                               "options: expected ones that a mount in a VM can have, got '%.64s'",
