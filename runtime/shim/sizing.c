@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sizing.c - how large a pod's VM is.
+ */
+#include "sizing.h"
+
+#define MIB (UINT64_C(1) << 20)
+#define UNIT (2 * MIB)
+
+enum cl_status shim_size_for(const struct shim_config *c, uint32_t cpus, uint64_t memory,
+                             struct shim_size *ret, struct cl_err *err)
+{
+    uint64_t max = c->memory_max_mib * MIB;
+    uint64_t limit = memory != 0 ? memory : c->memory_mib * MIB;
+    uint32_t want = cpus != 0 ? cpus : c->cpus;
+    if (want > c->cpus_max) {
+        return cl_err_set(err, CL_ERR_REJECTED, "pod: CPU limit: expected at most %u, got %u",
+                          (unsigned)c->cpus_max, (unsigned)want);
+    }
+    if (limit > max) { /* before adding: the sums below cannot wrap */
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "pod: memory limit: expected at most %u MiB, got %llu MiB",
+                          (unsigned)c->memory_max_mib, (unsigned long long)(limit / MIB));
+    }
+    uint64_t size = limit + limit / 64 + c->overhead_mib * MIB;
+    size = (size + UNIT - 1) / UNIT * UNIT;
+    if (size > max) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "pod: memory limit and overhead: expected at most %u MiB, got %llu MiB",
+                          (unsigned)c->memory_max_mib, (unsigned long long)(size / MIB));
+    }
+    uint64_t min = SHIM_MEMORY_MIN_MIB * MIB;
+    *ret = (struct shim_size){.cpus = want, .memory = size > min ? size : min};
+    return CL_OK;
+}
