@@ -5,6 +5,8 @@
  */
 #include "run_internal.h"
 
+#include "host/initdata_disk.h"
+
 #include "base/encode.h"
 #include "base/io.h"
 
@@ -13,8 +15,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#define SECTOR 512u
 
 static enum cl_status check_tee(struct run *r, struct cl_err *err)
 {
@@ -95,23 +95,12 @@ static enum cl_status fill_start(struct run *r, struct cl_err *err)
     return CL_OK;
 }
 
-/* I-4.4: magic, length, the text, zeros up to a whole sector. */
 static enum cl_status write_disk(struct run *r, struct cl_err *err)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf disk = {0};
-    static const uint8_t zeros[SECTOR];
-    uint8_t head[16] = "CLINITD1";
     char *path = r->initdata_disk + strlen("ro:");
-    uint64_t len = r->initdata_text.len;
-    for (unsigned i = 0; i < 8; i++) {
-        head[8 + i] = (uint8_t)(len >> (8 * i));
-    }
-    CL_TRY(cl_buf_append(&disk, head, sizeof(head), err));
-    CL_TRY(cl_buf_append(&disk, r->initdata_text.data, r->initdata_text.len, err));
-    CL_TRY(cl_buf_append(&disk, zeros, (SECTOR - disk.len % SECTOR) % SECTOR, err));
     memcpy(r->initdata_disk, "ro:", strlen("ro:"));
     host_rundir_path(&r->dir, "initdata.img", path);
-    return cl_write_file(path, disk.data, disk.len, 0600, err);
+    return host_initdata_disk_write(path, r->initdata_text.data, r->initdata_text.len, err);
 }
 
 /* --- the relay's allow-list ---------------------------------------------------------------------

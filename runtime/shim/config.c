@@ -27,6 +27,7 @@ void shim_config_done(struct shim_config *c)
     free(c->tee);
     free(c->guest);
     free(c->psp_state);
+    free(c->console);
     free(c->registry_ca);
     free(c->kubelet);
     for (size_t i = 0; i < c->relay_count; i++) {
@@ -115,6 +116,7 @@ static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct 
     CL_TRY(take_tee(vm, &c->tee, err));
     CL_TRY(take_path(vm, "vm", "guest", &c->guest, err));
     CL_TRY(take_path(vm, "vm", "psp-state", &c->psp_state, err));
+    CL_TRY(take_path(vm, "vm", "console", &c->console, err));
     CL_TRY(take_bool(vm, "vm", "insecure-no-jail", &c->insecure_no_jail, err));
     CL_TRY(take_number(vm, "vm", "cpus-max", 1, SHIM_CPUS_MAX, &c->cpus_max, err));
     CL_TRY(take_number(vm, "vm", "cpus", 1, c->cpus_max, &c->cpus, err));

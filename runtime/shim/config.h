@@ -26,6 +26,7 @@ struct shim_config {
     char *guest;     /* folder of guest files; NULL: where I-6 looks */
     char *psp_state; /* class sim: folder of the simulated processor's keys; NULL: this machine's */
     bool insecure_no_jail;
+    char *console; /* folder for what guests write to their consoles, ID.log; NULL: not kept */
     uint32_t cpus; /* of a pod without a limit */
     uint32_t cpus_max;
     uint32_t memory_mib; /* of a pod without a limit */

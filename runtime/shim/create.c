@@ -290,7 +290,7 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
 {
     struct shim_pod *pod = cr->c->pod;
     const struct shim_spec *s = cr->spec;
-    struct shim_vm_config vm = {.netns = s->netns};
+    struct shim_vm_config vm = {.id = cr->c->id, .netns = s->netns};
     CL_CLEANUP(cl_buf_done) struct cl_buf initdata = {0};
     const struct timeval limit = {.tv_sec = (time_t)pod->cfg.settings->boot_timeout_s};
     CL_TRY(shim_size_for(pod->cfg.settings, s->cpus, s->memory, &vm.size, err));

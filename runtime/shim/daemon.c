@@ -112,6 +112,7 @@ enum cl_status shim_daemon_run(const struct shim_args *a, int listen_fd, const c
                         .d = {.name_space = a->name_space,
                               .id = a->id,
                               .bundle = a->bundle,
+                              .address = a->address,
                               .config_path = a->config_path,
                               .finish = finish}};
     struct shim_task_ops ops = {.ctx = NULL};

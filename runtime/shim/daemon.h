@@ -17,6 +17,7 @@ struct shim_daemon {
     const char *name_space;  /* containerd's */
     const char *id;          /* of the sandbox, or of the single container */
     const char *bundle;      /* absolute path of its bundle; the working directory, too */
+    const char *address;     /* of containerd's gRPC interface: a socket */
     const char *config_path; /* of the runtime's options; NULL: none given */
     /* After Shutdown was answered: sends what waits to be sent, removes the socket and ends the
      * loop. Returns at once; later calls do nothing. */

@@ -10,6 +10,8 @@
 #include "base/digest.h"
 #include "oci/image.h"
 
+#include <event2/event.h>
+
 struct shim_image; /* of one container; opaque */
 
 struct shim_image_request { /* borrowed during the call */
@@ -35,5 +37,13 @@ struct shim_image_ops {
                                 int *ret_fd, uint64_t *ret_size, struct cl_err *err);
     void (*release)(struct shim_image *image); /* NULL is fine */
 };
+
+/* Images out of containerd's content store, found with its gRPC interface. */
+struct shim_containerd_images {
+    struct event_base *base;
+    const char *socket; /* of containerd's gRPC interface */
+};
+/* `from` is borrowed as long as images are resolved. */
+struct shim_image_ops shim_images_of(struct shim_containerd_images *from);
 
 #endif

@@ -5,6 +5,7 @@
 #include "base/io.h"
 #include "base/log.h"
 #include "commands.h"
+#include "pod_service.h"
 
 #include <stdio.h>
 #include <stdlib.h>
@@ -36,49 +37,6 @@ static const char help[] =
     "example: cd BUNDLE && " PROGRAM " -namespace default \\\n"
     "             -address /run/containerd/containerd.sock -id c1 start </dev/null\n";
 
-/* Until there are containers. */
-
-static void on_connect(void *ctx, struct shim_rpc_call *call,
-                       const Containerd__Task__V2__ConnectRequest *r)
-{
-    (void)ctx;
-    (void)r;
-    shim_answer_connect(call, (uint32_t)getpid(), 0);
-}
-
-static void on_pids(void *ctx, struct shim_rpc_call *call,
-                    const Containerd__Task__V2__PidsRequest *r)
-{
-    (void)ctx;
-    (void)r;
-    shim_answer_pids(call, NULL, 0);
-}
-
-static void on_shutdown(void *ctx, struct shim_rpc_call *call,
-                        const Containerd__Task__V2__ShutdownRequest *r)
-{
-    (void)r;
-    struct shim_daemon *d = ctx;
-    shim_answer_empty(call);
-    d->finish(d);
-}
-
-static enum cl_status make_service(struct shim_daemon *d, struct shim_task_ops *ret_ops,
-                                   struct cl_err *err)
-{
-    (void)err;
-    *ret_ops = (struct shim_task_ops){
-        .ctx = d, .connect = on_connect, .pids = on_pids, .shutdown = on_shutdown};
-    return CL_OK;
-}
-
-static void unmake_service(void *ctx)
-{
-    (void)ctx;
-}
-
-static const struct shim_daemon_service service = {make_service, unmake_service};
-
 static enum cl_status take_stdin(struct shim_args *a, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf in = {0};
@@ -100,7 +58,7 @@ static enum cl_status act(struct shim_args *a, struct cl_buf *out, struct cl_err
         return cl_err_nomem(err, "environment");
     }
     enum cl_status st =
-        a->action == SHIM_START ? shim_start(a, &service, out, err) : shim_delete(a, out, err);
+        a->action == SHIM_START ? shim_start(a, &shim_pod_service, out, err) : shim_delete(a, out, err);
     return st == CL_OK ? CL_OK
                        : cl_err_wrap(err, st, "%s '%s'",
                                      a->action == SHIM_START ? "start" : "delete", a->id);

@@ -220,17 +220,23 @@ static void on_output_end(void *ctx, const char *process, unsigned stream)
     }
 }
 
-static void on_spawned(void *ctx)
+/* Only a shim that is killed leaves anything behind for them to name. */
+static void note_leftovers(const struct shim_pod *pod)
 {
-    struct shim_pod *pod = ctx;
     pid_t pids[SHIM_VM_MAX_PROCESSES];
     const char *folder = pod->cfg.vm->folder(pod->vm);
     struct cl_err err = {0};
-    pod->vm_pid = pod->cfg.vm->pid(pod->vm);
     size_t count = pod->cfg.vm->processes(pod->vm, pids);
     if (shim_leftovers_write(pod->cfg.daemon->bundle, pids, count, &folder, 1, &err) != CL_OK) {
-        cl_log(CL_LOG_WARN, "shim.pod", "%s", err.msg); /* only a killed shim would need it */
+        cl_log(CL_LOG_WARN, "shim.pod", "%s", err.msg);
     }
+}
+
+static void on_spawned(void *ctx)
+{
+    struct shim_pod *pod = ctx;
+    pod->vm_pid = pod->cfg.vm->pid(pod->vm);
+    note_leftovers(pod);
 }
 
 /* Every process ends with its VM; further ones before the container's own, and the sandbox, which
@@ -280,7 +286,9 @@ enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm, s
                                         .output_end = on_output_end,
                                         .ended = on_vm_ended,
                                         .ctx = pod};
-    return pod->cfg.vm->start(&cfg, &pod->vm, err);
+    CL_TRY(pod->cfg.vm->start(&cfg, &pod->vm, err));
+    note_leftovers(pod);
+    return CL_OK;
 }
 
 void pod_stop_vm(struct shim_pod *pod, const char *why)
@@ -311,6 +319,11 @@ enum cl_status shim_pod_new(const struct shim_pod_config *cfg, struct shim_pod *
     }
     *ret_pod = pod;
     return CL_OK;
+}
+
+void *shim_pod_owner(const struct shim_pod *pod)
+{
+    return pod->cfg.owner;
 }
 
 void shim_pod_free(struct shim_pod *pod)

@@ -37,12 +37,14 @@ struct shim_pod_config { /* pointers are borrowed until the pod is freed */
     const struct shim_vm_ops *vm;
     const struct shim_image_ops *images;
     struct shim_times times;
+    void *owner; /* for shim_pod_owner */
 };
 
 CL_NODISCARD enum cl_status shim_pod_new(const struct shim_pod_config *cfg,
                                          struct shim_pod **ret_pod, struct cl_err *err);
 /* NULL is fine. Kills the VM; calls that still wait are answered with SHIM_CODE_UNAVAILABLE. */
 void shim_pod_free(struct shim_pod *pod);
+void *shim_pod_owner(const struct shim_pod *pod);
 /* The functions that serve the Task service with this pod. */
 void shim_pod_ops(struct shim_pod *pod, struct shim_task_ops *ret_ops);
 

@@ -41,6 +41,7 @@ struct shim_vm_callbacks {
 struct shim_vm_config {
     struct event_base *base;
     const struct shim_config *settings;
+    const char *id; /* of the sandbox, or of the single container */
     struct shim_size size;
     const void *initdata; /* the document itself; NULL: none */
     size_t initdata_len;
@@ -63,5 +64,8 @@ struct shim_vm_ops {
     /* The folder of its sockets. */
     const char *(*folder)(const struct shim_vm *vm);
 };
+
+/* cloister-vmm, and what runtime/host serves to its guest. */
+const struct shim_vm_ops *shim_vm_host(void);
 
 #endif

@@ -1,1 +1,1 @@
-cl_unit_test(test_shim_pod SOURCES shim_world.c LIBS cl_shim cl_host)
+cl_unit_test(test_shim_pod SOURCES shim_world.c LIBS cl_shim)
