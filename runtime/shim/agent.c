@@ -5,11 +5,14 @@
  */
 #include "pod_internal.h"
 
+#include "rpc/ttrpc.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define SERVICE "cloister.pod.v1.Pod"
+#define FRAME_SLACK 512u /* for what ttrpc puts around a request */
 
 static void job_free(struct job *j)
 {
@@ -81,8 +84,16 @@ void pod_call(struct shim_pod *pod, const struct job_spec *spec)
         lost.done(&lost, SHIM_CODE_EXHAUSTED, "out of memory", NULL, 0);
         return;
     }
-    enum cl_status st = pod->agent == NULL ? cl_err_set(&err, CL_ERR_UNAVAILABLE, "%s", pod->why)
-                                           : cl_buf_reserve(&out, len, &err);
+    enum cl_status st = CL_OK;
+    if (pod->agent == NULL) {
+        st = cl_err_set(&err, CL_ERR_UNAVAILABLE, "%s", pod->why);
+    } else if (len > CL_TTRPC_MAX_FRAME - FRAME_SLACK) { /* the guest would hang up */
+        st = cl_err_set(&err, CL_ERR_REJECTED,
+                        "%s: expected at most %u bytes for the guest, got %zu", spec->method,
+                        CL_TTRPC_MAX_FRAME - FRAME_SLACK, len);
+    } else {
+        st = cl_buf_reserve(&out, len, &err);
+    }
     if (st == CL_OK) {
         out.len = protobuf_c_message_pack(spec->request, out.data);
         st = shim_rpc_invoke(pod->agent, SERVICE, spec->method, out.data, out.len, spec->timeout_ms,

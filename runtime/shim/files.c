@@ -10,26 +10,21 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
-/* A file's strings are ours, or still the empty one of protobuf-c. */
-static void free_text(char *text)
-{
-    if (text != protobuf_c_empty_string) {
-        free(text);
-    }
-}
+#define MAX_TRIES 3u
 
 void shim_files_done(struct shim_files *f)
 {
     for (size_t i = 0; i < f->count; i++) {
-        free_text(f->file[i].path);
-        free_text(f->file[i].link);
+        free(f->file[i].path);
         free(f->file[i].data.data);
     }
     free(f->file);
@@ -80,92 +75,97 @@ static enum cl_status add_contents(struct shim_files *f, int fd, const char *pat
     return CL_OK;
 }
 
-static enum cl_status add_link(struct shim_files *f, int dir, const char *name, const char *path,
-                               const struct stat *st, struct cl_err *err)
+/* What lies below the folder, links followed as far as they stay in it: kubelet's files are links
+ * to those of the moment. */
+static int open_below(int root, const char *path, int flags)
 {
-    char target[PATH_MAX];
-    Cloister__Pod__V1__File *file = NULL;
-    ssize_t n = readlinkat(dir, name, target, sizeof(target) - 1);
-    if (n < 0) {
-        return cl_err_sys(err, errno, "'%.200s'", path);
-    }
-    target[n] = '\0';
-    if (n == 0 || target[0] == '/') {
-        return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected a link that stays inside",
-                          path);
-    }
-    CL_TRY(add(f, path, st, &file, err));
-    char *copy = strdup(target);
-    if (copy == NULL) {
-        return cl_err_nomem(err, "files");
-    }
-    file->link = copy;
-    return CL_OK;
+    struct open_how how = {.flags = (unsigned)(flags | O_CLOEXEC),
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_MAGICLINKS};
+    return (int)syscall(SYS_openat2, root, path, &how, sizeof(how));
 }
 
-static enum cl_status walk(struct shim_files *f, int dir, const char *prefix, unsigned depth,
+static enum cl_status walk(struct shim_files *f, int root, const char *prefix, unsigned depth,
                            struct cl_err *err);
 
-static enum cl_status add_folder(struct shim_files *f, int dir, const char *name, const char *path,
-                                 const struct stat *st, unsigned depth, struct cl_err *err)
+static enum cl_status add_entry(struct shim_files *f, int root, const char *path, unsigned depth,
+                                struct cl_err *err)
 {
-    Cloister__Pod__V1__File *file = NULL;
-    if (depth == SHIM_FILES_MAX_DEPTH) {
-        return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected at most %u levels", path,
-                          SHIM_FILES_MAX_DEPTH);
-    }
-    CL_TRY(add(f, path, st, &file, err));
-    file->directory = true;
-    int fd = openat(dir, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
-    return fd >= 0 ? walk(f, fd, path, depth + 1, err) : cl_err_sys(err, errno, "'%.200s'", path);
-}
-
-static enum cl_status add_entry(struct shim_files *f, int dir, const char *name, const char *prefix,
-                                unsigned depth, struct cl_err *err)
-{
-    char path[PATH_MAX];
     struct stat st;
-    if (snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", name) >=
-        (int)sizeof(path)) {
-        return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': path too long", prefix);
-    }
-    if (fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0) {
+    Cloister__Pod__V1__File *file = NULL;
+    CL_CLEANUP(cl_close_fdp) int at = open_below(root, path, O_PATH);
+    if (at < 0 || fstat(at, &st) != 0) {
         return errno == ENOENT ? CL_OK : cl_err_sys(err, errno, "'%.200s'", path);
     }
-    if (S_ISLNK(st.st_mode)) {
-        return add_link(f, dir, name, path, &st, err);
-    }
     if (S_ISDIR(st.st_mode)) {
-        return add_folder(f, dir, name, path, &st, depth, err);
+        CL_TRY(add(f, path, &st, &file, err));
+        file->directory = true;
+        return walk(f, root, path, depth + 1, err);
     }
-    CL_CLEANUP(cl_close_fdp)
-    int fd = openat(dir, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) != 0) {
-        return cl_err_sys(err, errno, "'%.200s'", path);
+    if (!S_ISREG(st.st_mode)) { /* before it is opened: no device is */
+        return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected a file or a folder", path);
     }
-    return S_ISREG(st.st_mode)
-               ? add_contents(f, fd, path, &st, err)
-               : cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected a file or a folder", path);
+    CL_CLEANUP(cl_close_fdp) int fd = open_below(root, path, O_RDONLY | O_NONBLOCK | O_NOCTTY);
+    return fd >= 0 ? add_contents(f, fd, path, &st, err) : cl_err_sys(err, errno, "'%.200s'", path);
 }
 
-/* Takes the descriptor. */
-static enum cl_status walk(struct shim_files *f, int dir, const char *prefix, unsigned depth,
+/* Names that begin with two dots are kubelet's own: of the moment, and on its way there. */
+static bool is_entry(const char *name, unsigned depth)
+{
+    return strcmp(name, ".") != 0 && strcmp(name, "..") != 0 &&
+           !(depth == 1 && strncmp(name, "..", 2) == 0);
+}
+
+static enum cl_status walk(struct shim_files *f, int root, const char *prefix, unsigned depth,
                            struct cl_err *err)
 {
-    DIR *d = fdopendir(dir);
+    char path[PATH_MAX];
+    if (depth > SHIM_FILES_MAX_DEPTH) {
+        return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected at most %u levels", prefix,
+                          SHIM_FILES_MAX_DEPTH);
+    }
+    int dir = open_below(root, prefix[0] != '\0' ? prefix : ".", O_RDONLY | O_DIRECTORY);
+    DIR *d = dir >= 0 ? fdopendir(dir) : NULL;
     if (d == NULL) {
         int error = errno;
-        (void)close(dir);
+        cl_close_fdp(&dir);
         return cl_err_sys(err, error, "'%.200s'", prefix);
     }
     enum cl_status st = CL_OK;
     for (struct dirent *e = readdir(d); st == CL_OK && e != NULL; e = readdir(d)) {
-        if (strcmp(e->d_name, ".") != 0 && strcmp(e->d_name, "..") != 0) {
-            st = add_entry(f, dirfd(d), e->d_name, prefix, depth, err);
+        if (!is_entry(e->d_name, depth)) {
+            continue;
         }
+        int n =
+            snprintf(path, sizeof(path), "%s%s%s", prefix, prefix[0] != '\0' ? "/" : "", e->d_name);
+        st = n < (int)sizeof(path) ? add_entry(f, root, path, depth, err)
+                                   : cl_err_set(err, CL_ERR_REJECTED, "path too long");
     }
     (void)closedir(d);
     return st;
+}
+
+/* kubelet changes all at once, by a link: seen before and after, it tells whether that happened. */
+static void moment_of(int root, char ret[static PATH_MAX])
+{
+    ssize_t n = readlinkat(root, "..data", ret, PATH_MAX - 1);
+    ret[n > 0 ? n : 0] = '\0';
+}
+
+static enum cl_status read_folder(int root, struct shim_files *ret, struct cl_err *err)
+{
+    char before[PATH_MAX];
+    char after[PATH_MAX];
+    enum cl_status st = CL_OK;
+    for (unsigned tries = 0; tries < MAX_TRIES; tries++) {
+        moment_of(root, before);
+        st = walk(ret, root, "", 1, err);
+        moment_of(root, after);
+        if (strcmp(before, after) == 0) {
+            return st;
+        }
+        shim_files_done(ret);
+    }
+    return st != CL_OK ? st : cl_err_set(err, CL_ERR_UNAVAILABLE, "it changes all the time");
 }
 
 enum cl_status shim_files_read(const char *path, struct shim_files *ret, struct cl_err *err)
@@ -181,8 +181,7 @@ enum cl_status shim_files_read(const char *path, struct shim_files *ret, struct 
     }
     enum cl_status status = CL_OK;
     if (S_ISDIR(st.st_mode)) {
-        status = walk(&f, fd, "", 1, err);
-        fd = -1;
+        status = read_folder(fd, &f, err);
     } else if (S_ISREG(st.st_mode)) {
         status = add_contents(&f, fd, leaf + 1, &st, err);
     } else {

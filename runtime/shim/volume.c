@@ -123,7 +123,7 @@ static void put_files(struct proc *p, struct filling *f)
     (void)snprintf(name, sizeof(name), "%s", f->spec->volume[f->at].name);
     while (f->file < f->files.count && r.n_files < PIECE_FILES) {
         Cloister__Pod__V1__File *file = &f->files.file[f->file];
-        size += file->data.len + strlen(file->path) + strlen(file->link) + 64;
+        size += file->data.len + strlen(file->path) + 64;
         if (r.n_files > 0 && size > PIECE_SIZE) {
             break;
         }
@@ -184,6 +184,17 @@ static void fill(struct proc *p, struct filling *f)
     put_files(p, f);
 }
 
+/* Files are brought up to date; what containers write to stays as it is. */
+static void refill(struct proc *p, struct filling *f)
+{
+    if (f->spec->volume[f->at].kind == SHIM_VOLUME_FILES) {
+        fill(p, f);
+        return;
+    }
+    f->at++;
+    make_next(p, f);
+}
+
 static void on_made(struct job *j, enum shim_code code, const char *message, const void *payload,
                     size_t len)
 {
@@ -241,7 +252,7 @@ static void make_next(struct proc *p, struct filling *f)
         return;
     }
     if (has_volume(f->pod, v->name)) {
-        fill(p, f);
+        refill(p, f);
         return;
     }
     const struct job_spec spec = {.proc = p,
@@ -273,7 +284,7 @@ static enum cl_status write_result(const char *path, const ProtobufCBinaryData *
                                    struct cl_err *err)
 {
     struct stat st;
-    size_t len = data->len < SHIM_RESULT_MAX ? data->len : SHIM_RESULT_MAX;
+    size_t len = data->len < SHIM_RESULT_MAX ? data->len : SHIM_RESULT_MAX; /* its end counts */
     CL_CLEANUP(cl_close_fdp)
     int fd = open(path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
     if (fd < 0 || fstat(fd, &st) != 0) {
@@ -282,7 +293,7 @@ static enum cl_status write_result(const char *path, const ProtobufCBinaryData *
     if (!S_ISREG(st.st_mode)) {
         return cl_err_set(err, CL_ERR_REJECTED, "'%.200s': expected a file", path);
     }
-    return ftruncate(fd, 0) == 0 ? cl_write_all(fd, data->data, len, path, err)
+    return ftruncate(fd, 0) == 0 ? cl_write_all(fd, data->data + (data->len - len), len, path, err)
                                  : cl_err_sys(err, errno, "'%.200s'", path);
 }
 
