@@ -237,6 +237,10 @@ static enum cl_status cloister_parse(const char *text, struct cl_initdata *ret, 
     static const char *const top[] = {"image", "container", NULL};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_TRY(cl_toml_parse(text, strlen(text), "initdata: cloister.toml", &j, err));
+    if (json_object_get(j, "pod") != NULL) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "initdata: cloister.toml: pod: not supported yet");
+    }
     CL_TRY(cl_json_only_keys(j, "initdata: cloister.toml", top, err));
     CL_TRY(image_parse(j, ret, err));
     return container_parse(j, ret, err);

@@ -49,14 +49,19 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     int sv[2];
     struct cl_agent_ops ops = {NULL, on_start, on_signal, on_resize, on_info};
     struct cl_agent_server *s = NULL;
+    struct cl_ttrpc_server *t = NULL;
     struct cl_agent_outcome o = {.exit_status = 1};
     if (size > 65536 || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0) {
         return 0;
     }
     if (write(sv[1], data, size) == (ssize_t)size && shutdown(sv[1], SHUT_WR) == 0 &&
-        cl_agent_server_new(sv[0], &ops, &s, NULL) == CL_OK) {
-        ignore(cl_agent_server_run(s, NULL));
-        cl_agent_server_finish(s, &o);
+        cl_agent_server_new(&ops, &s, NULL) == CL_OK) {
+        const struct cl_ttrpc_service service = cl_agent_server_service(s);
+        if (cl_ttrpc_server_new(sv[0], &service, 1, &t, NULL) == CL_OK) {
+            ignore(cl_ttrpc_server_run(t, NULL));
+            cl_agent_server_finish(s, &o);
+        }
+        cl_ttrpc_server_free(t);
         cl_agent_server_free(s);
     }
     (void)close(sv[1]);

@@ -4,6 +4,7 @@
  */
 #include "agent/image.h"
 #include "agent/layer.h"
+#include "cloister/initdata.h"
 
 #include "agent_image.h"
 #include "check_main.h"
@@ -100,10 +101,11 @@ static void teardown(void)
 static enum cl_status fetch(void)
 {
     const struct agent_image_ops ops = {&w, host_dial, get_key, on_done};
+    const struct agent_image_want want = {w.init.manifest, w.init.encryption_required};
     w.err = (struct cl_err){0};
     w.phases[0] = '\0';
     enum cl_status st =
-        agent_image_fetch(&w.init, &ops, w.root_fd, &w.limits, &w.config, &w.step, &w.err);
+        agent_image_fetch(&want, &ops, w.root_fd, &w.limits, &w.config, &w.step, &w.err);
     host_join(&w.host);
     return st;
 }

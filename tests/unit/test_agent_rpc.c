@@ -18,6 +18,7 @@
 
 struct fixture {
     struct cl_agent_server *server;
+    struct cl_ttrpc_server *ttrpc;
     struct cl_agent_client *client;
     pthread_t thread;
     enum cl_status run_status;
@@ -65,7 +66,8 @@ static void on_info(void *ctx, struct cl_agent_info *ret)
 static void *run_server(void *arg)
 {
     struct fixture *f = arg;
-    f->run_status = cl_agent_server_run(f->server, &f->run_err);
+    f->run_status = cl_ttrpc_server_run(f->ttrpc, &f->run_err);
+    cl_agent_server_hang_up(f->server);
     return NULL;
 }
 
@@ -76,7 +78,9 @@ static void setup(struct fixture *f, int *ret_raw)
     *f = (struct fixture){0};
     struct cl_agent_ops ops = {f, on_start, on_signal, on_resize, on_info};
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, sv), 0);
-    ck_assert_int_eq(cl_agent_server_new(sv[0], &ops, &f->server, &err), CL_OK);
+    ck_assert_int_eq(cl_agent_server_new(&ops, &f->server, &err), CL_OK);
+    const struct cl_ttrpc_service service = cl_agent_server_service(f->server);
+    ck_assert_int_eq(cl_ttrpc_server_new(sv[0], &service, 1, &f->ttrpc, &err), CL_OK);
     if (ret_raw != NULL) {
         *ret_raw = sv[1];
     } else {
@@ -92,6 +96,7 @@ static void teardown(struct fixture *f)
     }
     ck_assert_int_eq(pthread_join(f->thread, NULL), 0);
     cl_agent_client_free(f->client);
+    cl_ttrpc_server_free(f->ttrpc);
     cl_agent_server_free(f->server);
     cl_agent_start_done(&f->start);
 }

@@ -21,7 +21,7 @@ struct key {
 };
 
 struct fetch {
-    const struct cl_initdata *init;
+    const struct agent_image_want *want;
     const struct agent_image_ops *ops;
     const struct agent_limits *limits;
     int root_fd;
@@ -66,7 +66,7 @@ static enum cl_status check_encryption(const struct fetch *f, struct cl_err *err
 {
     bool all = cl_oci_manifest_all_encrypted(&f->manifest);
     bool none = cl_oci_manifest_none_encrypted(&f->manifest);
-    if (f->init->encryption_required && !all) {
+    if (f->want->encryption_required && !all) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "image: encryption: expected every layer encrypted, got %s",
                           none ? "none encrypted" : "some not encrypted");
@@ -82,7 +82,7 @@ static enum cl_status get_manifest(struct fetch *f, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     f->step = "image.manifest";
-    CL_TRY(small_blob(f, f->init->manifest, /* size= */ 0, CL_OCI_MAX_MANIFEST, &raw, err));
+    CL_TRY(small_blob(f, f->want->manifest, /* size= */ 0, CL_OCI_MAX_MANIFEST, &raw, err));
     CL_TRY(cl_oci_manifest_parse(raw.data, raw.len, &f->manifest, err));
     CL_TRY(check_encryption(f, err));
     f->ops->done(f->ops->ctx, f->step);
@@ -234,12 +234,12 @@ static enum cl_status wipe(int root_fd, struct cl_err *err)
     return agent_tree_clear(&t, &root, /* keep= */ NULL, err);
 }
 
-enum cl_status agent_image_fetch(const struct cl_initdata *init, const struct agent_image_ops *ops,
+enum cl_status agent_image_fetch(const struct agent_image_want *want, const struct agent_image_ops *ops,
                                  int root_fd, const struct agent_limits *limits,
                                  struct cl_oci_config *ret_config, const char **ret_step,
                                  struct cl_err *err)
 {
-    struct fetch f = {.init = init, .ops = ops, .limits = limits, .root_fd = root_fd};
+    struct fetch f = {.want = want, .ops = ops, .limits = limits, .root_fd = root_fd};
     enum cl_status st = fetch_all(&f, err);
     *ret_step = f.step;
     if (st == CL_OK) {

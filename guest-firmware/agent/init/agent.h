@@ -8,21 +8,18 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/ports.h"
 #include "agent/tee.h"
 #include "base/buf.h"
 #include "cloister/initdata.h"
 #include "oci/image.h"
+#include "pod.h"
 #include "rpc/agent_server.h"
 
 #include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define AGENT_PORT_RPC 1024u
-#define AGENT_PORT_BLOB 1025u
-#define AGENT_PORT_RELAY 1026u
-#define AGENT_PORT_STDIO 1027u
-#define AGENT_PORT_PSP 1030u
 #define AGENT_BUNDLE "/run/cloister"
 #define AGENT_ROOTFS AGENT_BUNDLE "/rootfs"
 
@@ -52,17 +49,23 @@ CL_NODISCARD enum cl_status agent_evidence_json(enum agent_tee tee, const uint8_
                                                 struct cl_buf *out, struct cl_err *err);
 
 /* --- disk.c: initdata's bytes from block slot 1 (I-4.4), not yet believed. */
+/* Whether the slot has a disk with anything on it. */
+CL_NODISCARD enum cl_status agent_initdata_present(bool *ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err);
 
 /* --- root.c: from the initramfs to a tmpfs, and the mounts a container needs. */
 CL_NODISCARD enum cl_status agent_switch_root(struct cl_err *err);
 CL_NODISCARD enum cl_status agent_mount_late(struct cl_err *err);
+/* Where pods have what they are made of: images, roots, volumes. */
+CL_NODISCARD enum cl_status agent_mount_pods(struct cl_err *err);
 
-/* --- host.c: the connection on which the host calls us. */
+/* --- host.c: the connection on which the host calls us, for `cloister run` or for pods. */
 struct agent_host {
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct cl_agent_server *server; /* NULL before the host was reached */
+    struct cl_ttrpc_server *ttrpc; /* NULL before the host was reached */
+    struct cl_agent_server *server;
+    struct agent_pod *pod;
     pthread_t thread;
     struct cl_agent_start start; /* what the host wants, once start_seen */
     bool start_seen;
@@ -99,27 +102,8 @@ CL_NODISCARD enum cl_status agent_container_run(struct agent_container *c,
                                                 void (*started)(void *ctx), void *ctx,
                                                 int *ret_status, struct cl_err *err);
 
-/* --- stdio.c: bytes between the container and the host (I-4.3). */
-#define AGENT_STREAMS 3u
-struct agent_stdio {
-    bool terminal;
-    int child[AGENT_STREAMS]; /* what the container gets as 0, 1, 2; -1 with a terminal or once
-                                 closed */
-    int ours[AGENT_STREAMS];  /* our ends; -1: this stream is /dev/null */
-    int host[AGENT_STREAMS];  /* connections; -1: none */
-    pthread_t thread[AGENT_STREAMS];
-    bool running[AGENT_STREAMS];
-};
-void agent_stdio_init(struct agent_stdio *s);
-CL_NODISCARD enum cl_status agent_stdio_open(struct agent_stdio *s, const struct cl_initdata *i,
-                                             const char *id, struct cl_err *err);
-/* With a terminal: its master, duplicated. */
-CL_NODISCARD enum cl_status agent_stdio_console(struct agent_stdio *s, int master,
-                                                struct cl_err *err);
-CL_NODISCARD enum cl_status agent_stdio_pump(struct agent_stdio *s, struct cl_err *err);
-/* After the container has ended: all output has reached the host, or the host does not take it.
- * Closes everything. */
-void agent_stdio_finish(struct agent_stdio *s);
+/* --- what an image may cost this guest. */
+struct agent_limits agent_image_limits(void);
 
 /* --- power.c */
 CL_NORETURN void agent_power_off(void);

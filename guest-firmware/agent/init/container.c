@@ -6,15 +6,15 @@
 
 #include "agent/spec.h"
 #include "agent/user.h"
+#include "crun.h"
+#include "streams.h"
 
 #include "base/io.h"
-#include "base/json.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/ioctl.h>
@@ -28,7 +28,6 @@
 #define PID_FILE AGENT_BUNDLE "/pid"
 #define LOG_FILE AGENT_BUNDLE "/crun.log"
 #define CONSOLE_SOCKET AGENT_BUNDLE "/console.sock"
-#define MAX_LOG 65536u
 #define SIGNAL_TRIES 250  /* of 20 ms: crun is making the container */
 #define CONSOLE_TRIES 300 /* of 100 ms: crun sends the terminal, or ends */
 
@@ -129,64 +128,14 @@ static enum cl_status write_bundle(const struct agent_container *c, const struct
 static enum cl_status spawn_crun(const char *id, bool terminal, const struct agent_stdio *io,
                                  pid_t *ret_pid, struct cl_err *err)
 {
-    char name[CL_AGENT_ID_MAX + 1];
-    (void)snprintf(name, sizeof(name), "%s", id);
-    char *argv[] = {(char[]){"crun"},
-                    (char[]){"--root=/run/crun"},
-                    (char[]){"--cgroup-manager=cgroupfs"},
-                    (char[]){"--log=" LOG_FILE},
-                    (char[]){"--log-format=json"},
-                    (char[]){"run"},
-                    (char[]){"--bundle=" AGENT_BUNDLE},
-                    (char[]){"--pid-file=" PID_FILE},
-                    terminal ? (char[]){"--console-socket=" CONSOLE_SOCKET} : name,
-                    terminal ? name : NULL,
-                    NULL};
-    char *env[] = {(char[]){"PATH=/usr/sbin:/usr/bin:/sbin:/bin"}, NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    sigset_t set;
-    pid_t pid = -1;
-    (void)posix_spawn_file_actions_init(&files);
-    (void)posix_spawnattr_init(&attr);
-    for (int i = 0; i < (int)AGENT_STREAMS; i++) {
-        (void)posix_spawn_file_actions_adddup2(&files, io->child[i], i);
-    }
-    (void)sigemptyset(&set);
-    (void)posix_spawnattr_setsigmask(&attr, &set);
-    (void)sigaddset(&set, SIGPIPE);
-    (void)posix_spawnattr_setsigdefault(&attr, &set);
-    (void)posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
-    int rc = posix_spawn(&pid, CRUN, &files, &attr, argv, env);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)posix_spawn_file_actions_destroy(&files);
-    if (rc != 0) {
-        return cl_err_sys(err, rc, "start '" CRUN "'");
-    }
-    *ret_pid = pid;
-    return CL_OK;
-}
-
-/* The descriptor that crun sends beside one byte or more. */
-static enum cl_status receive_fd(int conn, int *ret_fd, struct cl_err *err)
-{
-    char data[256];
-    union {
-        char space[CMSG_SPACE(sizeof(int))];
-        struct cmsghdr align;
-    } control;
-    struct iovec iov = {.iov_base = data, .iov_len = sizeof(data)};
-    struct msghdr m = {.msg_iov = &iov,
-                       .msg_iovlen = 1,
-                       .msg_control = control.space,
-                       .msg_controllen = sizeof(control.space)};
-    ssize_t n = recvmsg(conn, &m, MSG_CMSG_CLOEXEC);
-    struct cmsghdr *c = n > 0 ? CMSG_FIRSTHDR(&m) : NULL;
-    if (c == NULL || c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "terminal: expected a descriptor, got none");
-    }
-    memcpy(ret_fd, CMSG_DATA(c), sizeof(*ret_fd));
-    return CL_OK;
+    const struct agent_crun crun = {CRUN, "/run/crun"};
+    const char *const args[] = {"run",
+                                "--bundle=" AGENT_BUNDLE,
+                                "--pid-file=" PID_FILE,
+                                terminal ? "--console-socket=" CONSOLE_SOCKET : id,
+                                terminal ? id : NULL,
+                                NULL};
+    return agent_crun_spawn(&crun, args, io->child, LOG_FILE, ret_pid, err);
 }
 
 /* Waits for the terminal, but not longer than crun lives (its exit is left for the caller to reap).
@@ -201,7 +150,7 @@ static enum cl_status await_console(int listener, pid_t crun, int *ret_master, s
             if (conn < 0) {
                 return cl_err_sys(err, errno, "terminal");
             }
-            return receive_fd(conn, ret_master, err);
+            return agent_crun_receive_console(conn, ret_master, err);
         }
         if (waitid(P_PID, (id_t)crun, &info, WEXITED | WNOHANG | WNOWAIT) == 0 &&
             info.si_pid != 0) {
@@ -262,47 +211,19 @@ static int reap_until(struct agent_container *c, pid_t crun)
     }
 }
 
-/* The last error in crun's log; false when there is none. */
-static bool last_error(char *ret, size_t size)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf log = {0};
-    const char *text = NULL;
-    bool found = false;
-    if (cl_buf_read_file(&log, LOG_FILE, MAX_LOG, NULL) != CL_OK || log.len == 0 ||
-        cl_buf_cstr(&log, LOG_FILE, &text, NULL) != CL_OK) {
-        return false;
-    }
-    char *rest = (char *)log.data;
-    for (char *line = strsep(&rest, "\n"); line != NULL; line = strsep(&rest, "\n")) {
-        CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-        const char *level = NULL;
-        const char *msg = NULL;
-        if (cl_json_parse(line, strlen(line), "crun log", &j, NULL) == CL_OK &&
-            cl_json_get_string(j, "crun log", "level", &level, NULL) == CL_OK &&
-            cl_json_get_string(j, "crun log", "msg", &msg, NULL) == CL_OK &&
-            strcmp(level, "error") == 0) {
-            (void)snprintf(ret, size, "%s", msg);
-            found = true;
-        }
-    }
-    return found;
-}
-
 /* crun gives 1 for all its failures; its log tells which it was. */
 static enum cl_status judge(int status, int *ret_status, struct cl_err *err)
 {
     char msg[256];
     pid_t pid = 0;
-    if (status == 0 || !last_error(msg, sizeof(msg))) {
+    if (status == 0 || !agent_crun_last_error(LOG_FILE, msg, sizeof(msg))) {
         *ret_status = status;
         return CL_OK;
     }
-    bool exec = strncmp(msg, "exec container process", 22) == 0 ||
-                strncmp(msg, "open executable", 15) == 0 ||
-                strncmp(msg, "executable file", 15) == 0;
-    if (exec) {
+    int exec = agent_crun_exec_failure(msg);
+    if (exec != 0) {
         agent_say("crun: %s", msg);
-        *ret_status = strstr(msg, "No such file or directory") != NULL ? 127 : 126;
+        *ret_status = exec;
         return CL_OK;
     }
     if (read_pid(&pid, NULL) == CL_OK) { /* it ran; what crun says is about cleaning up */
@@ -351,6 +272,25 @@ static enum cl_status run(struct agent_container *c, struct agent_stdio *io, con
     return judge(status, ret_status, err);
 }
 
+static enum cl_status dial_stdio(void *ctx, int *ret_fd, struct cl_err *err)
+{
+    (void)ctx;
+    return agent_dial(AGENT_PORT_STDIO, /* patient= */ true, ret_fd, err);
+}
+
+static enum cl_status open_stdio(struct agent_stdio *io, const struct cl_initdata *i,
+                                 const char *id, struct cl_err *err)
+{
+    const struct agent_stdio_want want = {
+        .id = id,
+        .terminal = i->terminal,
+        .stream = {i->stdin_allowed, i->stdout_allowed, i->stderr_allowed},
+        .dial = dial_stdio,
+    };
+    io->linger = true; /* the guest powers off afterwards */
+    return agent_stdio_open(io, &want, err);
+}
+
 enum cl_status agent_container_run(struct agent_container *c, const struct cl_initdata *i,
                                    const struct cl_oci_config *config, const char *id,
                                    void (*started)(void *ctx), void *ctx, int *ret_status,
@@ -364,11 +304,12 @@ enum cl_status agent_container_run(struct agent_container *c, const struct cl_in
         *ret_status = 128 + pending;
         return CL_OK;
     }
-    enum cl_status st = agent_stdio_open(&io, i, id, err);
+    enum cl_status st = open_stdio(&io, i, id, err);
     if (st == CL_OK) {
         st = run(c, &io, id, started, ctx, ret_status, err);
     }
     end(c);
-    agent_stdio_finish(&io);
+    agent_stdio_end(&io);
+    agent_stdio_done(&io);
     return st;
 }

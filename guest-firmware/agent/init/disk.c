@@ -100,20 +100,65 @@ static enum cl_status read_disk(int fd, struct cl_buf *out, struct cl_err *err)
     return CL_OK;
 }
 
-enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err)
+/* A slot without a disk has a device of ours that no driver has taken: both drivers were there
+ * before us, and what they found they took before they returned. */
+static bool has_driver(const char *device)
+{
+    char path[128];
+    (void)snprintf(path, sizeof(path), "/sys/bus/platform/devices/%s/driver", device);
+    return access(path, F_OK) == 0;
+}
+
+static enum cl_status disk_is_empty(const char *path, bool *ret, struct cl_err *err)
+{
+    CL_CLEANUP(cl_close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    off_t size = fd >= 0 ? lseek(fd, 0, SEEK_END) : -1;
+    if (size < 0) {
+        return cl_err_sys(err, errno, "open '%s'", path);
+    }
+    *ret = size == 0;
+    return CL_OK;
+}
+
+/* Waits for the driver when there is one. */
+static bool await_disk(const char *device, char ret_path[static 272])
 {
     const struct timespec pause = {.tv_nsec = 50000000};
-    char device[64];
-    char path[272];
     bool found = false;
-    CL_TRY(slot_device(device, err));
     for (int i = 0; !found && i < TRIES; i++) {
-        found = find_disk(device, path);
+        found = find_disk(device, ret_path);
         if (!found) {
             (void)nanosleep(&pause, NULL);
         }
     }
-    if (!found) {
+    return found;
+}
+
+enum cl_status agent_initdata_present(bool *ret, struct cl_err *err)
+{
+    char device[64];
+    char path[272];
+    bool empty = false;
+    CL_TRY(slot_device(device, err));
+    if (!has_driver(device)) {
+        *ret = false;
+        return CL_OK;
+    }
+    if (!await_disk(device, path)) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE,
+                          "initdata disk: slot 1: expected a disk, got none");
+    }
+    CL_TRY(disk_is_empty(path, &empty, err));
+    *ret = !empty;
+    return CL_OK;
+}
+
+enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err)
+{
+    char device[64];
+    char path[272];
+    CL_TRY(slot_device(device, err));
+    if (!await_disk(device, path)) {
         return cl_err_set(err, CL_ERR_UNAVAILABLE,
                           "initdata disk: slot 1: expected a disk, got none");
     }

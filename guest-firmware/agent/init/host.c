@@ -51,9 +51,11 @@ static void *serve(void *arg)
 {
     struct agent_host *h = arg;
     struct cl_err err = {0};
-    if (cl_agent_server_run(h->server, &err) != CL_OK) {
+    if (cl_ttrpc_server_run(h->ttrpc, &err) != CL_OK) {
         agent_say("host: %s", err.msg);
     }
+    cl_agent_server_hang_up(h->server);
+    agent_pod_hang_up(h->pod);
     (void)pthread_mutex_lock(&h->lock);
     h->gone = true;
     (void)pthread_cond_broadcast(&h->changed);
@@ -78,9 +80,31 @@ static enum cl_status dial_host(int *ret_fd, struct cl_err *err)
     return st;
 }
 
+static enum cl_status dial_for_pod(void *ctx, uint32_t port, bool patient, int *ret_fd,
+                                   struct cl_err *err)
+{
+    (void)ctx;
+    return agent_dial(port, patient, ret_fd, err);
+}
+
+/* Which of the two is served is not known yet: what comes in waits. */
+static enum cl_status make_services(struct agent_host *h, struct cl_err *err)
+{
+    const struct cl_agent_ops ops = {h, on_start, on_signal, on_resize, on_info};
+    const struct agent_pod_config pod = {
+        .dial = dial_for_pod,
+        .dir = AGENT_BUNDLE,
+        .crun = "/bin/crun",
+        .crun_root = "/run/crun",
+        .cgroup = "/sys/fs/cgroup",
+        .limits = agent_image_limits(),
+    };
+    CL_TRY(cl_agent_server_new(&ops, &h->server, err));
+    return agent_pod_new(&pod, &h->pod, err);
+}
+
 enum cl_status agent_host_connect(struct agent_host *h, struct cl_err *err)
 {
-    struct cl_agent_ops ops = {h, on_start, on_signal, on_resize, on_info};
     pthread_condattr_t attr;
     int fd = -1;
     (void)pthread_mutex_init(&h->lock, NULL);
@@ -88,8 +112,11 @@ enum cl_status agent_host_connect(struct agent_host *h, struct cl_err *err)
     (void)pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
     (void)pthread_cond_init(&h->changed, &attr);
     (void)pthread_condattr_destroy(&attr);
+    CL_TRY(make_services(h, err));
     CL_TRY(dial_host(&fd, err));
-    CL_TRY(cl_agent_server_new(fd, &ops, &h->server, err));
+    const struct cl_ttrpc_service services[] = {cl_agent_server_service(h->server),
+                                                agent_pod_service(h->pod)};
+    CL_TRY(cl_ttrpc_server_new(fd, services, CL_ARRAY_LEN(services), &h->ttrpc, err));
     int rc = pthread_create(&h->thread, NULL, serve, h);
     return rc == 0 ? CL_OK : cl_err_sys(err, rc, "thread for the host");
 }

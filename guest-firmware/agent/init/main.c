@@ -2,7 +2,7 @@
  * main.c - cloister-agent, PID 1 of the guest: a list of named steps. The first that fails ends the
  * run; the host is told its name and why, and the guest powers off. Nothing is parsed before its
  * digest is known to be the measured one, and nothing of the image runs before all of it was
- * verified.
+ * verified. A guest without initdata, in class sim, serves pods instead (I-10).
  */
 #include "agent.h"
 
@@ -36,6 +36,7 @@ struct agent {
     struct cl_oci_config image;
     struct cl_agent_outcome outcome;
     const char *substep; /* a finer name than the step's, or NULL */
+    bool pods;           /* serves pods, not `cloister run` */
 };
 
 static uint64_t uptime_us(void)
@@ -70,18 +71,43 @@ static enum cl_status step_tee(struct agent *a, struct cl_err *err)
     return CL_OK;
 }
 
-/* HOST_DATA is what the launcher fixed and the processor reports; initdata's bytes must be its
- * preimage. */
-static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
+static bool is_zero(const uint8_t *data, size_t len)
+{
+    uint8_t any = 0;
+    for (size_t i = 0; i < len; i++) {
+        any |= data[i];
+    }
+    return any == 0;
+}
+
+static enum cl_status read_host_data(struct agent *a, struct cl_snp_report *ret, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf certs = {0};
-    struct cl_snp_report r;
     uint8_t fresh[64];
-    CL_TRY(agent_initdata_read(&a->raw, err));
     CL_TRY(cl_random(fresh, sizeof(fresh), err));
     CL_TRY(agent_evidence_get(a->tee, fresh, &report, &certs, err));
-    CL_TRY(cl_snp_report_decode(report.data, report.len, &r, err));
+    return cl_snp_report_decode(report.data, report.len, ret, err);
+}
+
+/* HOST_DATA is what the launcher fixed and the processor reports; initdata's bytes must be its
+ * preimage. Without initdata, and only where nothing is protected anyway, the host may have its
+ * pods.
+ */
+static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
+{
+    struct cl_snp_report r;
+    bool present = false;
+    CL_TRY(agent_initdata_present(&present, err));
+    CL_TRY(read_host_data(a, &r, err));
+    if (!present && a->tee == AGENT_TEE_SIM && is_zero(r.host_data, sizeof(r.host_data))) {
+        a->pods = true;
+        agent_say("NO INITDATA: this guest runs whatever the host asks for; nothing of it is "
+                  "measured");
+        phase(a, "sim.pods-not-measured");
+        return CL_OK;
+    }
+    CL_TRY(agent_initdata_read(&a->raw, err));
     CL_TRY(cl_initdata_verify(a->raw.data, a->raw.len, r.host_data, err));
     return cl_initdata_parse(a->raw.data, a->raw.len, &a->initdata, err);
 }
@@ -94,8 +120,36 @@ static enum cl_status step_root(struct agent *a, struct cl_err *err)
     return agent_loopback_up(err);
 }
 
+/* Nobody may take the agent's memory away from it, only from what it runs. */
+static enum cl_status protect_from_oom(struct cl_err *err)
+{
+    static const char path[] = "/proc/self/oom_score_adj";
+    CL_CLEANUP(cl_close_fdp) int fd = open(path, O_WRONLY | O_CLOEXEC);
+    if (fd < 0) {
+        return cl_err_sys(err, errno, "open '%s'", path);
+    }
+    return cl_write_all(fd, "-1000", 5, path, err);
+}
+
+static enum cl_status step_pods(struct agent *a, struct cl_err *err)
+{
+    CL_TRY(protect_from_oom(err));
+    CL_TRY(agent_mount_pods(err));
+    cl_agent_server_refuse(a->host.server, "this guest serves pods, not cloister run");
+    return agent_pod_begin(a->host.pod, err);
+}
+
+static enum cl_status step_pods_end(struct agent *a, struct cl_err *err)
+{
+    (void)err;
+    agent_pod_wait(a->host.pod);
+    return CL_OK;
+}
+
 static enum cl_status step_start(struct agent *a, struct cl_err *err)
 {
+    agent_pod_refuse(a->host.pod, CL_TTRPC_FAILED_PRECONDITION,
+                     "this guest serves cloister run, not pods");
     CL_TRY(agent_host_wait_start(&a->host, START_TIMEOUT_MS, err));
     CL_TRY(agent_start_check(&a->host.start, &a->initdata, err));
     return agent_container_resize(&a->container, a->host.start.rows & UINT16_MAX,
@@ -186,22 +240,27 @@ static uint64_t memory_bytes(void)
     return sysinfo(&s) == 0 ? (uint64_t)s.totalram * s.mem_unit : 0;
 }
 
-static enum cl_status step_image(struct agent *a, struct cl_err *err)
+struct agent_limits agent_image_limits(void)
 {
-    const struct agent_image_ops ops = {a, dial_blob, get_key, image_done};
-    const struct agent_limits limits = {
+    return (struct agent_limits){
         .max_bytes = memory_bytes(),
         .max_entries = AGENT_MAX_ENTRIES,
         .max_depth = AGENT_MAX_DEPTH,
         .max_ratio = AGENT_MAX_RATIO,
         .ratio_free = AGENT_RATIO_FREE,
     };
+}
+
+static enum cl_status step_image(struct agent *a, struct cl_err *err)
+{
+    const struct agent_image_ops ops = {a, dial_blob, get_key, image_done};
+    const struct agent_limits limits = agent_image_limits();
     CL_CLEANUP(cl_close_fdp) int root = open(AGENT_ROOTFS, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {
         return cl_err_sys(err, errno, "open '" AGENT_ROOTFS "'");
     }
-    enum cl_status st =
-        agent_image_fetch(&a->initdata, &ops, root, &limits, &a->image, &a->substep, err);
+    const struct agent_image_want want = {a->initdata.manifest, a->initdata.encryption_required};
+    enum cl_status st = agent_image_fetch(&want, &ops, root, &limits, &a->image, &a->substep, err);
     cl_kbs_freep(&a->kbs); /* the workload needs no key of ours */
     if (st == CL_OK) {
         a->substep = NULL;
@@ -237,31 +296,55 @@ static enum cl_status step_modules(struct agent *a, struct cl_err *err)
     return agent_load_modules(err);
 }
 
+enum served { SERVED_ANY, SERVED_RUN, SERVED_PODS };
+
 static const struct {
     const char *name;
     enum cl_status (*run)(struct agent *a, struct cl_err *err);
+    enum served when;
 } steps[] = {
-    {"mounts", step_mounts},     {"modules", step_modules},
-    {"host", step_host},         {"tee", step_tee},
-    {"initdata", step_initdata}, {"root", step_root},
-    {"start", step_start},       {"attest", step_attest},
-    {"image", step_image},       {"container", step_container},
+    {"mounts", step_mounts, SERVED_ANY},     {"modules", step_modules, SERVED_ANY},
+    {"host", step_host, SERVED_ANY},         {"tee", step_tee, SERVED_ANY},
+    {"initdata", step_initdata, SERVED_ANY}, {"root", step_root, SERVED_ANY},
+    {"start", step_start, SERVED_RUN},       {"attest", step_attest, SERVED_RUN},
+    {"image", step_image, SERVED_RUN},       {"container", step_container, SERVED_RUN},
+    {"pods", step_pods, SERVED_PODS},        {"pods.end", step_pods_end, SERVED_PODS},
 };
+
+static bool is_served(const struct agent *a, enum served when)
+{
+    return when == SERVED_ANY || a->pods == (when == SERVED_PODS);
+}
+
+/* Whichever service the host calls, it hears why. */
+static void tell_failure(struct agent *a, const char *step, const struct cl_err *err)
+{
+    char text[CL_ERR_MSG_SIZE + 40];
+    (void)snprintf(text, sizeof(text), "%s: %s", step, err->msg);
+    agent_failure_set(&a->outcome, step, err);
+    agent_say("%s", text);
+    if (a->host.pod != NULL) {
+        agent_pod_refuse(a->host.pod,
+                         err->status == CL_ERR_REJECTED ? CL_TTRPC_PERMISSION_DENIED
+                                                        : CL_TTRPC_FAILED_PRECONDITION,
+                         text);
+    }
+}
 
 static void run_steps(struct agent *a)
 {
     phase(a, "init");
     for (size_t i = 0; i < CL_ARRAY_LEN(steps); i++) {
         struct cl_err err = {0};
-        enum cl_status st = steps[i].run(a, &err);
+        enum cl_status st = is_served(a, steps[i].when) ? steps[i].run(a, &err) : CL_OK;
         if (st != CL_OK) {
-            const char *name = a->substep != NULL ? a->substep : steps[i].name;
             err.status = st;
-            agent_failure_set(&a->outcome, name, &err);
-            agent_say("%s: %s", name, err.msg);
+            tell_failure(a, a->substep != NULL ? a->substep : steps[i].name, &err);
             return;
         }
-        phase(a, steps[i].name);
+        if (is_served(a, steps[i].when)) {
+            phase(a, steps[i].name);
+        }
     }
 }
 
@@ -278,7 +361,7 @@ int main(void)
     agent_container_init(&a.container);
     a.host.container = &a.container;
     run_steps(&a);
-    if (a.host.server != NULL) {
+    if (a.host.ttrpc != NULL && !(a.pods && !a.outcome.failed)) {
         cl_agent_server_finish(a.host.server, &a.outcome);
         (void)cl_agent_server_delivered(a.host.server, DELIVER_TIMEOUT_MS);
     }

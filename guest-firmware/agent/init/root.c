@@ -232,3 +232,8 @@ enum cl_status agent_mount_late(struct cl_err *err)
     /* Nodes that an image may bring do nothing here; the container's own /dev is another mount. */
     return mount_at("tmpfs", AGENT_ROOTFS, MS_NODEV, "size=85%,mode=0755", err);
 }
+
+enum cl_status agent_mount_pods(struct cl_err *err)
+{
+    return mount_at("tmpfs", AGENT_BUNDLE, MS_NODEV, "size=85%,mode=0700", err);
+}

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * agent_server.h - the agent's half: answers the host on a connection that the agent dialled.
- * Trust: the host is hostile. One Start at most; what breaks the framing ends the connection.
- * Threads: _run belongs to one thread and calls the operations from it; the other functions may be
- * called from any. Memory: one frame, CL_AGENT_SERVER_MAX_WAITS pending Waits.
+ * agent_server.h - the agent's service on a ttrpc server (I-4).
+ * Trust: the host is hostile. One Start at most. Threads: the operations are called from the thread
+ * that serves; the functions may be called from any. Memory: CL_AGENT_SERVER_MAX_WAITS pending
+ * Waits.
  */
 #ifndef CL_RPC_AGENT_SERVER_H
 #define CL_RPC_AGENT_SERVER_H
 
 #include "rpc/agent.h"
+#include "rpc/ttrpc_server.h"
 
 #define CL_AGENT_SERVER_MAX_WAITS 8u
 
@@ -23,15 +24,18 @@ struct cl_agent_ops {
 
 struct cl_agent_server; /* opaque */
 
-/* Takes the descriptor (closed by _free, and when this fails). */
-CL_NODISCARD enum cl_status cl_agent_server_new(int fd, const struct cl_agent_ops *ops,
+CL_NODISCARD enum cl_status cl_agent_server_new(const struct cl_agent_ops *ops,
                                                 struct cl_agent_server **ret_s, struct cl_err *err);
-void cl_agent_server_free(struct cl_agent_server *s); /* NULL is fine */
-/* Serves until the host closes (CL_OK) or breaks the protocol. */
-CL_NODISCARD enum cl_status cl_agent_server_run(struct cl_agent_server *s, struct cl_err *err);
+void cl_agent_server_free(struct cl_agent_server *s); /* NULL is fine; after the ttrpc server */
+struct cl_ttrpc_service cl_agent_server_service(struct cl_agent_server *s);
+/* The connection has ended: nobody will be told any more. */
+void cl_agent_server_hang_up(struct cl_agent_server *s);
+/* From now on every call but Info is refused with these words (code 9): this guest serves something
+ * else. Waits that are pending are told, too. */
+void cl_agent_server_refuse(struct cl_agent_server *s, const char *why);
 /* The outcome: answers every Wait, now and later. The first one stays. */
 void cl_agent_server_finish(struct cl_agent_server *s, const struct cl_agent_outcome *o);
-/* Waits until a Wait has been answered, or _run has ended; false after timeout_ms. */
+/* Waits until a Wait has been answered, or _hang_up was called; false after timeout_ms. */
 bool cl_agent_server_delivered(struct cl_agent_server *s, int timeout_ms);
 
 #endif

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pod.h - many containers in one guest: the service cloister.pod.v1.Pod (docs/interfaces.md I-10).
+ * Trust: the host is hostile; every request is bounded and checked, and its ids are never paths.
+ * What runs in containers is hostile, too. Threads: one reads calls, at most AGENT_POD_WORKERS of
+ * each kind work, one reaps, one watches for memory that ran out, one moves each stream. Memory:
+ * bounded by the limits below. The process must be the first of its PID namespace.
+ */
+#ifndef AGENT_POD_H
+#define AGENT_POD_H
+
+#include "agent/limits.h"
+#include "base/err.h"
+#include "rpc/ttrpc_server.h"
+
+#define AGENT_POD_SERVICE "cloister.pod.v1.Pod"
+#define AGENT_POD_MAX_CONTAINERS 64u
+#define AGENT_POD_MAX_PROCESSES 512u /* of all containers: their inits and what exec made */
+#define AGENT_POD_MAX_VOLUMES 128u
+#define AGENT_POD_MAX_FILES_SIZE (16u << 20) /* bytes of a volume of kind FILES */
+#define AGENT_POD_MAX_FILES 4096u            /* entries of one */
+#define AGENT_POD_MAX_GET (64u << 10)        /* bytes of a file that GetFile gives */
+#define AGENT_POD_MAX_CALLS 512u             /* that wait for their answer */
+#define AGENT_POD_WORKERS 8u                 /* for Create; as many for all else */
+
+struct agent_pod_config {
+    void *ctx;
+    /* A connection to a port of the host (I-4). patient: it may be silent for long. */
+    enum cl_status (*dial)(void *ctx, uint32_t port, bool patient, int *ret_fd, struct cl_err *err);
+    /* A line for the console. Never a secret, never guest data. */
+    void (*say)(void *ctx, const char *text);
+    const char *dir;            /* an empty directory of ours on a tmpfs; "/run/cloister" */
+    const char *crun;           /* program */
+    const char *crun_root;      /* its state */
+    const char *cgroup;         /* where cgroup v2 is mounted */
+    struct agent_limits limits; /* of an image */
+};
+
+struct agent_pod; /* opaque */
+
+/* config: strings are borrowed until _free. Calls are kept until _begin or _refuse. */
+CL_NODISCARD enum cl_status agent_pod_new(const struct agent_pod_config *config,
+                                          struct agent_pod **ret_p, struct cl_err *err);
+struct cl_ttrpc_service agent_pod_service(struct agent_pod *p);
+/* This guest serves pods: makes its directories and cgroups, and starts to work on calls. */
+CL_NODISCARD enum cl_status agent_pod_begin(struct agent_pod *p, struct cl_err *err);
+/* It does not: each call, now and later, gets this answer. */
+void agent_pod_refuse(struct agent_pod *p, enum cl_ttrpc_code code, const char *why);
+/* The connection has ended. From any thread. */
+void agent_pod_hang_up(struct agent_pod *p);
+/* Returns when Stop was answered or the connection has ended; everything of the pod was killed. */
+void agent_pod_wait(struct agent_pod *p);
+
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reap.c - the first process of its PID namespace inherits every orphan. One thread reaps them all
+ * and knows whose they are: crun's runs belong to the worker that waits, the processes that crun
+ * leaves behind to containers.
+ */
+#include "engine.h"
+
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define THREAD_STACK (128u << 10)
+#define MAX_PID_FILE 16u
+
+static bool pid_file_says(const struct pod_process *x, pid_t pid)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
+    char text[16];
+    (void)snprintf(text, sizeof(text), "%d", (int)pid);
+    return cl_buf_read_file(&b, x->pid_file, MAX_PID_FILE, NULL) == CL_OK && b.len > 0 &&
+           strspn((const char *)b.data, "0123456789") == strlen(text) &&
+           strncmp((const char *)b.data, text, strlen(text)) == 0;
+}
+
+/* Of a process that crun has just left, only the file tells the pid so far. The file is complete:
+ * had crun not ended, the process would not be our child yet. */
+static bool is_process(struct pod_process *x, pid_t pid)
+{
+    if (x->state == POD_RUNNING) {
+        return x->pid == pid;
+    }
+    return x->state == POD_STARTING && x->pid == 0 && x->pid_file[0] != '\0' &&
+           pid_file_says(x, pid);
+}
+
+static struct pod_process *find_process(struct agent_pod *p, pid_t pid)
+{
+    for (struct pod_container *c = p->containers; c != NULL; c = c->next) {
+        if (is_process(&c->init, pid)) {
+            return &c->init;
+        }
+        for (struct pod_process *x = c->execs; x != NULL; x = x->next) {
+            if (is_process(x, pid)) {
+                return x;
+            }
+        }
+    }
+    return NULL;
+}
+
+/* With the lock held: after it the pid may be somebody else's. */
+static void reap(struct agent_pod *p, pid_t pid)
+{
+    int status = 0;
+    struct pod_child *child = p->children;
+    while (child != NULL && child->pid != pid) {
+        child = child->next;
+    }
+    struct pod_process *x = child == NULL ? find_process(p, pid) : NULL;
+    if (waitpid(pid, &status, 0) != pid) {
+        return;
+    }
+    if (child != NULL) {
+        child->ended = true;
+        child->status = status;
+    } else if (x != NULL) {
+        x->pid = pid;
+        pod_process_ended(x, status);
+    }
+    (void)pthread_cond_broadcast(&p->changed);
+}
+
+static void *reap_thread(void *arg)
+{
+    struct agent_pod *p = arg;
+    for (;;) {
+        siginfo_t info = {0};
+        int rc = waitid(P_ALL, 0, &info, WEXITED | WNOWAIT);
+        int e = errno;
+        (void)pthread_mutex_lock(&p->lock);
+        if (rc == 0) {
+            reap(p, info.si_pid);
+        } else if (e == ECHILD && p->children == NULL) {
+            /* Nobody is there, so nobody can be orphaned before a worker starts something. */
+            (void)pthread_cond_wait(&p->changed, &p->lock);
+        }
+        (void)pthread_mutex_unlock(&p->lock);
+    }
+    return NULL;
+}
+
+enum cl_status pod_reap_begin(struct agent_pod *p, struct cl_err *err)
+{
+    pthread_attr_t attr;
+    pthread_t thread;
+    (void)pthread_attr_init(&attr);
+    (void)pthread_attr_setstacksize(&attr, THREAD_STACK);
+    (void)pthread_attr_setdetachstate(&attr, PTHREAD_CREATE_DETACHED);
+    int rc = pthread_create(&thread, &attr, reap_thread, p);
+    (void)pthread_attr_destroy(&attr);
+    return rc == 0 ? CL_OK : cl_err_sys(err, rc, "thread that reaps");
+}
+
+static void forget_child(struct agent_pod *p, struct pod_child *child)
+{
+    struct pod_child **at = &p->children;
+    while (*at != child) {
+        at = &(*at)->next;
+    }
+    *at = child->next;
+}
+
+/* One line that says why; the words of a missing program are those that containerd's users know. */
+static enum cl_status crun_error(const char *verb, const char *log, int status, struct cl_err *err)
+{
+    char msg[400];
+    if (!agent_crun_last_error(log, msg, sizeof(msg))) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "crun %s: ended with status %d", verb,
+                          WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status));
+    }
+    int shell = agent_crun_exec_failure(msg);
+    if (shell != 0) {
+        return cl_err_set(err, CL_ERR_REJECTED, "unable to start container process: %s: %s",
+                          shell == 127 ? "executable file not found in $PATH"
+                                       : "permission denied or not executable",
+                          msg);
+    }
+    return cl_err_set(err, CL_ERR_UNAVAILABLE, "crun %s: %s", verb, msg);
+}
+
+enum cl_status pod_crun(struct agent_pod *p, const char *const *args, const int fds[static 3],
+                        const char *log, struct cl_err *err)
+{
+    struct pod_child child = {0};
+    (void)pthread_mutex_lock(&p->lock);
+    enum cl_status st = agent_crun_spawn(&p->crun, args, fds, log, &child.pid, err);
+    if (st == CL_OK) {
+        child.next = p->children;
+        p->children = &child;
+        (void)pthread_cond_broadcast(&p->changed);
+        while (!child.ended) {
+            (void)pthread_cond_wait(&p->changed, &p->lock);
+        }
+        forget_child(p, &child);
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    if (st == CL_OK && child.status != 0) {
+        st = crun_error(args[0], log, child.status, err);
+    }
+    (void)unlink(log);
+    return st;
+}
+
+enum cl_status pod_crun_quiet(struct pod_container *c, const char *const *args, struct cl_err *err)
+{
+    char log[POD_PATH_SIZE + 32];
+    CL_CLEANUP(cl_close_fdp) int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+    const int fds[3] = {null, null, null};
+    if (null < 0) {
+        return cl_err_sys(err, errno, "open '/dev/null'");
+    }
+    (void)pthread_mutex_lock(&c->pod->lock);
+    uint64_t n = pod_next_number(c->pod);
+    (void)pthread_mutex_unlock(&c->pod->lock);
+    (void)snprintf(log, sizeof(log), "%s/log.%llu", c->dir, (unsigned long long)n);
+    return pod_crun(c->pod, args, fds, log, err);
+}

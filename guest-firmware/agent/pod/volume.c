@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * volume.c - volumes of the pod: directories of the agent's, which live until the guest ends.
+ */
+#include "engine.h"
+
+#include "agent/spec.h"
+#include "base/io.h"
+#include "rootfile.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#define KIND(name) CLOISTER__POD__V1__VOLUME_REQUEST__KIND__##name
+
+struct pod_volume *pod_volume_find(struct agent_pod *p, const char *name)
+{
+    struct pod_volume *v = p->volumes;
+    while (v != NULL && strcmp(v->name, name) != 0) {
+        v = v->next;
+    }
+    return v;
+}
+
+static enum cl_status check_kind(int kind, struct cl_err *err)
+{
+    switch (kind) {
+    case KIND(FILES):
+    case KIND(SCRATCH):
+    case KIND(MEMORY):
+    case KIND(SHM):
+        return CL_OK;
+    case KIND(BLOCK):
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "volume: kind: expected FILES, SCRATCH, MEMORY or SHM, got BLOCK (not "
+                          "supported yet)");
+    default:
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "volume: kind: expected FILES, SCRATCH, MEMORY or SHM, got %d", kind);
+    }
+}
+
+static enum cl_status make_dir(const struct pod_volume *v, uint64_t size, struct cl_err *err)
+{
+    bool own =
+        v->kind == KIND(MEMORY) || v->kind == KIND(SHM) || (v->kind == KIND(SCRATCH) && size > 0);
+    const char *mode = v->kind == KIND(SHM) ? "1777" : "0777";
+    unsigned long flags = MS_NODEV | (v->kind == KIND(SHM) ? MS_NOSUID | MS_NOEXEC : 0);
+    char options[64];
+    if (mkdir(v->dir, 0755) != 0) {
+        return cl_err_sys(err, errno, "make '%s'", v->dir);
+    }
+    if (v->kind != KIND(FILES) && chmod(v->dir, 0777) != 0) {
+        return cl_err_sys(err, errno, "mode of '%s'", v->dir);
+    }
+    if (size > 0) {
+        (void)snprintf(options, sizeof(options), "mode=%s,size=%" PRIu64, mode, size);
+    } else {
+        (void)snprintf(options, sizeof(options), "mode=%s,size=85%%", mode);
+    }
+    if (own && mount("tmpfs", v->dir, "tmpfs", flags, options) != 0) {
+        return cl_err_sys(err, errno, "mount '%s'", v->dir);
+    }
+    return CL_OK;
+}
+
+/* With the lock held. */
+static enum cl_ttrpc_code add(struct agent_pod *p, const Cloister__Pod__V1__VolumeRequest *r,
+                              struct cl_err *err)
+{
+    if (pod_volume_find(p, r->name) != NULL) {
+        return pod_error(err, CL_TTRPC_ALREADY_EXISTS, "volume '%s': exists already", r->name);
+    }
+    if (p->volume_count >= AGENT_POD_MAX_VOLUMES) {
+        return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "volumes: expected at most %u, got more",
+                         AGENT_POD_MAX_VOLUMES);
+    }
+    struct pod_volume *v = calloc(1, sizeof(*v));
+    if (v == NULL) {
+        return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+    }
+    (void)snprintf(v->name, sizeof(v->name), "%s", r->name);
+    (void)snprintf(v->dir, sizeof(v->dir), "%.120s/volumes/%" PRIu64, p->config.dir,
+                   pod_next_number(p));
+    v->kind = (int)r->kind;
+    enum cl_status st = make_dir(v, r->size, err);
+    if (st != CL_OK) {
+        free(v);
+        return pod_code(st);
+    }
+    v->next = p->volumes;
+    p->volumes = v;
+    p->volume_count++;
+    return CL_TTRPC_OK;
+}
+
+POD_RUN(pod_make_volume)
+{
+    const Cloister__Pod__V1__VolumeRequest *r = (const Cloister__Pod__V1__VolumeRequest *)m;
+    (void)out;
+    enum cl_status st = agent_pod_check_volume_name(r->name, "volume: name", err);
+    st = st == CL_OK ? check_kind((int)r->kind, err) : st;
+    if (st != CL_OK) {
+        return pod_code(st);
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    enum cl_ttrpc_code code = add(p, r, err);
+    (void)pthread_mutex_unlock(&p->lock);
+    return code;
+}
+
+/* A subdirectory that a pod mounts before anybody made it: as the volume's root is. */
+static enum cl_status make_path(int root, const char *path, struct cl_err *err)
+{
+    struct stat s;
+    CL_TRY(agent_spec_make_workdir(root, path, err));
+    CL_CLEANUP(cl_close_fdp) int fd = agent_open_in_root(root, path, O_RDONLY | O_DIRECTORY);
+    if (fd < 0 || fstat(root, &s) != 0 || fchmod(fd, s.st_mode & 07777) != 0) {
+        return cl_err_sys(err, errno, "make '%s'", path);
+    }
+    return CL_OK;
+}
+
+enum cl_status pod_volume_open(const struct pod_volume *v, const char *path, int *ret_fd,
+                               struct cl_err *err)
+{
+    CL_CLEANUP(cl_close_fdp) int root = open(v->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    const char *name = path[0] != '\0' ? path : ".";
+    if (root < 0) {
+        return cl_err_sys(err, errno, "open '%s'", v->dir);
+    }
+    int fd = agent_open_in_root(root, name, O_PATH);
+    if (fd < 0 && errno == ENOENT && v->kind != KIND(FILES)) {
+        CL_TRY(make_path(root, path, err));
+        fd = agent_open_in_root(root, name, O_PATH);
+    }
+    if (fd < 0) {
+        return errno == ENOENT
+                   ? cl_err_set(err, CL_ERR_MALFORMED,
+                                "path: expected a file of the volume, got '%.128s'", path)
+                   : cl_err_sys(err, errno, "open '%s'", path);
+    }
+    *ret_fd = fd;
+    return CL_OK;
+}
