@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pod_rig.h - runs the agent's pod service on this machine, as the first process of namespaces of
+ * its own, with a host of the test's that serves blobs, takes streams and calls.
+ */
+#ifndef CL_TEST_POD_RIG_H
+#define CL_TEST_POD_RIG_H
+
+#include "agent_image.h"
+#include "check_main.h"
+
+#include "base/buf.h"
+#include "pod.h"
+#include "pod.pb-c.h"
+#include "rpc/ttrpc.h"
+
+/* Runs `suite` as process 1 of new namespaces; says SKIP, and gives success, where the machine does
+ * not allow it (not root, no crun, no cgroup v2). */
+int pod_rig_run(Suite *(*suite)(void));
+
+#define RIG_STREAMS 64u
+
+struct rig_stream {
+    char name[200]; /* "<container>[/<exec>] <n>" */
+    int fd;
+    bool ended;
+    struct cl_buf data;
+};
+
+struct rig {
+    struct fake_host host; /* first: host_dial() finds it */
+    uint8_t manifest[CL_SHA256_SIZE];
+    char digest[CL_OCI_DIGEST_SIZE];
+    struct agent_pod *pod;
+    struct cl_ttrpc_server *server;
+    pthread_t serving;
+    int fd; /* our end of the connection */
+    uint32_t next_stream;
+    pthread_mutex_t lock;
+    pthread_cond_t changed;
+    pthread_t reading;
+    struct {
+        uint32_t stream;
+        bool taken;
+        struct cl_ttrpc_response r;
+    } answer[256];
+    size_t answer_count;
+    struct rig_stream stream[RIG_STREAMS];
+    size_t stream_count;
+    bool hold_output; /* the host does not read what comes */
+};
+
+/* One rig for the whole program: a guest serves one pod. */
+extern struct rig rig;
+
+/* Sends a call; *ret its stream. */
+uint32_t rig_send(const char *method, const ProtobufCMessage *m);
+/* Its answer, which must come within timeout_ms; false when it does not. Freed with
+ * cl_ttrpc_response_done(). */
+bool rig_answer(uint32_t stream, int timeout_ms, struct cl_ttrpc_response *ret);
+/* Both; the code. `ret` may be NULL. The message is kept in rig_message. */
+int rig_call(const char *method, const ProtobufCMessage *m, struct cl_ttrpc_response *ret);
+extern char rig_message[CL_ERR_MSG_SIZE];
+
+/* A container with these arguments (ends with NULL) and default everything; the code of Create.
+ * more: JSON members for the specification, NULL or beginning with a comma. */
+int rig_create(const char *id, const char *more, const char *mounts, const char *const *args);
+int rig_start(const char *id, const char *exec);
+/* The exit status; fails the test when it does not come. */
+unsigned rig_wait(const char *id, const char *exec);
+int rig_kill(const char *id, const char *exec, unsigned signo, bool all);
+int rig_delete(const char *id, const char *exec);
+int rig_exec(const char *id, const char *exec, bool terminal, const char *const *args);
+/* create, start, wait, delete; standard output (borrowed until the next call). */
+const char *rig_run(const char *id, const char *more, const char *mounts, const char *const *args,
+                    unsigned *ret_status);
+/* What came on stream n so far, once it ended or `text` is in it. */
+const char *rig_output(const char *name, unsigned n, const char *text);
+/* Writes to a process's standard input, or ends it (data NULL). */
+void rig_input(const char *name, const char *data);
+struct rig_stream *rig_stream_find(const char *name, unsigned n);
+
+#endif
