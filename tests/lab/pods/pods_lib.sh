@@ -1,0 +1,221 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: Apache-2.0
+# pods_lib.sh - containerd for one test: a root on a tmpfs of its own, our configuration, images without network, and a checker that nothing is
+# left. Sourced as the first thing by a test with the arguments BIN GUEST SETUP RUNTIME [...]: folder of the build's programs, of the guest
+# image, of pods_setup; runc (the control) or cloister-sim.
+# A test runs in namespaces of its own, in which it sees its own processes, sockets, mounts, links and files, and nobody else's. When it ends,
+# whatever it started ends with it.
+if [ -z "${PODS_INSIDE:-}" ]; then
+    [ "$(id -u)" = 0 ] || { echo "SKIP: expected root, for namespaces of its own, got user $(id -u)"; exit 77; }
+    export PODS_INSIDE=1
+    exec unshare --mount --pid --net --ipc --fork --kill-child --mount-proc "$0" "$@"
+fi
+# shellcheck disable=SC2034 # guest: for tests
+bin=$(cd "$1" && pwd -P) guest=$2 setup=$(cd "$3" && pwd -P) runtime=$4
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+
+fail() {
+    printf 'FAILED: %s\n' "$*" >&2
+    exit 1
+}
+say() { printf 'ok: %s (%s s)\n' "$*" "$SECONDS"; }
+# wait_for WHAT COMMAND...: until it succeeds
+wait_for() {
+    local what=$1 until=$((SECONDS + ${WAIT_LIMIT:-60}))
+    shift
+    while [ $SECONDS -le $until ]; do
+        "$@" >/dev/null 2>&1 && return 0
+        sleep 0.1
+    done
+    fail "waited in vain for: $what"
+}
+
+case "$runtime" in
+runc) PODS_CTR_RUNTIME=(--runtime io.containerd.runc.v2) ;;
+cloister-sim)
+    [ -x "$bin/containerd-shim-cloister-v2" ] || { echo "SKIP: no containerd-shim-cloister-v2 in '$bin'"; exit 77; }
+    [ -s "$guest/guest.json" ] || { echo "SKIP: no guest in '$guest' (cmake --build --preset dev --target guest)"; exit 77; }
+    PODS_CTR_RUNTIME=(--runtime io.containerd.cloister.v2)
+    ;;
+*) fail "runtime: expected runc or cloister-sim, got '$runtime'" ;;
+esac
+
+# --- a place of its own --------------------------------------------------------------------------------------------------------------------------
+# Names that containerd, its CNI library and our programs do not let us choose; an empty one of each. /run/containerd/s has the shims' sockets.
+PODS_PLACES="/dev/shm /run/containerd /run/netns /run/runc /run/cloister /var/lib/cni /var/lib/cloister"
+busybox ip link set lo up
+own=/run/cloister
+mkdir -p "$own"
+mount -t tmpfs -o mode=1777 tmp "$own"
+for given in "$here/../../.." "$bin" "$guest" "$setup"; do # stay in sight
+    given=$(cd "$given" 2>/dev/null && pwd -P) || continue
+    case "$given" in
+    /tmp/*) mkdir -p "$own/${given#/tmp/}" && mount --rbind "$given" "$own/${given#/tmp/}" ;;
+    esac
+done
+mount --move "$own" /tmp
+for place in $PODS_PLACES; do
+    mkdir -p "$place"
+    mount -t tmpfs -o mode=0711 pods "$place"
+done
+PODS=/tmp/pods
+mkdir -p "$PODS/root" "$PODS/state" "$PODS/logs" "$PODS/own" /run/containerd/fifo
+mount -t tmpfs root "$PODS/root" # overlayfs cannot take an overlay as its upper layer
+cd "$PODS/own"
+[ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
+
+# --- containerd ----------------------------------------------------------------------------------------------------------------------------------
+export CONTAINERD_ADDRESS=$PODS/containerd.sock
+PODS_PAUSE=localhost/cloister/pause:test
+PODS_IMAGE=localhost/cloister/test:test # of pods_setup, in both containerd namespaces
+
+pods_config() {
+    cat <<EOF
+version = 2
+root = "$PODS/root"
+state = "$PODS/state"
+disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
+    "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
+[debug]
+  level = "debug"
+[grpc]
+  address = "$CONTAINERD_ADDRESS"
+[ttrpc]
+  address = "$CONTAINERD_ADDRESS.ttrpc"
+# Collect at once what a removal left, so that it can be seen that nothing is left.
+[plugins."io.containerd.gc.v1.scheduler"]
+  deletion_threshold = 1
+[plugins."io.containerd.grpc.v1.cri"]
+  sandbox_image = "$PODS_PAUSE"
+  disable_apparmor = true
+[plugins."io.containerd.grpc.v1.cri".cni]
+  bin_dir = "/usr/lib/cni"
+  conf_dir = "$PODS/cni"
+[plugins."io.containerd.grpc.v1.cri".containerd]
+  default_runtime_name = "runc"
+  disable_snapshot_annotations = false
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
+  runtime_type = "io.containerd.runc.v2"
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cloister-sim]
+  runtime_type = "io.containerd.cloister.v2"
+  runtime_path = "$bin/containerd-shim-cloister-v2"
+  privileged_without_host_devices = true
+  pod_annotations = ["dev.cloister.*", "io.katacontainers.config.hypervisor.cc_init_data"]
+  container_annotations = ["dev.cloister.*", "io.kubernetes.container.terminationMessage*"]
+[plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cloister-sim.options]
+  ConfigPath = "$PODS/cloister.toml"
+EOF
+}
+
+pods_starts=0 # of containerd; each writes a log of its own
+pods_booted() {
+    kill -0 "$PODS_CONTAINERD" 2>/dev/null || fail "containerd ended: $(tail -n 5 "$PODS_LOG")"
+    grep -q 'containerd successfully booted' "$PODS_LOG"
+}
+pods_start() {
+    pods_starts=$((pods_starts + 1))
+    PODS_LOG=$PODS/logs/containerd.$pods_starts
+    # PATH: where ctr's runtime names are looked up. Its own process group: what is sent to a test's does not reach it.
+    PATH="$bin:$PATH" setsid containerd --config "$PODS/config.toml" >"$PODS_LOG" 2>&1 </dev/null &
+    PODS_CONTAINERD=$!
+    wait_for containerd pods_booted
+}
+pods_end() { # SIGNAL
+    kill "-$1" "$PODS_CONTAINERD"
+    wait "$PODS_CONTAINERD" 2>/dev/null || true
+}
+pods_restart() { # [SIGNAL]: TERM as systemd does, KILL as the OOM killer
+    pods_end "${1:-TERM}"
+    pods_start
+}
+pods_import() { # NAMESPACE ARCHIVE NAME (without tag)
+    ctr -n "$1" images import --base-name "$3" "$2" >"$PODS/logs/import" 2>&1 || fail "import of $2: $(cat "$PODS/logs/import")"
+}
+
+# --- what is left --------------------------------------------------------------------------------------------------------------------------------
+# Everything that a container or pod could leave. Left out: what the test itself writes (logs, own), the content store (a cache), databases.
+pods_residue() {
+    echo "processes:" && ps -e -o pid=,comm= | awk -v c="$PODS_CONTAINERD" '$1 != c && $2 !~ /^(ps|awk|sort|bash|unshare|docker-registry)$/ {print $2}' | sort
+    echo "mounts:" && awk '{print $5, $9, $10}' /proc/self/mountinfo | sort
+    echo "namespaces:" && for ns in net mnt pid; do
+        find /proc/[0-9]*/ns/$ns -printf "$ns %l\n" 2>/dev/null || true
+    done | sort -u
+    echo "links:" && busybox ip -o link | awk '{print $2}' | sort
+    busybox ip route
+    echo "cgroups:" && { find /sys/fs/cgroup -mindepth 1 -type d 2>/dev/null | grep -vE '^/sys/fs/cgroup/lab-[0-9]+$' || true; } | sort # the lab's own
+    echo "sockets:" && awk 'NR > 1 && $8 != "" {print $8}' /proc/net/unix | sort
+    echo "devices:" && { find /sys/block /sys/class/macvtap -mindepth 1 -maxdepth 1 \( -name 'dm-*' -o -name 'tap*' \) 2>/dev/null || true; } | sort
+    cat /sys/block/loop*/loop/backing_file 2>/dev/null || true
+    echo "files:"
+    # shellcheck disable=SC2086 # a list of places
+    { find /tmp $PODS_PLACES "$PODS/root" /var/tmp -xdev \( -path "$PODS/logs" -o -path "$PODS/own" -o -path '*/io.containerd.content.v1.content' \) \
+        -prune -o -print 2>/dev/null || true; } | sort
+    echo "end"
+}
+# pods_clean WHAT: everything is as it was at pods_remember; what ends has 10 s to go.
+pods_remember() {
+    pods_residue >"$PODS/logs/residue"
+}
+pods_clean() {
+    local until=$((SECONDS + 10))
+    while [ $SECONDS -le $until ]; do
+        pods_residue >"$PODS/logs/residue.now"
+        cmp -s "$PODS/logs/residue" "$PODS/logs/residue.now" && return 0
+        sleep 0.2
+    done
+    fail "left after $1: $(diff "$PODS/logs/residue" "$PODS/logs/residue.now")"
+}
+
+# --- from start to end ---------------------------------------------------------------------------------------------------------------------------
+# cgroups that runc and the shim make under a parent and do not remove; the parent is ours.
+pods_cgroup() {
+    local path=/sys/fs/cgroup/$1 dir=/sys/fs/cgroup part
+    mkdir -p "$path"
+    PODS_CGROUPS+=("$path")
+    # Controllers come down level by level.
+    for part in ${1//\// }; do
+        dir=$dir/$part
+        for c in cpu memory pids io; do echo "+$c" >"$dir/cgroup.subtree_control" 2>/dev/null || true; done
+    done
+}
+PODS_CGROUPS=()
+
+pods_finish() { # exit status of the test
+    local status=$? dir
+    trap - EXIT
+    if [ "$status" != 0 ] && [ "$status" != 77 ]; then
+        printf -- '--- the end of containerd'\''s log:\n' >&2
+        tail -n "${PODS_LOG_LINES:-40}" "${PODS_LOG:-/dev/null}" | cut -c1-400 >&2
+        ps -e -o pid,ppid,stat,args >"$PODS/logs/processes" || true
+        cp /proc/self/mountinfo "$PODS/logs/mounts" || true
+    fi
+    [ -z "${LAB_RESULTS:-}" ] || cp -r "$PODS/logs/." "$LAB_RESULTS/" 2>/dev/null || true
+    # No process may stay in a cgroup that has to go. This shell is process 1 here and cannot be reached by its own signal to all.
+    exec 2>/dev/null
+    kill -KILL -1 || true
+    for dir in "${PODS_CGROUPS[@]}"; do
+        for _ in 1 2 3 4 5 6 7 8 9 10; do
+            find "$dir" -depth -type d -exec rmdir {} + || true
+            [ -d "$dir" ] || break
+            sleep 0.2
+        done
+    done
+    exit "$status"
+}
+
+# Starts containerd with both images in the given containerd namespaces.
+pods_begin() { # NAMESPACE...
+    local ns
+    trap pods_finish EXIT
+    pods_config >"$PODS/config.toml"
+    printf 'guest = "%s"\n' "$guest" >"$PODS/cloister.toml"
+    mkdir -p "$PODS/cni"
+    pods_start
+    for ns in "$@"; do
+        pods_import "$ns" "$setup/test.tar" "${PODS_IMAGE%:*}"
+        [ "$ns" != k8s.io ] || pods_import "$ns" "$setup/pause.tar" "${PODS_PAUSE%:*}"
+        # Folders that containerd and runc make for the first one and keep.
+        mkdir -p "$PODS"/{root,state}/io.containerd.runtime.v2.task/"$ns" /run/containerd/{s,runc/"$ns"}
+    done
+    mkdir -p "$PODS"/{root,state}/io.containerd.grpc.v1.cri/{sandboxes,containers}
+}
