@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pause.c - holds a pod's namespaces: sleeps, takes in orphans (it may be process 1 of them all), ends with SIGTERM or SIGINT. Static,
- * the only file of the rig's pause image.
+ * pause.c - holds a pod's namespaces: sleeps, takes in orphans (it may be process 1 of them all),
+ * ends with SIGTERM or SIGINT. Static, the only file of the rig's pause image.
  */
 #include <signal.h>
 #include <stddef.h>

@@ -107,6 +107,14 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
 EOF
 }
 
+# A pair of links a pod, addresses by count; loopback is containerd's own doing.
+pods_network() {
+    cat <<EOF
+{"cniVersion": "0.4.0", "name": "pods", "plugins": [{"type": "ptp", "mtu": 1450, "ipam": {"type": "host-local", "dataDir": "$PODS/state/cni",
+ "ranges": [[{"subnet": "10.88.0.0/24"}]], "routes": [{"dst": "0.0.0.0/0"}]}}]}
+EOF
+}
+
 pods_starts=0 # of containerd; each writes a log of its own
 pods_booted() {
     kill -0 "$PODS_CONTAINERD" 2>/dev/null || fail "containerd ended: $(tail -n 5 "$PODS_LOG")"
@@ -166,6 +174,40 @@ pods_clean() {
     fail "left after $1: $(diff "$PODS/logs/residue" "$PODS/logs/residue.now")"
 }
 
+# --- the kubelet's side --------------------------------------------------------------------------------------------------------------------------
+cri() { "$bin/cri_client" "$@"; }
+# pod_config NAME [JQ]: a pod's config for `cri runp`; JQ changes it.
+pod_config() {
+    jq -n --arg n "$1" --arg logs "$PODS/own/logs/$1" --arg cgroup "/kubepods/pod-$1" '{metadata: {name: $n, uid: ("uid-" + $n), namespace: "default"},
+        hostname: ("host-" + $n), log_directory: $logs, dns_config: {servers: ["10.88.0.53"], searches: ["pods.test"]}, labels: {app: $n},
+        linux: {cgroup_parent: $cgroup, security_context: {namespace_options: {pid: "CONTAINER"}}}}'" | ${2:-.}"
+}
+# container_config NAME JQ COMMAND...: a container's config for `cri create`.
+container_config() {
+    local name=$1 change=$2
+    shift 2
+    jq -n --arg n "$name" --arg i "$PODS_IMAGE" '{metadata: {name: $n}, image: {image: $i}, command: $ARGS.positional, log_path: ($n + ".log"),
+        linux: {security_context: {namespace_options: {pid: "CONTAINER"}}}}'" | $change" --args -- "$@"
+}
+# pod_run NAME [JQ]: starts a pod; its config stays in NAME.pod. Prints the id.
+pod_run() {
+    pod_config "$@" >"$1.pod"
+    mkdir -p "$PODS/own/logs/$1"
+    cri runp --runtime "$runtime" "$1.pod"
+}
+# container_run POD-NAME POD-ID NAME JQ COMMAND...: creates and starts. Prints the id.
+container_run() {
+    local pod=$1 pod_id=$2 id
+    shift 2
+    container_config "$@" >"$1.container"
+    id=$(cri create "$pod_id" "$1.container" "$pod.pod")
+    cri start "$id"
+    printf '%s\n' "$id"
+}
+container_state() { cri inspect "$1" | jq -r '.status.state + " " + (.status.exit_code | tostring)'; } # ID: "CONTAINER_EXITED 7"
+exited() { [[ "$(container_state "$1")" = "CONTAINER_EXITED "* ]]; }                                # ID
+pod_ready() { [ "$(cri inspectp "$1" | jq -r .status.state)" = SANDBOX_READY ]; }                    # ID
+
 # --- from start to end ---------------------------------------------------------------------------------------------------------------------------
 # cgroups that runc and the shim make under a parent and do not remove; the parent is ours.
 pods_cgroup() {
@@ -189,7 +231,7 @@ pods_finish() { # exit status of the test
         ps -e -o pid,ppid,stat,args >"$PODS/logs/processes" || true
         cp /proc/self/mountinfo "$PODS/logs/mounts" || true
     fi
-    [ -z "${LAB_RESULTS:-}" ] || cp -r "$PODS/logs/." "$LAB_RESULTS/" 2>/dev/null || true
+    [ -z "${LAB_RESULTS:-}" ] || cp -r "$PODS/logs/." "$PODS/own" "$LAB_RESULTS/" 2>/dev/null || true
     # No process may stay in a cgroup that has to go. This shell is process 1 here and cannot be reached by its own signal to all.
     exec 2>/dev/null
     kill -KILL -1 || true
@@ -210,6 +252,7 @@ pods_begin() { # NAMESPACE...
     pods_config >"$PODS/config.toml"
     printf 'guest = "%s"\n' "$guest" >"$PODS/cloister.toml"
     mkdir -p "$PODS/cni"
+    pods_network >"$PODS/cni/10-pods.conflist"
     pods_start
     for ns in "$@"; do
         pods_import "$ns" "$setup/test.tar" "${PODS_IMAGE%:*}"
@@ -217,5 +260,6 @@ pods_begin() { # NAMESPACE...
         # Folders that containerd and runc make for the first one and keep.
         mkdir -p "$PODS"/{root,state}/io.containerd.runtime.v2.task/"$ns" /run/containerd/{s,runc/"$ns"}
     done
-    mkdir -p "$PODS"/{root,state}/io.containerd.grpc.v1.cri/{sandboxes,containers}
+    mkdir -p "$PODS"/{root,state}/io.containerd.grpc.v1.cri/{sandboxes,containers} /var/lib/cni/results "$PODS/state/cni/pods"
+    touch "$PODS/state/cni/pods/"{lock,last_reserved_ip.0}
 }
