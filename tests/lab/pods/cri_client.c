@@ -4,14 +4,14 @@
  * cri.proto), prints ids or JSON.
  *
  * usage: cri_client [--socket S] [--deadline S] VERB [ARGUMENT]...   (the table below)
- * Exit status: 0; 1 the runtime says no; 2 usage; 125 it could not be asked. exec-sync: that of the
- * process, and 125 in the other cases. Trust: test tooling.
+ * Exit status: 0; 1 it was not done; 2 usage. exec-sync: that of the process, 125 when there is
+ * none. Trust: test tooling.
  */
 #include "base/io.h"
 #include "base/log.h"
 #include "cri.pb-c.h"
-#include "cri_call.h"
 #include "cri_json.h"
+#include "grpc/client.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -159,8 +159,8 @@ static enum cl_status build_update(const struct options *o CL_UNUSED, char **arg
     return packed(json_pack("{ss,sO}", "container_id", args[0], "linux", resources), ret_j, err);
 }
 
-#define RUNTIME(method) "runtime.v1.RuntimeService/" method
-#define IMAGE(method) "runtime.v1.ImageService/" method
+#define RUNTIME(method) "/runtime.v1.RuntimeService/" method
+#define IMAGE(method) "/runtime.v1.ImageService/" method
 #define TYPE(name) &runtime__v1__##name##__descriptor
 
 static const struct verb verbs[] = {
@@ -231,7 +231,12 @@ static enum cl_status ask(const struct options *o, const struct verb *v, char **
     size_t size = protobuf_c_message_get_packed_size(request);
     CL_TRY(cl_buf_reserve(&in, size + 1, err));
     in.len = protobuf_c_message_pack(request, in.data);
-    CL_TRY(cri_call(o->socket, v->method, &in, o->deadline_s, &out, err));
+    const struct cl_grpc_call call = {.path = v->method,
+                                      .message = in.data,
+                                      .len = in.len,
+                                      .max_reply = CL_GRPC_MAX_REPLY,
+                                      .timeout_ms = o->deadline_s * 1000};
+    CL_TRY(cl_grpc_unary(o->socket, &call, /* ret_code= */ NULL, &out, err));
     *ret_m = protobuf_c_message_unpack(v->response, /* allocator= */ NULL, out.len, out.data);
     if (*ret_m == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "response: expected %s, %zu bytes are not",
@@ -280,7 +285,7 @@ static int run(const struct options *o, const struct verb *v, char **args)
     }
     if (st != CL_OK) {
         fprintf(stderr, "cri_client: %s: %s\n", v->name, err.msg);
-        return exec || st != CL_ERR_REJECTED ? 125 : 1;
+        return exec ? 125 : 1;
     }
     return status;
 }

@@ -145,9 +145,7 @@ pods_import() { # NAMESPACE ARCHIVE NAME (without tag)
 pods_residue() {
     echo "processes:" && ps -e -o pid=,comm= | awk -v c="$PODS_CONTAINERD" '$1 != c && $2 !~ /^(ps|awk|sort|bash|unshare|docker-registry)$/ {print $2}' | sort
     echo "mounts:" && awk '{print $5, $9, $10}' /proc/self/mountinfo | sort
-    echo "namespaces:" && for ns in net mnt pid; do
-        find /proc/[0-9]*/ns/$ns -printf "$ns %l\n" 2>/dev/null || true
-    done | sort -u
+    echo "namespaces:" && { find /proc/[0-9]*/ns/net /proc/[0-9]*/ns/mnt /proc/[0-9]*/ns/pid -printf '%l\n' 2>/dev/null || true; } | sort -u
     echo "links:" && busybox ip -o link | awk '{print $2}' | sort
     busybox ip route
     echo "cgroups:" && { find /sys/fs/cgroup -mindepth 1 -type d 2>/dev/null | grep -vE '^/sys/fs/cgroup/lab-[0-9]+$' || true; } | sort # the lab's own
@@ -156,8 +154,8 @@ pods_residue() {
     cat /sys/block/loop*/loop/backing_file 2>/dev/null || true
     echo "files:"
     # shellcheck disable=SC2086 # a list of places
-    { find /tmp $PODS_PLACES "$PODS/root" /var/tmp -xdev \( -path "$PODS/logs" -o -path "$PODS/own" -o -path '*/io.containerd.content.v1.content' \) \
-        -prune -o -print 2>/dev/null || true; } | sort
+    { find /tmp $PODS_PLACES "$PODS/root" /var/tmp -xdev \( -path "$PODS/logs" -o -path "$PODS/own" -o -path '*/io.containerd.content.v1.content' \
+        -o -path '*/snapshots/*/fs/*' \) -prune -o -print 2>/dev/null || true; } | sort
     echo "end"
 }
 # pods_clean WHAT: everything is as it was at pods_remember; what ends has 10 s to go.
@@ -172,6 +170,15 @@ pods_clean() {
         sleep 0.2
     done
     fail "left after $1: $(diff "$PODS/logs/residue" "$PODS/logs/residue.now")"
+}
+
+# A registry of this test's own at PODS_REGISTRY, without TLS as localhost may; it has cloister/pulled:test. Stays until the test ends.
+PODS_REGISTRY=127.0.0.1:5000
+pods_registry() {
+    cp -r "$setup/registry" "$PODS/own/registry"
+    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n' "$PODS/own/registry" "$PODS_REGISTRY" >"$PODS/own/registry.yml"
+    docker-registry serve "$PODS/own/registry.yml" >"$PODS/logs/registry" 2>&1 &
+    wait_for "the registry" busybox wget -qO /dev/null "http://$PODS_REGISTRY/v2/"
 }
 
 # --- the kubelet's side --------------------------------------------------------------------------------------------------------------------------
@@ -207,6 +214,16 @@ container_run() {
 container_state() { cri inspect "$1" | jq -r '.status.state + " " + (.status.exit_code | tostring)'; } # ID: "CONTAINER_EXITED 7"
 exited() { [[ "$(container_state "$1")" = "CONTAINER_EXITED "* ]]; }                                # ID
 pod_ready() { [ "$(cri inspectp "$1" | jq -r .status.state)" = SANDBOX_READY ]; }                    # ID
+
+# pods_steps STEP...: runs these functions, of which PODS_ONLY (words) may select some while one works on them.
+pods_steps() {
+    local step
+    for step in "$@"; do
+        case " ${PODS_ONLY:-$step} " in
+        *" $step "*) ${step/:/ } ;;
+        esac
+    done
+}
 
 # --- from start to end ---------------------------------------------------------------------------------------------------------------------------
 # cgroups that runc and the shim make under a parent and do not remove; the parent is ours.
