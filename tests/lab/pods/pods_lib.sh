@@ -35,7 +35,7 @@ runc) PODS_CTR_RUNTIME=(--runtime io.containerd.runc.v2) ;;
 cloister-sim)
     [ -x "$bin/containerd-shim-cloister-v2" ] || { echo "SKIP: no containerd-shim-cloister-v2 in '$bin'"; exit 77; }
     [ -s "$guest/guest.json" ] || { echo "SKIP: no guest in '$guest' (cmake --build --preset dev --target guest)"; exit 77; }
-    PODS_CTR_RUNTIME=(--runtime io.containerd.cloister.v2)
+    PODS_CTR_RUNTIME=(--runtime io.containerd.cloister.v2 --runtime-config-path /tmp/pods/cloister.toml)
     ;;
 *) fail "runtime: expected runc or cloister-sim, got '$runtime'" ;;
 esac
@@ -56,7 +56,7 @@ done
 mount --move "$own" /tmp
 for place in $PODS_PLACES; do
     mkdir -p "$place"
-    mount -t tmpfs -o mode=0711 pods "$place"
+    mount -t tmpfs -o mode="$([[ "$place" == */cloister ]] && echo 0700 || echo 0711)" pods "$place"
 done
 PODS=/tmp/pods
 mkdir -p "$PODS/root" "$PODS/state" "$PODS/logs" "$PODS/own" /run/containerd/fifo
@@ -267,7 +267,7 @@ pods_begin() { # NAMESPACE...
     local ns
     trap pods_finish EXIT
     pods_config >"$PODS/config.toml"
-    printf 'guest = "%s"\n' "$guest" >"$PODS/cloister.toml"
+    printf '[vm]\ntee = "sim"\nguest = "%s"\npsp-state = "%s"\nboot-timeout-s = 240\n' "$(cd "$guest" && pwd -P)" "$PODS/state/psp" >"$PODS/cloister.toml"
     mkdir -p "$PODS/cni"
     pods_network >"$PODS/cni/10-pods.conflist"
     pods_start
