@@ -3,3 +3,8 @@ cl_unit_test(test_grpc LIBS cl_grpc cl_oci PkgConfig::NGHTTP2 Threads::Threads)
 target_include_directories(test_grpc PRIVATE ${CMAKE_SOURCE_DIR}/runtime/grpc)
 cl_unit_test(test_containerd LIBS cl_containerd Threads::Threads)
 target_include_directories(test_containerd PRIVATE ${CMAKE_SOURCE_DIR}/runtime/containerd)
+if(NOT CL_SANITIZE STREQUAL "thread") # see alloc.cmake
+    cl_unit_test(test_alloc_grpc SOURCES failing_alloc.c LIBS cl_grpc cl_containerd)
+    target_include_directories(test_alloc_grpc PRIVATE ${CMAKE_SOURCE_DIR}/runtime/grpc ${CMAKE_SOURCE_DIR}/runtime/containerd)
+    target_link_options(test_alloc_grpc PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+endif()

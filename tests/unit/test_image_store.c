@@ -229,8 +229,7 @@ START_TEST(test_documents_that_are_no_image)
         "{\"schemaVersion\":2,\"manifests\":[]}",
         "{\"schemaVersion\":2,\"manifests\":[],\"layers\":[]}",
         "{\"schemaVersion\":2,\"layers\":[]}",
-        "{\"schemaVersion\":2,\"mediaType\":\"application/vnd.oci.image.config.v1+json\","
-        "\"layers\":[]}",
+        "{\"schemaVersion\":2,\"mediaType\":\"text/plain\",\"layers\":[]}",
     };
     struct cl_err err;
     make_image();

@@ -36,7 +36,7 @@ struct host_server_config {
     /* The stream (0 in, 1 out, 2 error) of `process`: "<container id>" or "<container id>/<exec
      * id>", well formed, but the guest's claim. false: refused. Nothing here keeps the guest from
      * asking twice. The descriptor may be of any kind, stays blocking as it is, and is closed when
-     * copying has ended if *ret_owned. */
+     * copying has ended if *ret_owned. The program ignores SIGPIPE. */
     bool (*open_stdio)(void *ctx, const char *process, unsigned stream, int *ret_fd,
                        bool *ret_owned);
     /* The agent's connection, once; takes the descriptor. */
