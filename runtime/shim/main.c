@@ -14,28 +14,28 @@
 #define PROGRAM "containerd-shim-cloister-v2"
 
 static const char help[] =
-    "usage: " PROGRAM " -namespace NS -address SOCKET -id ID [FLAG]... start|delete\n"
-    "       " PROGRAM " -info | -v | -help\n"
+    "usage: " PROGRAM " --namespace NS --address SOCKET --id ID [FLAG]... start|delete\n"
+    "       " PROGRAM " --info | --version | --help\n"
     "\n"
-    "containerd runs it for the runtime io.containerd.cloister.v2; people need not.\n"
+    "containerd runs it for the runtime io.containerd.cloister.v2; people need not. Flags come\n"
+    "in any order, with one dash, as containerd writes them, or with two.\n"
     "\n"
-    "  start     serves a container, or finds the shim of its pod; prints the address\n"
-    "  delete    cleans up after a container or a pod; prints a DeleteResponse\n"
+    "  start                  serve a container, or find the shim of its pod; print the address\n"
+    "  delete                 clean up after a container or a pod; print a DeleteResponse\n"
     "\n"
-    "  -namespace NS         containerd's namespace\n"
-    "  -id ID                container\n"
-    "  -bundle DIR           its bundle; the working directory without it\n"
-    "  -address SOCKET       containerd's gRPC socket\n"
-    "  -publish-binary FILE  publishes events when TTRPC_ADDRESS is not set\n"
-    "  -socket FILE          serve there, not below /run/containerd/s\n"
-    "  -debug                log more into the bundle's FIFO\n"
-    "  -debug-socket FILE    taken and not used\n"
-    "  -info                 prints a RuntimeInfo\n"
-    "  -v, -version          prints the version\n"
-    "  -help                 prints this\n"
+    "  --namespace NS         containerd's namespace\n"
+    "  --id ID                the container\n"
+    "  --bundle DIR           its bundle; the working directory without it\n"
+    "  --address SOCKET       containerd's gRPC socket\n"
+    "  --publish-binary FILE  publishes events when TTRPC_ADDRESS is not set\n"
+    "  --socket FILE          serve there, not below /run/containerd/s\n"
+    "  --debug                log more into the bundle's FIFO\n"
+    "  --debug-socket FILE    taken, not used\n"
+    "  --info                 print a RuntimeInfo\n"
+    "  --version, -v          print the version\n"
     "\n"
-    "example: cd BUNDLE && " PROGRAM " -namespace default \\\n"
-    "             -address /run/containerd/containerd.sock -id c1 start </dev/null\n";
+    "example: cd BUNDLE && " PROGRAM " -namespace default -id c1 \\\n"
+    "             -address /run/containerd/containerd.sock start </dev/null\n";
 
 static enum cl_status take_stdin(struct shim_args *a, struct cl_err *err)
 {
@@ -57,8 +57,8 @@ static enum cl_status act(struct shim_args *a, struct cl_buf *out, struct cl_err
     if (a->debug && setenv("CLOISTER_LOG", "debug", 0) != 0) {
         return cl_err_nomem(err, "environment");
     }
-    enum cl_status st =
-        a->action == SHIM_START ? shim_start(a, &shim_pod_service, out, err) : shim_delete(a, out, err);
+    enum cl_status st = a->action == SHIM_START ? shim_start(a, &shim_pod_service, out, err)
+                                                : shim_delete(a, out, err);
     return st == CL_OK ? CL_OK
                        : cl_err_wrap(err, st, "%s '%s'",
                                      a->action == SHIM_START ? "start" : "delete", a->id);
