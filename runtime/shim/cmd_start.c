@@ -245,8 +245,9 @@ enum cl_status shim_start(const struct shim_args *a, const struct shim_daemon_se
         CL_TRY(shim_socket_listen(path, &s.listen_fd, err));
     }
     if (s.listen_fd >= 0) {
-        CL_CLEANUP(cl_close_fdp) int listening = s.listen_fd;
-        return start_new(&s, address, out, err);
+        enum cl_status st = start_new(&s, address, out, err);
+        (void)close(s.listen_fd); /* the daemon has its own */
+        return st;
     }
     CL_TRY(write_address(a, address, err));
     return tell_address(a, address, out, err);
