@@ -241,30 +241,40 @@ static enum cl_status take_params(struct shim_args *a, const params_t *p, struct
     return CL_OK;
 }
 
+static enum cl_status neither(size_t len, struct cl_err *err)
+{
+    return cl_err_set(err, CL_ERR_MALFORMED,
+                      "stdin: expected a google.protobuf.Any or BootstrapParams, got %zu other "
+                      "bytes",
+                      len);
+}
+
+static enum cl_status take_any(struct shim_args *a, const void *data, size_t len,
+                               struct cl_err *err)
+{
+    ProtobufCMessage *m = shim_pb_unpack(&google__protobuf__any__descriptor, data, len);
+    if (m == NULL) {
+        return neither(len, err);
+    }
+    enum cl_status st = take_options(a, (const Google__Protobuf__Any *)m, err);
+    protobuf_c_message_free_unpacked(m, NULL);
+    return st;
+}
+
 enum cl_status shim_args_take_stdin(struct shim_args *a, const void *data, size_t len,
                                     struct cl_err *err)
 {
     if (len == 0) {
         return CL_OK;
     }
+    /* The fields of an Any are fields of BootstrapParams, too: it can be read as these. */
     ProtobufCMessage *m = shim_pb_unpack(
         &containerd__runtime__bootstrap__v1__bootstrap_params__descriptor, data, len);
-    if (m != NULL && is_params(a, (const params_t *)m)) {
-        enum cl_status st = take_params(a, (const params_t *)m, err);
-        protobuf_c_message_free_unpacked(m, NULL);
-        return st;
-    }
-    if (m != NULL) {
-        protobuf_c_message_free_unpacked(m, NULL);
-    }
-    m = shim_pb_unpack(&google__protobuf__any__descriptor, data, len);
     if (m == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "stdin: expected a google.protobuf.Any or BootstrapParams, got %zu other "
-                          "bytes",
-                          len);
+        return neither(len, err);
     }
-    enum cl_status st = take_options(a, (const Google__Protobuf__Any *)m, err);
+    const params_t *p = (const params_t *)m;
+    enum cl_status st = is_params(a, p) ? take_params(a, p, err) : take_any(a, data, len, err);
     protobuf_c_message_free_unpacked(m, NULL);
     return st;
 }

@@ -9,3 +9,8 @@ target_compile_definitions(test_shim_commands PRIVATE SHIM_PROGRAM="$<TARGET_FIL
 if(CL_SANITIZE OR CL_FUZZ OR CL_COVERAGE)
     target_compile_definitions(test_shim_commands PRIVATE CL_INSTRUMENTED)
 endif()
+# Memory that runs out at every point in turn; see alloc.cmake.
+if(NOT CL_SANITIZE STREQUAL "thread")
+    cl_unit_test(test_alloc_shimrpc SOURCES failing_alloc.c LIBS cl_shim)
+    target_link_options(test_alloc_shimrpc PRIVATE -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc)
+endif()
