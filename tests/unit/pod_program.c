@@ -12,6 +12,7 @@
 #include <sys/mount.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
 
@@ -77,7 +78,8 @@ static int show_terminal(void)
 
 static int show_socket(const char *family)
 {
-    int fd = socket(atoi(family), SOCK_STREAM, 0);
+    /* all 64 bits of the argument, which the library's function does not pass */
+    long fd = syscall(SYS_socket, atol(family), SOCK_STREAM, 0);
     printf("socket %s: %s\n", family, fd >= 0 ? "open" : strerror(errno));
     return 0;
 }
@@ -142,6 +144,7 @@ int main(int argc, char **argv)
     return strcmp(what, "cat") == 0      ? copy(STDIN_FILENO)
            : strcmp(what, "show") == 0   ? show(arg)
            : strcmp(what, "put") == 0    ? put(arg, argc > 3 ? argv[3] : "")
+           : strcmp(what, "link") == 0   ? symlink(arg, argv[3])
            : strcmp(what, "child") == 0  ? leave_child(arg)
            : strcmp(what, "tty") == 0    ? show_terminal()
            : strcmp(what, "socket") == 0 ? show_socket(arg)

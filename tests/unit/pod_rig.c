@@ -429,12 +429,17 @@ int rig_create(const char *id, const char *more, const char *mounts, const char 
     cloister__pod__v1__create_request__init(&r);
     bool terminal = more != NULL && strstr(more, "\"terminal\":true") != NULL;
     const char *process = more != NULL && strncmp(more, ",\"terminal\"", 11) == 0 ? more : "";
+    const char *cap = rig.capability != NULL ? rig.capability : "";
+    const char *q = rig.capability != NULL ? "\"" : "";
     (void)snprintf(name, sizeof(name), "%s", id);
     ck_assert_int_eq(
         cl_buf_printf(&spec, NULL,
-                      "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\"},\"process\":{"
-                      "\"cwd\":\"/\",\"env\":[\"PATH=/\"],\"user\":{\"uid\":0,\"gid\":0}%s,"
+                      "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\",\"readonly\":%s},"
+                      "\"process\":{\"capabilities\":{\"bounding\":[%s%s%s],"
+                      "\"effective\":[%s%s%s],\"permitted\":[%s%s%s]},\"cwd\":\"/"
+                      "\",\"env\":[\"PATH=/\"],\"user\":{\"uid\":0,\"gid\":0}%s,"
                       "\"args\":[",
+                      rig.read_only_root ? "true" : "false", q, cap, q, q, cap, q, q, cap, q,
                       process),
         CL_OK);
     put_args(&spec, args);
@@ -562,4 +567,90 @@ const char *rig_run(const char *id, const char *more, const char *mounts, const 
     const char *text = rig_output(id, 1, NULL);
     ck_assert_msg(rig_delete(id, "") == 0, "Delete: %s", rig_message);
     return text;
+}
+
+int rig_sandbox(const char *hostname, bool share_processes)
+{
+    char id[] = "sandbox";
+    char name[80];
+    Cloister__Pod__V1__SandboxRequest r;
+    cloister__pod__v1__sandbox_request__init(&r);
+    (void)snprintf(name, sizeof(name), "%s", hostname);
+    r.sandbox_id = id;
+    r.hostname = name;
+    r.share_processes = share_processes;
+    return rig_call("Sandbox", &r.base, NULL);
+}
+
+int rig_volume(const char *name, unsigned kind, uint64_t size)
+{
+    char text[128];
+    Cloister__Pod__V1__VolumeRequest r;
+    cloister__pod__v1__volume_request__init(&r);
+    (void)snprintf(text, sizeof(text), "%s", name);
+    r.name = text;
+    r.kind = (Cloister__Pod__V1__VolumeRequest__Kind)kind;
+    r.size = size;
+    return rig_call("Volume", &r.base, NULL);
+}
+
+int rig_put(const char *volume, uint64_t generation, const char *path, const char *data,
+            const char *link, bool last)
+{
+    char text[3][512];
+    Cloister__Pod__V1__PutFilesRequest r;
+    Cloister__Pod__V1__File f;
+    Cloister__Pod__V1__File *files[] = {&f};
+    cloister__pod__v1__put_files_request__init(&r);
+    cloister__pod__v1__file__init(&f);
+    (void)snprintf(text[0], sizeof(text[0]), "%s", volume);
+    (void)snprintf(text[1], sizeof(text[1]), "%s", path != NULL ? path : "");
+    (void)snprintf(text[2], sizeof(text[2]), "%s", link != NULL ? link : "");
+    r.volume = text[0];
+    r.generation = generation;
+    r.n_files = path != NULL;
+    r.files = files;
+    r.last = last;
+    f.path = text[1];
+    f.link = text[2];
+    f.mode = 0644;
+    struct cl_buf copy = {0};
+    ck_assert_int_eq(cl_buf_append_str(&copy, data != NULL ? data : "", NULL), CL_OK);
+    f.data = (ProtobufCBinaryData){.len = copy.len, .data = copy.data};
+    int code = rig_call("PutFiles", &r.base, NULL);
+    cl_buf_done(&copy);
+    return code;
+}
+
+char *rig_get(const char *volume, const char *path, int *ret_code)
+{
+    char text[2][256];
+    struct cl_ttrpc_response a = {0};
+    Cloister__Pod__V1__GetFileRequest r;
+    cloister__pod__v1__get_file_request__init(&r);
+    (void)snprintf(text[0], sizeof(text[0]), "%s", volume);
+    (void)snprintf(text[1], sizeof(text[1]), "%s", path);
+    r.volume = text[0];
+    r.path = text[1];
+    *ret_code = rig_call("GetFile", &r.base, &a);
+    char *copy = NULL;
+    if (*ret_code == 0) {
+        Cloister__Pod__V1__GetFileResponse *g =
+            cloister__pod__v1__get_file_response__unpack(NULL, a.payload_len, a.payload);
+        ck_assert_ptr_nonnull(g);
+        copy = strndup(g->data.data != NULL ? (const char *)g->data.data : "", g->data.len);
+        cloister__pod__v1__get_file_response__free_unpacked(g, NULL);
+    }
+    cl_ttrpc_response_done(&a);
+    return copy;
+}
+
+int rig_about(const char *method, const char *id, struct cl_ttrpc_response *ret)
+{
+    char text[128];
+    Cloister__Pod__V1__ContainerRequest r;
+    cloister__pod__v1__container_request__init(&r);
+    (void)snprintf(text, sizeof(text), "%s", id);
+    r.container_id = text;
+    return rig_call(method, &r.base, ret);
 }

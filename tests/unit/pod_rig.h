@@ -42,11 +42,13 @@ struct rig {
         uint32_t stream;
         bool taken;
         struct cl_ttrpc_response r;
-    } answer[256];
+    } answer[1024];
     size_t answer_count;
     struct rig_stream stream[RIG_STREAMS];
     size_t stream_count;
-    bool hold_output; /* the host does not read what comes */
+    bool hold_output;       /* the host does not read what comes */
+    bool read_only_root;    /* of what rig_create() makes */
+    const char *capability; /* one that it gets; NULL: none */
 };
 
 /* One rig for the whole program: a guest serves one pod. */
@@ -70,6 +72,17 @@ unsigned rig_wait(const char *id, const char *exec);
 int rig_kill(const char *id, const char *exec, unsigned signo, bool all);
 int rig_delete(const char *id, const char *exec);
 int rig_exec(const char *id, const char *exec, bool terminal, const char *const *args);
+/* Sandbox with these; the code. */
+int rig_sandbox(const char *hostname, bool share_processes);
+/* A volume of a kind (the numbers of pod.proto); the code. */
+int rig_volume(const char *name, unsigned kind, uint64_t size);
+/* One file of a generation, and whether it is the last one; link NULL: a file with `data`. */
+int rig_put(const char *volume, uint64_t generation, const char *path, const char *data,
+            const char *link, bool last);
+/* The file's bytes (owned by the caller), or NULL and *ret_code. */
+char *rig_get(const char *volume, const char *path, int *ret_code);
+/* Pause, Resume, Stats, Pids. */
+int rig_about(const char *method, const char *id, struct cl_ttrpc_response *ret);
 /* create, start, wait, delete; standard output (borrowed until the next call). */
 const char *rig_run(const char *id, const char *more, const char *mounts, const char *const *args,
                     unsigned *ret_status);

@@ -13,14 +13,8 @@ START_TEST(test_nothing_is_made_before_the_sandbox)
     ck_assert_int_eq(rig_create("early", NULL, NULL, ARGS("exit", "0")),
                      CL_TTRPC_FAILED_PRECONDITION);
     ck_assert_str_eq(rig_message, "Create: expected Sandbox first");
-    Cloister__Pod__V1__SandboxRequest r;
-    cloister__pod__v1__sandbox_request__init(&r);
-    char id[] = "sandbox";
-    char name[] = "pod-name";
-    r.sandbox_id = id;
-    r.hostname = name;
-    ck_assert_msg(rig_call("Sandbox", &r.base, NULL) == 0, "%s", rig_message);
-    ck_assert_int_eq(rig_call("Sandbox", &r.base, NULL), CL_TTRPC_FAILED_PRECONDITION);
+    ck_assert_msg(rig_sandbox("pod-name", false) == 0, "%s", rig_message);
+    ck_assert_int_eq(rig_sandbox("pod-name", false), CL_TTRPC_FAILED_PRECONDITION);
 }
 END_TEST
 
@@ -142,6 +136,183 @@ START_TEST(test_terminals)
 }
 END_TEST
 
+START_TEST(test_what_a_grandchild_writes_is_waited_for)
+{
+    unsigned status = 1;
+    /* with a PID namespace of its own the kernel ends it; in a shared one, the agent */
+    ck_assert_str_eq(rig_run("gc", NULL, NULL, ARGS("child", "1"), &status), "early\n");
+    ck_assert_uint_eq(status, 0);
+    ck_assert_int_eq(rig_create("gc2", NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start("gc2", ""), 0);
+    ck_assert_int_eq(rig_exec("gc2", "x", false, ARGS("child", "1")), 0);
+    ck_assert_int_eq(rig_start("gc2", "x"), 0);
+    ck_assert_uint_eq(rig_wait("gc2", "x"), 0);
+    ck_assert_str_eq(rig_output("gc2/x", 1, NULL), "early\nlate\n");
+    ck_assert_int_eq(rig_exec("gc2", "y", false, ARGS("child", "1000")), 0);
+    ck_assert_int_eq(rig_start("gc2", "y"), 0);
+    ck_assert_uint_eq(rig_wait("gc2", "y"), 0); /* after 10 s */
+    ck_assert_str_eq(rig_output("gc2/y", 1, NULL), "early\n");
+    ck_assert_int_eq(rig_kill("gc2", "", SIGKILL, false), 0);
+    ck_assert_uint_eq(rig_wait("gc2", ""), 128 + SIGKILL);
+    ck_assert_int_eq(rig_delete("gc2", ""), 0);
+}
+END_TEST
+
+START_TEST(test_much_output_arrives_whole)
+{
+    unsigned status = 1;
+    const char *text = rig_run("flood", NULL, NULL, ARGS("flood", "4096"), &status);
+    ck_assert_uint_eq(status, 0);
+    ck_assert_uint_eq(strlen(text), 4096u << 10);
+}
+END_TEST
+
+START_TEST(test_a_host_that_reads_nothing_holds_up_one_stream_only)
+{
+    ck_assert_int_eq(pthread_mutex_lock(&rig.lock), 0);
+    rig.hold_output = true;
+    ck_assert_int_eq(pthread_mutex_unlock(&rig.lock), 0);
+    ck_assert_int_eq(rig_create("held", NULL, NULL, ARGS("flood", "1024")), 0);
+    ck_assert_int_eq(rig_start("held", ""), 0);
+    ck_assert_int_eq(rig_create("free", NULL, NULL, ARGS("exit", "4")), 0);
+    ck_assert_int_eq(rig_start("free", ""), 0);
+    ck_assert_uint_eq(rig_wait("free", ""), 4);
+    ck_assert_int_eq(rig_delete("free", ""), 0);
+    ck_assert_int_eq(pthread_mutex_lock(&rig.lock), 0);
+    rig.hold_output = false;
+    ck_assert_int_eq(pthread_cond_broadcast(&rig.changed), 0);
+    ck_assert_int_eq(pthread_mutex_unlock(&rig.lock), 0);
+    ck_assert_uint_eq(rig_wait("held", ""), 0);
+    ck_assert_uint_eq(strlen(rig_output("held", 1, NULL)), 1024u << 10);
+    ck_assert_int_eq(rig_delete("held", ""), 0);
+}
+END_TEST
+
+START_TEST(test_many_containers_at_once_share_one_fetch)
+{
+    uint32_t wait[8];
+    char id[8][16];
+    for (size_t i = 0; i < 8; i++) {
+        Cloister__Pod__V1__ProcessRequest r;
+        cloister__pod__v1__process_request__init(&r);
+        (void)snprintf(id[i], sizeof(id[i]), "many%zu", i);
+        ck_assert_int_eq(rig_create(id[i], NULL, NULL, ARGS("wait")), 0);
+        r.container_id = id[i];
+        wait[i] = rig_send("Wait", &r.base);
+        ck_assert_int_eq(rig_start(id[i], ""), 0);
+    }
+    for (size_t i = 0; i < 8; i++) {
+        struct cl_ttrpc_response a = {0};
+        ck_assert(!rig_answer(wait[i], 1, &a));
+        ck_assert_int_eq(rig_kill(id[i], "", SIGTERM, false), 0);
+        ck_assert(rig_answer(wait[i], 10000, &a));
+        ck_assert_int_eq(a.code, 0);
+        cl_ttrpc_response_done(&a);
+        ck_assert_int_eq(rig_delete(id[i], ""), 0);
+    }
+    ck_assert_uint_eq(rig.host.blob[0].asked, 1);
+}
+END_TEST
+
+START_TEST(test_an_image_that_the_host_has_not_got)
+{
+    char digest[sizeof(rig.digest)];
+    memcpy(digest, rig.digest, sizeof(digest));
+    rig.digest[10] = rig.digest[10] == '0' ? '1' : '0';
+    ck_assert_int_eq(rig_create("no", NULL, NULL, ARGS("wait")), CL_TTRPC_INTERNAL);
+    ck_assert_ptr_nonnull(strstr(rig_message, "image.manifest"));
+    memcpy(rig.digest, "sha512", 6);
+    ck_assert_int_eq(rig_create("no", NULL, NULL, ARGS("wait")), CL_TTRPC_INVALID_ARGUMENT);
+    memcpy(rig.digest, digest, sizeof(digest));
+    ck_assert_int_eq(rig_create("../no", NULL, NULL, ARGS("wait")), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_int_eq(rig_create(".no", NULL, NULL, ARGS("wait")), CL_TTRPC_INVALID_ARGUMENT);
+}
+END_TEST
+
+START_TEST(test_pause_resume_update_pids_and_stats)
+{
+    struct cl_ttrpc_response a = {0};
+    ck_assert_int_eq(rig_create("p", NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start("p", ""), 0);
+    ck_assert_msg(rig_about("Pause", "p", NULL) == 0, "%s", rig_message);
+    ck_assert_int_eq(rig_kill("p", "", SIGTERM, false), 0);
+    ck_assert_int_eq(rig_about("Pids", "p", &a), 0);
+    Cloister__Pod__V1__PidsResponse *pids =
+        cloister__pod__v1__pids_response__unpack(NULL, a.payload_len, a.payload);
+    ck_assert_uint_eq(pids->n_pids, 1); /* frozen: the signal waits */
+    cloister__pod__v1__pids_response__free_unpacked(pids, NULL);
+    cl_ttrpc_response_done(&a);
+    ck_assert_int_eq(rig_about("Stats", "p", &a), 0);
+    Io__Containerd__Cgroups__V2__Metrics *m =
+        io__containerd__cgroups__v2__metrics__unpack(NULL, a.payload_len, a.payload);
+    ck_assert_ptr_nonnull(m);
+    ck_assert_ptr_nonnull(m->cpu);
+    ck_assert_uint_gt(m->cpu->usage_usec, 0);
+    io__containerd__cgroups__v2__metrics__free_unpacked(m, NULL);
+    cl_ttrpc_response_done(&a);
+    ck_assert_msg(rig_about("Resume", "p", NULL) == 0, "%s", rig_message);
+    ck_assert_uint_eq(rig_wait("p", ""), 7);
+    ck_assert_int_eq(rig_about("Pause", "p", NULL), CL_TTRPC_FAILED_PRECONDITION);
+    ck_assert_int_eq(rig_delete("p", ""), 0);
+    ck_assert_int_eq(rig_about("Stats", "p", NULL), CL_TTRPC_NOT_FOUND);
+}
+END_TEST
+
+START_TEST(test_too_many_calls_are_refused_and_none_is_lost)
+{
+    static uint32_t wait[AGENT_POD_MAX_CALLS + 8];
+    char id[] = "crowd";
+    unsigned refused = 0;
+    unsigned ended = 0;
+    Cloister__Pod__V1__ProcessRequest r;
+    cloister__pod__v1__process_request__init(&r);
+    r.container_id = id;
+    ck_assert_int_eq(rig_create(id, NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start(id, ""), 0);
+    for (size_t i = 0; i < CL_ARRAY_LEN(wait); i++) {
+        wait[i] = rig_send("Wait", &r.base);
+    }
+    for (size_t i = AGENT_POD_MAX_CALLS; i < CL_ARRAY_LEN(wait); i++) {
+        struct cl_ttrpc_response a = {0};
+        ck_assert(rig_answer(wait[i], 10000, &a));
+        refused += a.code == CL_TTRPC_RESOURCE_EXHAUSTED;
+        cl_ttrpc_response_done(&a);
+    }
+    ck_assert_uint_eq(refused, 8);
+    ck_assert_int_eq(rig_kill(id, "", SIGTERM, false), CL_TTRPC_RESOURCE_EXHAUSTED);
+    ck_assert_int_eq(kill(-1, SIGTERM), 0); /* all but ourselves: the container */
+    for (size_t i = 0; i < AGENT_POD_MAX_CALLS; i++) {
+        struct cl_ttrpc_response a = {0};
+        ck_assert(rig_answer(wait[i], 10000, &a));
+        ended += a.code == 0;
+        cl_ttrpc_response_done(&a);
+    }
+    ck_assert_uint_eq(ended, AGENT_POD_MAX_CALLS);
+    ck_assert_int_eq(rig_delete(id, ""), 0);
+}
+END_TEST
+
+START_TEST(test_stop_kills_and_ends)
+{
+    Cloister__Pod__V1__Empty r;
+    cloister__pod__v1__empty__init(&r);
+    ck_assert_int_eq(rig_create("last", NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start("last", ""), 0);
+    char id[] = "last";
+    struct cl_ttrpc_response a = {0};
+    Cloister__Pod__V1__ProcessRequest w;
+    cloister__pod__v1__process_request__init(&w);
+    w.container_id = id;
+    uint32_t waiting = rig_send("Wait", &w.base);
+    ck_assert_int_eq(rig_call("Stop", &r.base, NULL), 0);
+    ck_assert(rig_answer(waiting, 1000, &a)); /* before Stop was answered */
+    ck_assert_int_eq(a.code, 0);
+    cl_ttrpc_response_done(&a);
+    agent_pod_wait(rig.pod);
+    ck_assert_int_eq(rig_create("after", NULL, NULL, ARGS("wait")), CL_TTRPC_UNAVAILABLE);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("pod engine");
@@ -155,6 +326,14 @@ static Suite *suite(void)
     tcase_add_test(t, test_exec_in_a_running_container);
     tcase_add_test(t, test_a_program_that_is_not_there);
     tcase_add_test(t, test_terminals);
+    tcase_add_test(t, test_what_a_grandchild_writes_is_waited_for);
+    tcase_add_test(t, test_much_output_arrives_whole);
+    tcase_add_test(t, test_a_host_that_reads_nothing_holds_up_one_stream_only);
+    tcase_add_test(t, test_many_containers_at_once_share_one_fetch);
+    tcase_add_test(t, test_an_image_that_the_host_has_not_got);
+    tcase_add_test(t, test_pause_resume_update_pids_and_stats);
+    tcase_add_test(t, test_too_many_calls_are_refused_and_none_is_lost);
+    tcase_add_test(t, test_stop_kills_and_ends);
     suite_add_tcase(s, t);
     return s;
 }

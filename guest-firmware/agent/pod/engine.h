@@ -18,8 +18,10 @@
 #include <stdbool.h>
 #include <sys/types.h>
 
-#define POD_PATH_SIZE 160u /* of paths that we make: ids are not in them, but in those of cgroups  \
-                            */
+#define POD_MAX_ENDS 64u
+#define POD_PATH_SIZE                                                                              \
+    160u /* of paths that we make: ids are not in them, but in those of cgroups                    \
+          */
 
 /* --- calls.c: what is asked, and the queue of what workers do --------------------------------- */
 
@@ -47,7 +49,7 @@ struct pod_waiter {
 
 enum pod_process_state {
     POD_MADE,     /* an exec that was not started */
-    POD_STARTING, /* crun is at it; pid may be in pid_file already */
+    POD_STARTING, /* crun is at it */
     POD_RUNNING,  /* there is a process: of a container, perhaps not started yet */
     POD_DRAINING, /* it has ended; output is on its way */
     POD_DONE,
@@ -58,7 +60,6 @@ struct pod_process {
     struct pod_container *container;
     struct agent_pod *pod;
     char id[AGENT_POD_MAX_ID + 1]; /* of the exec; empty: the container's init */
-    char pid_file[POD_PATH_SIZE];
     enum pod_process_state state;
     bool busy; /* some worker has it: it must not be freed */
     pid_t pid; /* 0: not known yet */
@@ -151,12 +152,17 @@ struct agent_pod {
     uint64_t counter; /* for names of files */
     bool sandbox_begun;
     bool sandbox; /* Sandbox was answered */
-    bool share_processes;
     pid_t pause_pid; /* holds the shared PID namespace; 0: none yet */
     struct pod_container *containers;
     size_t container_count;
     size_t process_count;
     struct pod_child *children;
+    unsigned spawning; /* runs of crun that will tell a pid */
+    struct {
+        pid_t pid;
+        int status;
+    } end[POD_MAX_ENDS]; /* of nobody we know yet, while spawning */
+    size_t end_count;
     struct pod_image *images;
     struct pod_volume *volumes;
     size_t volume_count;
@@ -257,6 +263,8 @@ void pod_process_ended(struct pod_process *x, int wait_status);
 
 /* reap.c */
 CL_NODISCARD enum cl_status pod_reap_begin(struct agent_pod *p, struct cl_err *err);
+/* With the lock held: whether this child was reaped while nobody knew whose it was. */
+bool pod_reaped(const struct agent_pod *p, pid_t pid, int *ret_status);
 /* Runs crun to its end. CL_ERR_UNAVAILABLE with its own words when it fails. */
 CL_NODISCARD enum cl_status pod_crun(struct agent_pod *p, const char *const *args,
                                      const int fds[static 3], const char *log, struct cl_err *err);

@@ -183,20 +183,16 @@ static enum cl_status read_pid(const char *path, pid_t *ret, struct cl_err *err)
     return CL_OK;
 }
 
-/* The reaper may have seen the end already. */
-static enum cl_status take_process(struct pod_process *x, struct cl_err *err)
+/* With the lock held. The reaper may have seen the end already. */
+static enum cl_status take_process(struct pod_process *x, const char *pid_file, struct cl_err *err)
 {
-    pid_t pid = 0;
-    (void)pthread_mutex_lock(&x->pod->lock);
-    enum cl_status st = x->state == POD_STARTING ? read_pid(x->pid_file, &pid, err) : CL_OK;
-    if (st == CL_OK && x->state == POD_STARTING) {
-        x->pid = pid;
-        x->state = POD_RUNNING;
+    int status = 0;
+    CL_TRY(read_pid(pid_file, &x->pid, err));
+    x->state = POD_RUNNING;
+    if (pod_reaped(x->pod, x->pid, &status)) {
+        pod_process_ended(x, status);
     }
-    (void)unlink(x->pid_file);
-    x->pid_file[0] = '\0';
-    (void)pthread_mutex_unlock(&x->pod->lock);
-    return st;
+    return CL_OK;
 }
 
 /* What cannot be served is ended: whoever waits gets its status, without the rest of its output. */
@@ -218,43 +214,71 @@ static enum cl_status give_up(struct pod_process *x, enum cl_status st)
     return st;
 }
 
+/* Runs crun, and knows the process before anybody can look for it. */
+static enum cl_status run_crun(struct pod_process *x, const char *const *args, const char *log,
+                               const char *pid_file, struct cl_err *err)
+{
+    struct agent_pod *p = x->pod;
+    (void)pthread_mutex_lock(&p->lock);
+    p->spawning++;
+    (void)pthread_mutex_unlock(&p->lock);
+    enum cl_status st = pod_crun(p, args, x->io.child, log, err);
+    (void)pthread_mutex_lock(&p->lock);
+    st = st == CL_OK ? take_process(x, pid_file, err) : st;
+    p->spawning--;
+    if (p->spawning == 0) {
+        p->end_count = 0;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    (void)unlink(pid_file);
+    return st;
+}
+
+/* The files of one run of crun. */
+struct spawn_files {
+    char pid[POD_PATH_SIZE + 32];
+    char log[POD_PATH_SIZE + 32];
+    char tty[POD_PATH_SIZE + 32];
+    char pid_option[POD_PATH_SIZE + 64];
+    char tty_option[POD_PATH_SIZE + 64];
+};
+
+static void name_files(const struct pod_process *x, struct spawn_files *f)
+{
+    const char *dir = x->container->dir;
+    (void)pthread_mutex_lock(&x->pod->lock);
+    unsigned long long n = pod_next_number(x->pod);
+    (void)pthread_mutex_unlock(&x->pod->lock);
+    (void)snprintf(f->pid, sizeof(f->pid), "%s/pid.%llu", dir, n);
+    (void)snprintf(f->log, sizeof(f->log), "%s/log.%llu", dir, n);
+    (void)snprintf(f->tty, sizeof(f->tty), "%s/tty.%llu", dir, n);
+    (void)snprintf(f->pid_option, sizeof(f->pid_option), "--pid-file=%s", f->pid);
+    (void)snprintf(f->tty_option, sizeof(f->tty_option), "--console-socket=%s", f->tty);
+}
+
 enum cl_status pod_process_spawn(struct pod_process *x, const char *verb, const char *option,
                                  struct cl_err *err)
 {
-    const struct pod_container *c = x->container;
-    char log[POD_PATH_SIZE + 32];
-    char socket_path[POD_PATH_SIZE + 32];
-    char socket_option[POD_PATH_SIZE + 64];
-    char pid_option[POD_PATH_SIZE + 32];
+    struct spawn_files f;
+    const char *args[8] = {verb};
+    size_t n = 1;
     CL_CLEANUP(cl_close_fdp) int listener = -1;
-    (void)pthread_mutex_lock(&x->pod->lock);
-    unsigned long long n = pod_next_number(x->pod);
-    (void)snprintf(x->pid_file, sizeof(x->pid_file), "%.120s/pid.%llu", c->dir, n);
-    (void)pthread_mutex_unlock(&x->pod->lock);
-    (void)snprintf(pid_option, sizeof(pid_option), "--pid-file=%s", x->pid_file);
-    (void)snprintf(log, sizeof(log), "%s/log.%llu", c->dir, n);
-    (void)snprintf(socket_path, sizeof(socket_path), "%s/tty.%llu", c->dir, n);
-    (void)snprintf(socket_option, sizeof(socket_option), "--console-socket=%s", socket_path);
-    const char *const args[] = {
-        verb, option, pid_option, x->terminal ? socket_option : c->id, x->terminal ? c->id : NULL,
-        NULL};
-    const char *const exec_args[] = {verb,
-                                     "--detach",
-                                     option,
-                                     pid_option,
-                                     x->terminal ? socket_option : c->id,
-                                     x->terminal ? c->id : NULL,
-                                     NULL};
-    if (x->terminal) {
-        CL_TRY(cl_unix_listen(socket_path, &listener, err));
+    name_files(x, &f);
+    if (strcmp(verb, "exec") == 0) {
+        args[n++] = "--detach";
     }
-    enum cl_status st =
-        pod_crun(x->pod, strcmp(verb, "exec") == 0 ? exec_args : args, x->io.child, log, err);
-    st = st == CL_OK ? take_process(x, err) : st;
+    args[n++] = option;
+    args[n++] = f.pid_option;
+    if (x->terminal) {
+        args[n++] = f.tty_option;
+        CL_TRY(cl_unix_listen(f.tty, &listener, err));
+    }
+    args[n] = x->container->id;
+    enum cl_status st = run_crun(x, args, f.log, f.pid, err);
     if (st == CL_OK && x->terminal) {
         st = take_console(x, listener, err);
     }
-    (void)unlink(socket_path);
+    (void)unlink(f.tty);
     st = st == CL_OK ? agent_stdio_pump(&x->io, err) : st;
     return st == CL_OK ? CL_OK : give_up(x, st);
 }

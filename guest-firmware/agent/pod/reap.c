@@ -15,27 +15,10 @@
 #include <unistd.h>
 
 #define THREAD_STACK (128u << 10)
-#define MAX_PID_FILE 16u
 
-static bool pid_file_says(const struct pod_process *x, pid_t pid)
+static bool is_process(const struct pod_process *x, pid_t pid)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    char text[16];
-    (void)snprintf(text, sizeof(text), "%d", (int)pid);
-    return cl_buf_read_file(&b, x->pid_file, MAX_PID_FILE, NULL) == CL_OK && b.len > 0 &&
-           strspn((const char *)b.data, "0123456789") == strlen(text) &&
-           strncmp((const char *)b.data, text, strlen(text)) == 0;
-}
-
-/* Of a process that crun has just left, only the file tells the pid so far. The file is complete:
- * had crun not ended, the process would not be our child yet. */
-static bool is_process(struct pod_process *x, pid_t pid)
-{
-    if (x->state == POD_RUNNING) {
-        return x->pid == pid;
-    }
-    return x->state == POD_STARTING && x->pid == 0 && x->pid_file[0] != '\0' &&
-           pid_file_says(x, pid);
+    return x->state == POD_RUNNING && x->pid == pid;
 }
 
 static struct pod_process *find_process(struct agent_pod *p, pid_t pid)
@@ -51,6 +34,33 @@ static struct pod_process *find_process(struct agent_pod *p, pid_t pid)
         }
     }
     return NULL;
+}
+
+/* A process that crun has just made may be ours to reap, and be gone, before crun has told its pid:
+ * its end is kept for the worker that will hear it. Only what crun makes comes to us so; orphans of
+ * containers have an init of their own. */
+static void keep_end(struct agent_pod *p, pid_t pid, int status)
+{
+    if (p->spawning == 0) {
+        return;
+    }
+    if (p->end_count == POD_MAX_ENDS) {
+        p->end_count--;
+        memmove(p->end, p->end + 1, p->end_count * sizeof(p->end[0]));
+    }
+    p->end[p->end_count].pid = pid;
+    p->end[p->end_count++].status = status;
+}
+
+bool pod_reaped(const struct agent_pod *p, pid_t pid, int *ret_status)
+{
+    for (size_t i = 0; i < p->end_count; i++) {
+        if (p->end[i].pid == pid) {
+            *ret_status = p->end[i].status;
+            return true;
+        }
+    }
+    return false;
 }
 
 /* With the lock held: after it the pid may be somebody else's. */
@@ -69,8 +79,9 @@ static void reap(struct agent_pod *p, pid_t pid)
         child->ended = true;
         child->status = status;
     } else if (x != NULL) {
-        x->pid = pid;
         pod_process_ended(x, status);
+    } else {
+        keep_end(p, pid, status);
     }
     (void)pthread_cond_broadcast(&p->changed);
 }

@@ -74,7 +74,6 @@ static enum cl_status set_up(struct agent_pod *p, const Cloister__Pod__V1__Sandb
         CL_TRY(set_sysctl(r->sysctls[i]->name, r->sysctls[i]->value, err));
     }
     (void)pthread_mutex_lock(&p->lock);
-    p->share_processes = r->share_processes;
     p->sandbox = true;
     (void)pthread_mutex_unlock(&p->lock);
     return CL_OK;
