@@ -1,4 +1,6 @@
 # Pods in the guest. What runs in the containers of test_pod_engine is static: its image holds nothing else.
+cl_unit_test(test_podspec LIBS cl_agent_core)
+
 add_executable(pod_program pod_program.c)
 target_compile_definitions(pod_program PRIVATE _GNU_SOURCE)
 target_link_options(pod_program PRIVATE -static)

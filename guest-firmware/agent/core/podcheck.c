@@ -63,6 +63,18 @@ enum cl_status agent_pod_check_sysctl(const char *name, const char *value, struc
     return CL_OK;
 }
 
+enum cl_status agent_podcheck_document(const void *data, size_t len, const char *what, json_t **ret,
+                                       struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    CL_TRY(cl_json_parse(data, len, what, &j, err));
+    if (!json_is_object(j)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected an object, got another type", what);
+    }
+    *ret = CL_TAKE(j);
+    return CL_OK;
+}
+
 enum cl_status agent_podcheck_bool(const json_t *obj, const char *what, const char *key, bool *ret,
                                    struct cl_err *err)
 {

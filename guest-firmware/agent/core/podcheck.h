@@ -11,6 +11,9 @@
 #define AGENT_POD_MAX_STRINGS 1024u /* of a list */
 #define AGENT_POD_MAX_STRING 131072u
 
+/* A whole document, which is an object; owned by the caller. */
+CL_NODISCARD enum cl_status agent_podcheck_document(const void *data, size_t len, const char *what,
+                                                    json_t **ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podcheck_bool(const json_t *obj, const char *what,
                                                 const char *key, bool *ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podcheck_int(const json_t *obj, const char *what, const char *key,

@@ -170,7 +170,7 @@ enum cl_status agent_podspec_resources(const void *data, size_t len, json_t **re
                                        struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_TRY(cl_json_parse(data, len, "resources", &j, err));
+    CL_TRY(agent_podcheck_document(data, len, "resources", &j, err));
     return agent_podresources_build(j, "resources", ret_resources, err);
 }
 

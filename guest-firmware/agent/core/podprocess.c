@@ -201,6 +201,6 @@ enum cl_status agent_podspec_process(const void *data, size_t len, json_t **ret_
                                      bool *ret_terminal, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
-    CL_TRY(cl_json_parse(data, len, "process", &j, err));
+    CL_TRY(agent_podcheck_document(data, len, "process", &j, err));
     return agent_podprocess_build(j, "process", ret_process, ret_terminal, err);
 }

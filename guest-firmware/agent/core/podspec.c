@@ -91,7 +91,7 @@ enum cl_status agent_podspec_parse(const void *data, size_t len, const char *cgr
 {
     CL_CLEANUP(cl_json_decrefp) json_t *spec = NULL;
     *ret = (struct agent_podspec){0};
-    CL_TRY(cl_json_parse(data, len, "spec", &spec, err));
+    CL_TRY(agent_podcheck_document(data, len, "spec", &spec, err));
     enum cl_status st = build(spec, cgroup, ret, err);
     if (st != CL_OK) {
         agent_podspec_done(ret);
@@ -111,19 +111,28 @@ void agent_podspec_done(struct agent_podspec *s)
     *s = (struct agent_podspec){0};
 }
 
-static int make_read_only(json_t *mount)
+/* crun takes a mount for a bind mount by its options, not by its type. */
+static int fix_options(json_t *mount, bool read_only)
 {
     json_t *options = json_array();
     json_t *item = NULL;
     size_t i = 0;
+    bool binds = false;
     int rc = 0;
     json_array_foreach(json_object_get(mount, "options"), i, item)
     {
-        if (strcmp(json_string_value(item), "rw") != 0) {
+        const char *text = json_string_value(item);
+        binds = binds || strcmp(text, "bind") == 0 || strcmp(text, "rbind") == 0;
+        if (!read_only || strcmp(text, "rw") != 0) {
             rc |= json_array_append(options, item);
         }
     }
-    rc |= json_array_append_new(options, json_string("ro"));
+    if (!binds) {
+        rc |= json_array_append_new(options, json_string("rbind"));
+    }
+    if (read_only) {
+        rc |= json_array_append_new(options, json_string("ro"));
+    }
     return rc | json_object_set_new(mount, "options", options);
 }
 
@@ -133,9 +142,7 @@ enum cl_status agent_podspec_set_source(struct agent_podspec *s, size_t i, const
     json_t *mounts = json_object_get(s->config, "mounts");
     json_t *m = json_array_get(mounts, s->bind[i].index);
     int rc = json_object_set_new(m, "source", json_string(source));
-    if (rc == 0 && read_only) {
-        rc = make_read_only(m);
-    }
+    rc |= fix_options(m, read_only);
     return rc == 0 ? CL_OK : cl_err_nomem(err, "specification");
 }
 
