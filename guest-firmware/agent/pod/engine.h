@@ -151,7 +151,7 @@ struct agent_pod {
     struct pod_queue quick;
     uint64_t counter; /* for names of files */
     bool sandbox_begun;
-    bool sandbox; /* Sandbox was answered */
+    bool sandbox;    /* Sandbox was answered */
     pid_t pause_pid; /* holds the shared PID namespace; 0: none yet */
     struct pod_container *containers;
     size_t container_count;

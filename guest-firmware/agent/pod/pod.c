@@ -5,6 +5,7 @@
 
 #include "engine.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,19 @@ enum cl_status agent_pod_new(const struct agent_pod_config *config, struct agent
     }
     *ret_p = p;
     return CL_OK;
+}
+
+void agent_pod_free(struct agent_pod *p)
+{
+    if (p == NULL) {
+        return;
+    }
+    assert(p->mode != POD_SERVING && p->pending == 0);
+    (void)pthread_cond_destroy(&p->slow.changed);
+    (void)pthread_cond_destroy(&p->quick.changed);
+    (void)pthread_cond_destroy(&p->changed);
+    (void)pthread_mutex_destroy(&p->lock);
+    free(p);
 }
 
 struct cl_ttrpc_service agent_pod_service(struct agent_pod *p)

@@ -37,9 +37,11 @@ struct agent_pod_config {
 
 struct agent_pod; /* opaque */
 
-/* config: strings are borrowed until _free. Calls are kept until _begin or _refuse. */
+/* config: strings are borrowed for ever. Calls are kept until _begin or _refuse. */
 CL_NODISCARD enum cl_status agent_pod_new(const struct agent_pod_config *config,
                                           struct agent_pod **ret_p, struct cl_err *err);
+/* Only while nothing has begun: after _begin a pod ends with its guest. NULL is fine. */
+void agent_pod_free(struct agent_pod *p);
 struct cl_ttrpc_service agent_pod_service(struct agent_pod *p);
 /* This guest serves pods: makes its directories and cgroups, and starts to work on calls. */
 CL_NODISCARD enum cl_status agent_pod_begin(struct agent_pod *p, struct cl_err *err);
