@@ -21,6 +21,7 @@ struct creation {
     struct shim_rpc_call *call;
     Containerd__Task__V2__CreateTaskRequest *request; /* ours */
     struct shim_spec *spec;
+    bool has_vm;         /* it was started for this one */
     struct event *timer; /* until the agent has answered for the first time */
 };
 
@@ -80,12 +81,13 @@ void creation_failed(struct creation *cr, enum shim_code code, const char *messa
     struct container *c = cr->c;
     struct shim_pod *pod = c->pod;
     struct cl_err err = {0};
+    bool has_vm = cr->has_vm;
     (void)cl_err_set(&err, CL_ERR_REJECTED, "container '%s': %s", c->id, message);
     cl_log(CL_LOG_WARN, "shim.pod", "create: %s", err.msg);
     shim_answer_error(cr->call, code == SHIM_CODE_UNIMPLEMENTED ? SHIM_CODE_UNKNOWN : code, &err);
     c->creation = NULL;
     creation_free(cr);
-    if (c->kind != SHIM_CONTAINER) {
+    if (has_vm) {
         pod_stop_vm(pod, message);
     } else if (c->in_guest && pod->agent != NULL) {
         delete_in_guest(pod, c->id);
@@ -304,7 +306,9 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
         return cl_err_nomem(err, "creation");
     }
     CL_TRY(enter_cgroup(cr, err));
-    return pod_boot(pod, &vm, err);
+    CL_TRY(pod_boot(pod, &vm, err));
+    cr->has_vm = true;
+    return CL_OK;
 }
 
 /* --- the request
