@@ -167,8 +167,12 @@ void proc_ended(struct proc *p, uint32_t status)
 static void on_wait(struct job *j, enum shim_code code, const char *message, const void *payload,
                     size_t len)
 {
-    if (j->proc == NULL || j->pod->agent == NULL) {
-        return; /* it is gone, or the whole VM is, which ends everything together */
+    if (j->proc == NULL) {
+        return;
+    }
+    if (code == SHIM_CODE_UNAVAILABLE) { /* the guest ends, and with it everything together */
+        pod_stop_vm(j->pod, message);
+        return;
     }
     Cloister__Pod__V1__WaitResponse *r =
         code == SHIM_CODE_OK ? cloister__pod__v1__wait_response__unpack(NULL, len, payload) : NULL;

@@ -1,1 +1,3 @@
-cl_unit_test(test_shim_pod SOURCES shim_world.c LIBS cl_shim)
+foreach(test pod guest)
+    cl_unit_test(test_shim_${test} SOURCES shim_world.c LIBS cl_shim)
+endforeach()
