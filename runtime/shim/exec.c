@@ -15,7 +15,7 @@ static void unlink_exec(struct proc *p)
     }
     if (*at != NULL) {
         *at = p->next;
-        c->exec_count--;
+        c->pod->exec_count--;
     }
 }
 
@@ -82,9 +82,9 @@ static enum shim_code check(const struct shim_pod *pod,
                          r->exec_id);
         return SHIM_CODE_EXISTS;
     }
-    if (c->exec_count == SHIM_MAX_EXECS) {
-        (void)cl_err_set(err, CL_ERR_REJECTED, "container '%s': expected at most %u processes",
-                         c->id, SHIM_MAX_EXECS);
+    if (pod->exec_count >= SHIM_MAX_EXECS) {
+        (void)cl_err_set(err, CL_ERR_REJECTED, "pod: expected at most %u further processes",
+                         SHIM_MAX_EXECS);
         return SHIM_CODE_EXHAUSTED;
     }
     if (r->spec == NULL) {
@@ -109,7 +109,7 @@ static enum cl_status add(struct container *c, const Containerd__Task__V2__ExecP
     }
     p->next = c->execs;
     c->execs = p;
-    c->exec_count++;
+    c->pod->exec_count++;
     *ret = p;
     return CL_OK;
 }

@@ -65,10 +65,7 @@ void pod_container_free(struct container *c)
         }
     }
     while (c->execs != NULL) {
-        struct proc *p = c->execs;
-        c->execs = p->next;
-        proc_done(p);
-        free(p);
+        exec_free(c->execs);
     }
     proc_done(&c->init);
     pod->cfg.images->release(c->image);

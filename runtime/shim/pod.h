@@ -13,9 +13,9 @@
 #include "images.h"
 #include "vm.h"
 
-#define SHIM_MAX_CONTAINERS 128u /* in a pod, the sandbox included */
-#define SHIM_MAX_EXECS 256u      /* of a container, at a time */
-#define SHIM_RESULT_MAX 4096u    /* bytes of a termination message */
+#define SHIM_MAX_CONTAINERS 65u /* in a pod, the sandbox included */
+#define SHIM_MAX_EXECS 320u     /* in a pod, at a time: the agent keeps a call for each of them */
+#define SHIM_RESULT_MAX 4096u   /* bytes of a termination message */
 
 /* How long is waited, in milliseconds. */
 struct shim_times {

@@ -66,7 +66,6 @@ struct container {
     size_t result_count;
     struct proc init;
     struct proc *execs;
-    size_t exec_count;
 };
 
 struct shim_pod {
@@ -81,6 +80,7 @@ struct shim_pod {
     struct job *jobs;
     struct container *containers;
     size_t container_count;
+    size_t exec_count; /* of all containers */
     struct volume_name *volumes; /* that the guest has */
     uint64_t generation;         /* of the next files */
     struct event *event_timer;   /* before the agent is asked for its next event */

@@ -1,3 +1,3 @@
-foreach(test pod guest)
+foreach(test pod guest streams)
     cl_unit_test(test_shim_${test} SOURCES shim_world.c LIBS cl_shim)
 endforeach()

@@ -244,7 +244,7 @@ START_TEST(test_agent_that_hangs_up_takes_the_vm_with_it)
     w.agent = NULL;
     world_until(&w, &wait.done);
     ck_assert_uint_eq(wait_status(&wait), 137);
-    ck_assert_uint_eq(w.vm_stops, 1);
+    ck_assert_uint_ge(w.vm_stops, 1);
     delete_all(&w);
     answer_done(&wait);
     world_down(&w);
