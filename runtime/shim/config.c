@@ -109,8 +109,8 @@ static enum cl_status table_of(const json_t *root, const char *name, const char 
 static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct cl_err *err)
 {
     static const char *const keys[] = {
-        "tee",        "guest",          "psp-state",    "insecure-no-jail", "cpus", "cpus-max",
-        "memory-mib", "memory-max-mib", "overhead-mib", "boot-timeout-s",   NULL};
+        "tee",      "guest",      "psp-state",      "console",      "insecure-no-jail", "cpus",
+        "cpus-max", "memory-mib", "memory-max-mib", "overhead-mib", "boot-timeout-s",   NULL};
     json_t *vm = NULL;
     CL_TRY(table_of(root, "vm", keys, &vm, err));
     CL_TRY(take_tee(vm, &c->tee, err));

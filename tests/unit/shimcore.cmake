@@ -1,3 +1,5 @@
 foreach(test pod guest streams)
     cl_unit_test(test_shim_${test} SOURCES shim_world.c LIBS cl_shim)
 endforeach()
+pkg_check_modules(ZLIB REQUIRED IMPORTED_TARGET zlib)
+cl_unit_test(test_shim_parts LIBS cl_shim PkgConfig::ZLIB)
