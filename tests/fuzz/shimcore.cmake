@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_shim_agent LIBS cl_shim)
