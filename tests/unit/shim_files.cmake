@@ -1,0 +1,3 @@
+foreach(test files watch)
+    cl_unit_test(test_shim_${test} LIBS cl_shim_files Threads::Threads)
+endforeach()
