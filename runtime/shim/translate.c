@@ -136,9 +136,9 @@ static enum cl_status read_hostname(struct shim_translation *t, struct cl_err *e
     if (hostname == NULL || hostname[0] == '\0' || t->s->kind == SHIM_CONTAINER) {
         return CL_OK; /* a member's is the pod's */
     }
-    if (!shim_name_valid(hostname, sizeof(t->s->hostname) - 1) || strchr(hostname, '_') != NULL) {
+    if (!shim_name_valid(hostname, sizeof(t->s->hostname) - 1)) {
         return cl_err_set(err, CL_ERR_MALFORMED,
-                          "hostname: expected 1 to %zu of A-Z a-z 0-9 . -, got '%.80s'",
+                          "hostname: expected 1 to %zu of A-Z a-z 0-9 _ . -, got '%.80s'",
                           sizeof(t->s->hostname) - 1, hostname);
     }
     memcpy(t->s->hostname, hostname, strlen(hostname) + 1);

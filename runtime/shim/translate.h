@@ -66,11 +66,13 @@ struct shim_spec {
         char *value;
     } sysctl[64];
     size_t sysctl_count;
-    bool share_processes;
-    uint32_t cpus;     /* whole CPUs that quota and period ask for; 0: none given */
-    uint64_t memory;   /* bytes; 0: none given */
-    char *initdata;    /* dev.cloister.initdata, or Kata's annotation, as given (base64); NULL */
-    char *cgroup_path; /* linux.cgroupsPath as given; NULL */
+    bool share_processes; /* CONTAINER: it wants the pod's PID namespace, or (nobody can tell: the
+                             path names the sandbox) that of another container. A sandbox's
+                             specification does not say what its members will want */
+    uint32_t cpus;        /* whole CPUs that quota and period ask for; 0: none given */
+    uint64_t memory;      /* bytes; 0: none given */
+    char *initdata;       /* dev.cloister.initdata, or Kata's annotation, as given (base64); NULL */
+    char *cgroup_path;    /* linux.cgroupsPath as given; NULL */
 };
 
 /* How the host is looked at; tests put another one there. */

@@ -185,15 +185,9 @@ static bool writes_sysfs(const json_t *config)
 
 bool shim_looks_privileged(const json_t *config)
 {
-    static const char *const caps[] = {"CAP_SYS_ADMIN", "CAP_SYS_MODULE", "CAP_SYS_RAWIO",
-                                       "CAP_NET_ADMIN"};
     const json_t *part = json_object_get(config, "linux");
-    for (size_t i = 0; i < CL_ARRAY_LEN(caps); i++) {
-        if (!has_capability(config, "bounding", caps[i])) {
-            return false;
-        }
-    }
-    return shim_member(part, "seccomp") == NULL &&
+    return has_capability(config, "bounding", "CAP_SYS_ADMIN") &&
+           shim_member(part, "seccomp") == NULL &&
            json_array_size(json_object_get(part, "maskedPaths")) == 0 &&
            json_array_size(json_object_get(part, "readonlyPaths")) == 0 && writes_sysfs(config);
 }

@@ -88,7 +88,7 @@ struct shim_translation {
     const json_t *config;      /* the document */
     const json_t *annotations; /* strings only; NULL: none */
     const char *pod_uid;       /* NULL: unknown */
-    bool crio; /* its annotations count: containerd passes on those that a pod makes up */
+    bool crio;                 /* its annotations count: containerd passes on what a pod makes up */
     bool privileged;
     bool mounts_read;
     struct shim_mountinfo mounts;

@@ -11,6 +11,16 @@
 
 #define MAX_CPUS 4096u
 
+/* What is 0 was not asked for: Go's CRI messages have no other word for it. */
+static enum cl_status copy_limit(const struct shim_copy *c, const char *key, int64_t min,
+                                 struct cl_err *err)
+{
+    const json_t *v = shim_member(c->from, key);
+    return json_is_integer(v) && json_integer_value(v) == 0
+               ? CL_OK
+               : shim_copy_int(c, key, min, INT64_MAX, err);
+}
+
 /* cpus and mems number the host's, which the guest has not. */
 static enum cl_status build_cpu(const json_t *from, json_t *to, struct cl_err *err)
 {
@@ -25,9 +35,9 @@ static enum cl_status build_cpu(const json_t *from, json_t *to, struct cl_err *e
     CL_TRY(shim_put(to, "cpu", out, err));
     const struct shim_copy c = {cpu, out, "linux.resources.cpu"};
     CL_TRY(shim_only(cpu, c.what, members, err));
-    CL_TRY(shim_copy_int(&c, "shares", 0, INT64_MAX, err));
-    CL_TRY(shim_copy_int(&c, "quota", -1, INT64_MAX, err));
-    CL_TRY(shim_copy_int(&c, "period", 0, INT64_MAX, err));
+    CL_TRY(copy_limit(&c, "shares", 0, err));
+    CL_TRY(copy_limit(&c, "quota", -1, err));
+    CL_TRY(copy_limit(&c, "period", 0, err));
     CL_TRY(shim_copy_int(&c, "burst", 0, INT64_MAX, err));
     return shim_copy_int(&c, "idle", 0, 1, err);
 }
@@ -47,9 +57,9 @@ static enum cl_status build_memory(const json_t *from, json_t *to, struct cl_err
     CL_TRY(shim_put(to, "memory", out, err));
     const struct shim_copy c = {memory, out, "linux.resources.memory"};
     CL_TRY(shim_only(memory, c.what, members, err));
-    CL_TRY(shim_copy_int(&c, "limit", -1, INT64_MAX, err));
-    CL_TRY(shim_copy_int(&c, "reservation", -1, INT64_MAX, err));
-    return shim_copy_int(&c, "swap", -1, INT64_MAX, err);
+    CL_TRY(copy_limit(&c, "limit", -1, err));
+    CL_TRY(copy_limit(&c, "reservation", -1, err));
+    return copy_limit(&c, "swap", -1, err);
 }
 
 static enum cl_status build_pids(const json_t *from, json_t *to, struct cl_err *err)
@@ -64,7 +74,7 @@ static enum cl_status build_pids(const json_t *from, json_t *to, struct cl_err *
     CL_TRY(shim_put(to, "pids", out, err));
     const struct shim_copy c = {pids, out, "linux.resources.pids"};
     CL_TRY(shim_only(pids, c.what, members, err));
-    return shim_copy_int(&c, "limit", -1, INT64_MAX, err);
+    return copy_limit(&c, "limit", -1, err);
 }
 
 static bool starts_with_one_of(const char *s, const char *const *list)

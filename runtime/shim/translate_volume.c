@@ -197,40 +197,51 @@ static enum cl_status shm(struct shim_translation *t, const char *path, struct s
     return CL_OK;
 }
 
-/* What the CRI plugin keeps for a sandbox or a container. False: it is none of these. */
+/* What the runtime keeps for this sandbox: "hostname" of
+ * ".../io.containerd.grpc.v1.cri/sandboxes/<id>/hostname" (containerd) and of
+ * ".../overlay-containers/<id>/userdata/hostname" (CRI-O). NULL: something else. */
+static const char *sandbox_file(const struct shim_translation *t, const char *path)
+{
+    static const char *const forms[][2] = {
+        {"/io.containerd.grpc.v1.cri/sandboxes/", "/"},
+        {"-containers/", "/userdata/"},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(forms) && t->s->sandbox_id[0] != '\0'; i++) {
+        char dir[SHIM_ID_MAX + 64];
+        (void)snprintf(dir, sizeof(dir), "%s%s%s", forms[i][0], t->s->sandbox_id, forms[i][1]);
+        const char *found = strstr(path, dir);
+        if (found != NULL) {
+            return found + strlen(dir);
+        }
+    }
+    return NULL;
+}
+
+/* What the runtime made for the pod or the container. False: it is none of these. */
 static bool runtime_folder(struct shim_translation *t, const char *path, struct shim_source *r,
                            enum cl_status *ret, struct cl_err *err)
 {
     static const struct {
-        const char *leaf;
-        const char *crio; /* annotation with the path */
-        const char *name;
+        const char *file, *name;
     } known[] = {
-        {"hosts", NULL, "etc_hosts"},
-        {"hostname", "io.kubernetes.cri-o.HostnamePath", "etc_hostname"},
-        {"resolv.conf", "io.kubernetes.cri-o.ResolvPath", "etc_resolv.conf"},
-        {"shm", "io.kubernetes.cri-o.ShmPath", NULL},
+        {"hosts", "etc_hosts"},
+        {"hostname", "etc_hostname"},
+        {"resolv.conf", "etc_resolv.conf"},
     };
-    char dir[SHIM_ID_MAX + 64];
-    (void)snprintf(dir, sizeof(dir), "/io.containerd.grpc.v1.cri/sandboxes/%s/", t->s->sandbox_id);
-    const char *below = t->s->sandbox_id[0] != '\0' ? strstr(path, dir) : NULL;
+    const char *file = sandbox_file(t, path);
     *ret = CL_OK;
-    for (size_t i = 0; i < CL_ARRAY_LEN(known); i++) {
-        const char *crio =
-            t->crio && known[i].crio != NULL ? shim_annotation(t, known[i].crio) : NULL;
-        bool is = (below != NULL && strcmp(below + strlen(dir), known[i].leaf) == 0) ||
-                  (crio != NULL && strcmp(crio, path) == 0);
-        if (is && known[i].name != NULL) {
+    for (size_t i = 0; i < CL_ARRAY_LEN(known) && file != NULL; i++) {
+        if (strcmp(file, known[i].file) == 0) {
             files(r, known[i].name, path);
             return true;
         }
-        if (is) {
-            *ret = shm(t, path, r, err);
-            return true;
-        }
+    }
+    if (file != NULL && strcmp(file, "shm") == 0) {
+        *ret = shm(t, path, r, err);
+        return true;
     }
     /* VOLUME of the image: empty on the host, and a folder of the guest's. */
-    below = strstr(path, "/io.containerd.grpc.v1.cri/containers/");
+    const char *below = strstr(path, "/io.containerd.grpc.v1.cri/containers/");
     if (below != NULL && strstr(below, "/volumes/") != NULL) {
         r->volume.kind = SHIM_VOLUME_SCRATCH;
         hashed_name(&r->volume, "image", path);

@@ -490,6 +490,7 @@ int main(void)
 {
     Suite *s = suite_create("shim_refusals");
     TCase *t = tcase_create("refusals");
+    tcase_set_timeout(t, 120); /* each byte of each document is where one of them ends */
     tcase_add_test(t, test_namespaces_of_a_single_container);
     tcase_add_test(t, test_namespaces_of_pods);
     tcase_add_test(t, test_process);
