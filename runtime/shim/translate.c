@@ -57,12 +57,19 @@ static enum cl_status agreed(const struct shim_translation *t, const char *a, co
     return CL_OK;
 }
 
+/* Each runtime writes its own annotation: where both are, a pod made one up. */
 static enum cl_status read_kind(struct shim_translation *t, struct cl_err *err)
 {
-    const char *type = NULL;
+    const char *containerd = shim_annotation(t, "io.kubernetes.cri.container-type");
+    const char *crio = shim_annotation(t, "io.kubernetes.cri-o.ContainerType");
+    const char *type = containerd != NULL ? containerd : crio;
     const char *id = NULL;
-    CL_TRY(agreed(t, "io.kubernetes.cri.container-type", "io.kubernetes.cri-o.ContainerType", &type,
-                  err));
+    if (containerd != NULL && crio != NULL) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "annotations: container type: expected containerd's or CRI-O's, got "
+                          "both");
+    }
+    t->crio = crio != NULL;
     if (type == NULL) {
         t->s->kind = SHIM_SINGLE;
         return CL_OK;
@@ -72,7 +79,6 @@ static enum cl_status read_kind(struct shim_translation *t, struct cl_err *err)
                           "annotations: container type: expected sandbox or container, got '%.32s'",
                           type);
     }
-    t->crio = shim_annotation(t, "io.kubernetes.cri.container-type") == NULL;
     t->s->kind = strcmp(type, "sandbox") == 0 ? SHIM_SANDBOX : SHIM_CONTAINER;
     if (t->s->kind == SHIM_SANDBOX) {
         return CL_OK;

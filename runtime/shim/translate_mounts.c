@@ -53,6 +53,9 @@ static const char *guest_option(const char *o)
         "bind",   "rbind", "private", "rprivate", "newinstance", NULL};
     static const char *const values[] = {
         "mode=", "size=", "uid=", "gid=", "ptmxmode=", "nr_inodes="};
+    if (strcmp(o, "rro") == 0) { /* of recursiveReadOnly: a volume has no mounts in it */
+        return "ro";
+    }
     if (strcmp(o, "slave") == 0 || strcmp(o, "rslave") == 0) {
         return o[0] == 'r' ? "rprivate" : "private";
     }

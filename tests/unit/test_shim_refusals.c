@@ -273,7 +273,7 @@ START_TEST(test_annotations)
         {"sandbox-uid\":\"0f9d", "sandbox-uid\":\"../", "pod uid: expected a name", BAD},
         {"\"dev.cloister.initdata\":",
          "\"io.kubernetes.cri-o.ContainerType\":\"container\",\"dev.cloister.initdata\":",
-         "io.kubernetes.cri.container-type: expected the same as in", NO},
+         "container type: expected containerd's or CRI-O's, got both", NO},
     };
     static const struct row container[] = {
         {"sandbox-id\":\"5b", "sandbox-id\":\"../", "sandbox id: expected 1 to 76", BAD},
@@ -367,6 +367,38 @@ START_TEST(test_made_up_annotations)
     free(good);
     free(a);
     free(b);
+}
+END_TEST
+
+/* What means the same in a VM under another name. */
+START_TEST(test_options_that_change)
+{
+    static const struct {
+        const char *from, *to;
+    } rows[] = {
+        {"\"rslave\"", "[\"rprivate\"]"},
+        {"\"slave\"", "[\"private\"]"},
+        {"\"rro\"", "[\"ro\"]"},
+        {"\"tmpcopyup\",\"rw\"", "[\"rw\"]"},
+        {"\"mode=0755\"", "[\"mode=0755\"]"},
+    };
+    char *good = compact("single-1.6.json");
+    for (size_t i = 0; i < CL_ARRAY_LEN(rows); i++) {
+        char text[256];
+        struct cl_err err = {0};
+        CL_CLEANUP(shim_spec_done) struct shim_spec s = {0};
+        (void)snprintf(text, sizeof(text),
+                       "\"mounts\":[{\"destination\":\"/x\",\"type\":\"tmpfs\",\"options\":[%s]},",
+                       rows[i].from);
+        char *config = edit(good, "\"mounts\":[", text);
+        ck_assert_msg(shim_spec_translate(config, strlen(config), &test_options, &s, &err) == CL_OK,
+                      "%s", err.msg);
+        (void)snprintf(text, sizeof(text), "\"destination\":\"/x\",\"options\":%s,", rows[i].to);
+        ck_assert_msg(strstr((const char *)s.guest.data, text) != NULL, "%s: %s", text,
+                      (const char *)s.guest.data);
+        free(config);
+    }
+    free(good);
 }
 END_TEST
 
@@ -500,6 +532,7 @@ int main(void)
     tcase_add_test(t, test_annotations);
     tcase_add_test(t, test_mounts);
     tcase_add_test(t, test_made_up_annotations);
+    tcase_add_test(t, test_options_that_change);
     tcase_add_test(t, test_host_files);
     tcase_add_test(t, test_cut_anywhere);
     tcase_add_test(t, test_cut_process_and_resources);
