@@ -19,8 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define PIECE_SIZE (96u << 10) /* bytes of a message, roughly, if its files are small */
-#define PIECE_FILES 64u
+#define PIECE_FILES 512u
 
 /* A volume that the guest has: containers of a pod share them by name. */
 struct volume_name {
@@ -118,17 +117,11 @@ static void put_files(struct proc *p, struct filling *f)
     Cloister__Pod__V1__File *list[PIECE_FILES];
     Cloister__Pod__V1__PutFilesRequest r;
     char name[SHIM_NAME_MAX + 1];
-    size_t size = 0;
+    size_t count = shim_files_piece(&f->files, f->file);
     cloister__pod__v1__put_files_request__init(&r);
     (void)snprintf(name, sizeof(name), "%s", f->spec->volume[f->at].name);
-    while (f->file < f->files.count && r.n_files < PIECE_FILES) {
-        Cloister__Pod__V1__File *file = &f->files.file[f->file];
-        size += file->data.len + strlen(file->path) + 64;
-        if (r.n_files > 0 && size > PIECE_SIZE) {
-            break;
-        }
-        list[r.n_files++] = file;
-        f->file++;
+    for (count = count < PIECE_FILES ? count : PIECE_FILES; r.n_files < count; r.n_files++) {
+        list[r.n_files] = &f->files.file[f->file++];
     }
     r.files = list;
     r.volume = name;

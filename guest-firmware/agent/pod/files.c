@@ -54,14 +54,32 @@ static enum cl_status check_link(const struct agent_path *p, const char *target,
                              p->text, target);
 }
 
+/* A new file, or the end of one that earlier entries began. */
+static enum cl_status open_regular(int at, const char *name, uint64_t offset, int *ret_fd,
+                                   struct cl_err *err)
+{
+    struct stat s;
+    int flags = O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC;
+    CL_CLEANUP(cl_close_fdp)
+    int fd = openat(at, name, flags | (offset == 0 ? O_CREAT | O_EXCL : O_APPEND), 0600);
+    if (fd < 0 || fstat(fd, &s) != 0) {
+        return cl_err_sys(err, errno, "file '%s'", name);
+    }
+    if (!S_ISREG(s.st_mode) || (uint64_t)s.st_size != offset) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "file '%.128s': offset: expected %" PRIu64 ", got %" PRIu64, name,
+                          S_ISREG(s.st_mode) ? (uint64_t)s.st_size : 0, offset);
+    }
+    *ret_fd = fd;
+    fd = -1;
+    return CL_OK;
+}
+
 static enum cl_status write_regular(int at, const char *name, const Cloister__Pod__V1__File *f,
                                     struct cl_err *err)
 {
-    CL_CLEANUP(cl_close_fdp)
-    int fd = openat(at, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
-    if (fd < 0) {
-        return cl_err_sys(err, errno, "file '%s'", name);
-    }
+    CL_CLEANUP(cl_close_fdp) int fd = -1;
+    CL_TRY(open_regular(at, name, f->offset, &fd, err));
     CL_TRY(cl_write_all(fd, f->data.data, f->data.len, name, err));
     if (fchown(fd, f->uid, f->gid) != 0 || fchmod(fd, f->mode & 0777) != 0) {
         return cl_err_sys(err, errno, "file '%s'", name);
