@@ -15,17 +15,17 @@
 
 #define CL_CBOR_MAX_DEPTH 16u
 
-enum cl_cbor_type {
-    CL_CBOR_NONE = 0,
-    CL_CBOR_UINT,
-    CL_CBOR_NEGINT, /* value is -1 - u */
-    CL_CBOR_BYTES,
-    CL_CBOR_TEXT,
-    CL_CBOR_ARRAY,
-    CL_CBOR_MAP,
-    CL_CBOR_TAG,
-    CL_CBOR_BOOL,
-    CL_CBOR_NULL,
+enum cl_cbor_type { /* UINT to TAG in the order of the major types */
+                    CL_CBOR_NONE = 0,
+                    CL_CBOR_UINT,
+                    CL_CBOR_NEGINT, /* value is -1 - u */
+                    CL_CBOR_BYTES,
+                    CL_CBOR_TEXT,
+                    CL_CBOR_ARRAY,
+                    CL_CBOR_MAP,
+                    CL_CBOR_TAG,
+                    CL_CBOR_BOOL,
+                    CL_CBOR_NULL,
 };
 
 struct cl_cbor_item { /* one head, with the bytes of a string */
@@ -73,12 +73,20 @@ CL_NODISCARD enum cl_status cl_cbor_skip(struct cl_cbor_reader *r, const char *f
 CL_NODISCARD enum cl_status cl_cbor_finish(const struct cl_cbor_reader *r, const char *field,
                                            struct cl_err *err);
 
-/* Appends one head. For CL_CBOR_NEGINT u is -1 - value; strings need their bytes behind. */
-CL_NODISCARD enum cl_status cl_cbor_put_head(struct cl_buf *out, enum cl_cbor_type type, uint64_t u,
-                                             struct cl_err *err);
-CL_NODISCARD enum cl_status cl_cbor_put_int(struct cl_buf *out, int64_t v, struct cl_err *err);
-CL_NODISCARD enum cl_status cl_cbor_put_bytes(struct cl_buf *out, const void *data, size_t n,
-                                              struct cl_err *err);
-CL_NODISCARD enum cl_status cl_cbor_put_text(struct cl_buf *out, const char *s, struct cl_err *err);
+struct cl_cbor_writer {
+    struct cl_buf *out; /* borrowed; items are appended */
+    bool failed;        /* memory ran out: sticks, and later items are dropped */
+};
+
+struct cl_cbor_writer cl_cbor_writer_init(struct cl_buf *out);
+/* One head, of CL_CBOR_UINT to CL_CBOR_TAG. For CL_CBOR_NEGINT u is -1 - value; strings need their
+ * bytes behind. */
+void cl_cbor_put_head(struct cl_cbor_writer *w, enum cl_cbor_type type, uint64_t u);
+void cl_cbor_put_int(struct cl_cbor_writer *w, int64_t v);
+void cl_cbor_put_bytes(struct cl_cbor_writer *w, const void *data, size_t n);
+void cl_cbor_put_text(struct cl_cbor_writer *w, const char *s);
+/* CL_ERR_NOMEM when something is missing. */
+CL_NODISCARD enum cl_status cl_cbor_writer_check(const struct cl_cbor_writer *w,
+                                                 struct cl_err *err);
 
 #endif

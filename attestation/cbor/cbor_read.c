@@ -263,15 +263,15 @@ enum cl_status cl_cbor_map(struct cl_cbor_reader *r, const char *field, uint64_t
     return CL_OK;
 }
 
-/* RFC 8949 4.2.1: bytewise order of the encoded keys; equal keys are duplicates. */
+/* RFC 8949 4.2.1: bytewise order of the encoded keys; equal keys are duplicates. No encoded item is
+ * the beginning of another, so that two keys differ within the shorter one or nowhere. */
 static bool key_follows(const struct cl_cbor_map *m, const uint8_t *key, size_t len)
 {
     if (m->last == NULL) {
         return true;
     }
     size_t n = len < m->last_len ? len : m->last_len;
-    int c = memcmp(m->last, key, n); /* public values */
-    return c < 0 || (c == 0 && m->last_len < len);
+    return memcmp(m->last, key, n) < 0; /* public values */
 }
 
 enum cl_status cl_cbor_map_key(struct cl_cbor_reader *r, const char *field, struct cl_cbor_map *m,

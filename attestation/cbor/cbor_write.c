@@ -8,61 +8,47 @@
 #include <string.h>
 
 #define HEAD_MAX 9u
+#define MAJOR_SHIFT 5u
 
-enum cl_status cl_cbor_put_head(struct cl_buf *out, enum cl_cbor_type type, uint64_t u,
-                                struct cl_err *err)
+struct cl_cbor_writer cl_cbor_writer_init(struct cl_buf *out)
+{
+    return (struct cl_cbor_writer){.out = out};
+}
+
+static void append(struct cl_cbor_writer *w, const void *data, size_t n)
+{
+    w->failed = w->failed || cl_buf_append(w->out, data, n, /* err= */ NULL) != CL_OK;
+}
+
+void cl_cbor_put_head(struct cl_cbor_writer *w, enum cl_cbor_type type, uint64_t u)
 {
     uint8_t head[HEAD_MAX];
-    size_t n = 0;
-    switch (type) {
-    case CL_CBOR_UINT:
-        n = cbor_encode_uint(u, head, sizeof(head));
-        break;
-    case CL_CBOR_NEGINT:
-        n = cbor_encode_negint(u, head, sizeof(head));
-        break;
-    case CL_CBOR_BYTES:
-        n = cbor_encode_bytestring_start((size_t)u, head, sizeof(head));
-        break;
-    case CL_CBOR_TEXT:
-        n = cbor_encode_string_start((size_t)u, head, sizeof(head));
-        break;
-    case CL_CBOR_ARRAY:
-        n = cbor_encode_array_start((size_t)u, head, sizeof(head));
-        break;
-    case CL_CBOR_MAP:
-        n = cbor_encode_map_start((size_t)u, head, sizeof(head));
-        break;
-    case CL_CBOR_TAG:
-        n = cbor_encode_tag(u, head, sizeof(head));
-        break;
-    case CL_CBOR_BOOL:
-        n = cbor_encode_bool(u != 0, head, sizeof(head));
-        break;
-    case CL_CBOR_NULL:
-        n = cbor_encode_null(head, sizeof(head));
-        break;
-    case CL_CBOR_NONE:
-        break;
-    }
-    return n > 0 ? cl_buf_append(out, head, n, err) : cl_err_nomem(err, "CBOR");
+    size_t n = cbor_encode_uint(u, head, sizeof(head)); /* major type 0: the others differ in it */
+    head[0] |= (uint8_t)((unsigned)(type - CL_CBOR_UINT) << MAJOR_SHIFT);
+    append(w, head, n);
 }
 
-enum cl_status cl_cbor_put_int(struct cl_buf *out, int64_t v, struct cl_err *err)
+void cl_cbor_put_int(struct cl_cbor_writer *w, int64_t v)
 {
-    return v >= 0 ? cl_cbor_put_head(out, CL_CBOR_UINT, (uint64_t)v, err)
-                  : cl_cbor_put_head(out, CL_CBOR_NEGINT, (uint64_t)(-1 - v), err);
+    bool negative = v < 0;
+    cl_cbor_put_head(w, negative ? CL_CBOR_NEGINT : CL_CBOR_UINT,
+                     (uint64_t)(negative ? -1 - v : v));
 }
 
-enum cl_status cl_cbor_put_bytes(struct cl_buf *out, const void *data, size_t n, struct cl_err *err)
+void cl_cbor_put_bytes(struct cl_cbor_writer *w, const void *data, size_t n)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_BYTES, n, err));
-    return cl_buf_append(out, data, n, err);
+    cl_cbor_put_head(w, CL_CBOR_BYTES, n);
+    append(w, data, n);
 }
 
-enum cl_status cl_cbor_put_text(struct cl_buf *out, const char *s, struct cl_err *err)
+void cl_cbor_put_text(struct cl_cbor_writer *w, const char *s)
 {
     size_t n = strlen(s);
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TEXT, n, err));
-    return cl_buf_append(out, s, n, err);
+    cl_cbor_put_head(w, CL_CBOR_TEXT, n);
+    append(w, s, n);
+}
+
+enum cl_status cl_cbor_writer_check(const struct cl_cbor_writer *w, struct cl_err *err)
+{
+    return w->failed ? cl_err_nomem(err, "CBOR") : CL_OK;
 }

@@ -7,97 +7,122 @@
 
 #include <string.h>
 
-static enum cl_status put_time(struct cl_buf *out, int64_t t, struct cl_err *err)
+static void put_time(struct cl_cbor_writer *w, int64_t t)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TAG, TAG_TIME, err));
-    return cl_cbor_put_int(out, t, err);
+    cl_cbor_put_head(w, CL_CBOR_TAG, TAG_TIME);
+    cl_cbor_put_int(w, t);
 }
 
-static enum cl_status put_validity(struct cl_buf *out, const struct cl_corim *c, struct cl_err *err)
+static void put_validity(struct cl_cbor_writer *w, const struct cl_corim *c)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, c->not_before > 0 ? 2 : 1, err));
+    cl_cbor_put_head(w, CL_CBOR_MAP, c->not_before > 0 ? 2 : 1);
     if (c->not_before > 0) {
-        CL_TRY(cl_cbor_put_int(out, VALIDITY_NOT_BEFORE, err));
-        CL_TRY(put_time(out, c->not_before, err));
+        cl_cbor_put_int(w, VALIDITY_NOT_BEFORE);
+        put_time(w, c->not_before);
     }
-    CL_TRY(cl_cbor_put_int(out, VALIDITY_NOT_AFTER, err));
-    return put_time(out, c->not_after, err);
+    cl_cbor_put_int(w, VALIDITY_NOT_AFTER);
+    put_time(w, c->not_after);
 }
 
-static enum cl_status put_environment(struct cl_buf *out, const struct corim_class *class,
-                                      struct cl_err *err)
+static void put_environment(struct cl_cbor_writer *w, const struct corim_class *class)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 1, err));
-    CL_TRY(cl_cbor_put_int(out, ENVIRONMENT_CLASS, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 3, err));
-    CL_TRY(cl_cbor_put_int(out, CLASS_ID, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TAG, TAG_UUID, err));
-    CL_TRY(cl_cbor_put_bytes(out, class->class_id, CORIM_UUID_SIZE, err));
-    CL_TRY(cl_cbor_put_int(out, CLASS_VENDOR, err));
-    CL_TRY(cl_cbor_put_text(out, class->vendor, err));
-    CL_TRY(cl_cbor_put_int(out, CLASS_MODEL, err));
-    return cl_cbor_put_text(out, class->model, err);
+    cl_cbor_put_head(w, CL_CBOR_MAP, 1);
+    cl_cbor_put_int(w, ENVIRONMENT_CLASS);
+    cl_cbor_put_head(w, CL_CBOR_MAP, 3);
+    cl_cbor_put_int(w, CLASS_ID);
+    cl_cbor_put_head(w, CL_CBOR_TAG, TAG_UUID);
+    cl_cbor_put_bytes(w, class->class_id, CORIM_UUID_SIZE);
+    cl_cbor_put_int(w, CLASS_VENDOR);
+    cl_cbor_put_text(w, class->vendor);
+    cl_cbor_put_int(w, CLASS_MODEL);
+    cl_cbor_put_text(w, class->model);
 }
 
-static enum cl_status put_digest(struct cl_buf *out, const uint8_t *digest, struct cl_err *err)
+static void put_digest(struct cl_cbor_writer *w, const uint8_t *digest)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 1, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 2, err));
-    CL_TRY(cl_cbor_put_int(out, CORIM_HASH_SHA384, err));
-    return cl_cbor_put_bytes(out, digest, CL_CORIM_MEASUREMENT_SIZE, err);
+    cl_cbor_put_head(w, CL_CBOR_ARRAY, 1);
+    cl_cbor_put_head(w, CL_CBOR_ARRAY, 2);
+    cl_cbor_put_int(w, CORIM_HASH_SHA384);
+    cl_cbor_put_bytes(w, digest, CL_CORIM_MEASUREMENT_SIZE);
 }
 
-static enum cl_status put_registers(struct cl_buf *out, const struct cl_corim_reference *ref,
-                                    uint64_t count, struct cl_err *err)
+static uint64_t register_count(const struct cl_corim_reference *ref)
 {
-    CL_TRY(cl_cbor_put_int(out, VALUES_REGISTERS, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, count, err));
+    uint64_t n = 0;
+    for (size_t i = 0; i < CL_CORIM_RTMR_COUNT; i++) {
+        n += ref->has_rtmr[i] ? 1 : 0;
+    }
+    return n;
+}
+
+static void put_registers(struct cl_cbor_writer *w, const struct cl_corim_reference *ref)
+{
+    cl_cbor_put_int(w, VALUES_REGISTERS);
+    cl_cbor_put_head(w, CL_CBOR_MAP, register_count(ref));
     for (size_t i = 0; i < CL_CORIM_RTMR_COUNT; i++) {
         if (ref->has_rtmr[i]) {
-            CL_TRY(cl_cbor_put_int(out, (int64_t)i, err));
-            CL_TRY(put_digest(out, ref->rtmr[i], err));
+            cl_cbor_put_int(w, (int64_t)i);
+            put_digest(w, ref->rtmr[i]);
         }
     }
+}
+
+static void put_triple(struct cl_cbor_writer *w, const struct corim_class *class,
+                       const struct cl_corim_reference *ref)
+{
+    bool registers = register_count(ref) > 0;
+    cl_cbor_put_head(w, CL_CBOR_ARRAY, 2);
+    put_environment(w, class);
+    cl_cbor_put_head(w, CL_CBOR_ARRAY, 1);
+    cl_cbor_put_head(w, CL_CBOR_MAP, 2);
+    cl_cbor_put_int(w, MEASUREMENT_KEY);
+    cl_cbor_put_int(w, 0);
+    cl_cbor_put_int(w, MEASUREMENT_VALUES);
+    cl_cbor_put_head(w, CL_CBOR_MAP, registers ? 2 : 1);
+    cl_cbor_put_int(w, VALUES_DIGESTS);
+    put_digest(w, ref->measurement);
+    if (registers) {
+        put_registers(w, ref);
+    }
+}
+
+/* A reference becomes one triple for each name of its class; *count grows by that. */
+static enum cl_status count_triples(const struct cl_corim_reference *ref, uint64_t *count,
+                                    struct cl_err *err)
+{
+    uint64_t names = 0;
+    for (size_t k = 0; k < corim_class_count; k++) {
+        if (corim_classes[k].tee_class != ref->tee_class) {
+            continue;
+        }
+        if (!corim_classes[k].has_registers && register_count(ref) > 0) {
+            return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                              "CoRIM: RTMRs: expected none for %s, got some",
+                              corim_classes[k].model);
+        }
+        names++;
+    }
+    if (names == 0) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          "CoRIM: reference value: expected one of a known class, got '%s'",
+                          cl_tee_class_name(ref->tee_class));
+    }
+    *count += names;
     return CL_OK;
 }
 
-static enum cl_status put_triple(struct cl_buf *out, const struct corim_class *class,
-                                 const struct cl_corim_reference *ref, struct cl_err *err)
-{
-    uint64_t registers = 0;
-    for (size_t i = 0; i < CL_CORIM_RTMR_COUNT; i++) {
-        registers += ref->has_rtmr[i] ? 1 : 0;
-    }
-    if (registers > 0 && !class->has_registers) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED, "CoRIM: RTMRs: expected none for %s, got some",
-                          class->model);
-    }
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 2, err));
-    CL_TRY(put_environment(out, class, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 1, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 2, err));
-    CL_TRY(cl_cbor_put_int(out, MEASUREMENT_KEY, err));
-    CL_TRY(cl_cbor_put_int(out, 0, err));
-    CL_TRY(cl_cbor_put_int(out, MEASUREMENT_VALUES, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, registers > 0 ? 2 : 1, err));
-    CL_TRY(cl_cbor_put_int(out, VALUES_DIGESTS, err));
-    CL_TRY(put_digest(out, ref->measurement, err));
-    return registers > 0 ? put_registers(out, ref, registers, err) : CL_OK;
-}
-
-/* Each reference once for each name of its class; put: NULL counts only. */
-static enum cl_status each_triple(const struct cl_corim *c, struct cl_buf *out, uint64_t *ret_count,
+static enum cl_status put_triples(struct cl_cbor_writer *w, const struct cl_corim *c,
                                   struct cl_err *err)
 {
-    *ret_count = 0;
+    uint64_t count = 0;
+    for (size_t i = 0; i < c->count; i++) {
+        CL_TRY(count_triples(&c->references[i], &count, err));
+    }
+    cl_cbor_put_head(w, CL_CBOR_ARRAY, count);
     for (size_t i = 0; i < c->count; i++) {
         for (size_t k = 0; k < corim_class_count; k++) {
-            if (corim_classes[k].tee_class != c->references[i].tee_class) {
-                continue;
-            }
-            ++*ret_count;
-            if (out != NULL) {
-                CL_TRY(put_triple(out, &corim_classes[k], &c->references[i], err));
+            if (corim_classes[k].tee_class == c->references[i].tee_class) {
+                put_triple(w, &corim_classes[k], &c->references[i]);
             }
         }
     }
@@ -106,40 +131,49 @@ static enum cl_status each_triple(const struct cl_corim *c, struct cl_buf *out, 
 
 static enum cl_status put_comid(struct cl_buf *out, const struct cl_corim *c, struct cl_err *err)
 {
-    uint64_t count = 0;
-    CL_TRY(each_triple(c, NULL, &count, err));
-    if (count == 0 || count > CORIM_MAX_TRIPLES) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "CoRIM: expected 1 to %u reference values of known classes, got %llu",
-                          CL_CORIM_MAX_REFERENCES, (unsigned long long)count);
-    }
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 2, err));
-    CL_TRY(cl_cbor_put_int(out, COMID_TAG_IDENTITY, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 1, err));
-    CL_TRY(cl_cbor_put_int(out, 0, err)); /* tag-id */
-    CL_TRY(cl_cbor_put_text(out, c->id, err));
-    CL_TRY(cl_cbor_put_int(out, COMID_TRIPLES, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 1, err));
-    CL_TRY(cl_cbor_put_int(out, TRIPLES_REFERENCE, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, count, err));
-    return each_triple(c, out, &count, err);
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 2);
+    cl_cbor_put_int(&w, COMID_TAG_IDENTITY);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 1);
+    cl_cbor_put_int(&w, 0); /* tag-id */
+    cl_cbor_put_text(&w, c->id);
+    cl_cbor_put_int(&w, COMID_TRIPLES);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 1);
+    cl_cbor_put_int(&w, TRIPLES_REFERENCE);
+    CL_TRY(put_triples(&w, c, err));
+    return cl_cbor_writer_check(&w, err);
 }
 
 static enum cl_status put_corim_map(struct cl_buf *out, const struct cl_corim *c,
                                     struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf comid = {0};
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
     CL_TRY(put_comid(&comid, c, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TAG, TAG_UNSIGNED_CORIM, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 3, err));
-    CL_TRY(cl_cbor_put_int(out, CORIM_ID, err));
-    CL_TRY(cl_cbor_put_text(out, c->id, err));
-    CL_TRY(cl_cbor_put_int(out, CORIM_TAGS, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, 1, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TAG, TAG_COMID, err));
-    CL_TRY(cl_cbor_put_bytes(out, comid.data, comid.len, err));
-    CL_TRY(cl_cbor_put_int(out, CORIM_VALIDITY, err));
-    return put_validity(out, c, err);
+    cl_cbor_put_head(&w, CL_CBOR_TAG, TAG_UNSIGNED_CORIM);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 3);
+    cl_cbor_put_int(&w, CORIM_ID);
+    cl_cbor_put_text(&w, c->id);
+    cl_cbor_put_int(&w, CORIM_TAGS);
+    cl_cbor_put_head(&w, CL_CBOR_ARRAY, 1);
+    cl_cbor_put_head(&w, CL_CBOR_TAG, TAG_COMID);
+    cl_cbor_put_bytes(&w, comid.data, comid.len);
+    cl_cbor_put_int(&w, CORIM_VALIDITY);
+    put_validity(&w, c);
+    return cl_cbor_writer_check(&w, err);
+}
+
+static enum cl_status put_meta(struct cl_buf *out, const struct cl_corim *c, struct cl_err *err)
+{
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 2);
+    cl_cbor_put_int(&w, META_SIGNER);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 1);
+    cl_cbor_put_int(&w, 0); /* signer-name */
+    cl_cbor_put_text(&w, c->signer);
+    cl_cbor_put_int(&w, META_VALIDITY);
+    put_validity(&w, c);
+    return cl_cbor_writer_check(&w, err);
 }
 
 static enum cl_status put_header(struct cl_buf *out, const struct cl_corim *c, const EVP_PKEY *key,
@@ -147,21 +181,17 @@ static enum cl_status put_header(struct cl_buf *out, const struct cl_corim *c, c
 {
     int64_t alg = 0;
     CL_CLEANUP(cl_buf_done) struct cl_buf meta = {0};
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
     CL_TRY(cose_alg_of_key(key, &alg, err));
-    CL_TRY(cl_cbor_put_head(&meta, CL_CBOR_MAP, 2, err));
-    CL_TRY(cl_cbor_put_int(&meta, META_SIGNER, err));
-    CL_TRY(cl_cbor_put_head(&meta, CL_CBOR_MAP, 1, err));
-    CL_TRY(cl_cbor_put_int(&meta, 0, err)); /* signer-name */
-    CL_TRY(cl_cbor_put_text(&meta, c->signer, err));
-    CL_TRY(cl_cbor_put_int(&meta, META_VALIDITY, err));
-    CL_TRY(put_validity(&meta, c, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 3, err));
-    CL_TRY(cl_cbor_put_int(out, COSE_ALG, err));
-    CL_TRY(cl_cbor_put_int(out, alg, err));
-    CL_TRY(cl_cbor_put_int(out, COSE_CONTENT_TYPE, err));
-    CL_TRY(cl_cbor_put_text(out, CORIM_CONTENT_TYPE, err));
-    CL_TRY(cl_cbor_put_int(out, CORIM_META, err));
-    return cl_cbor_put_bytes(out, meta.data, meta.len, err);
+    CL_TRY(put_meta(&meta, c, err));
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 3);
+    cl_cbor_put_int(&w, COSE_ALG);
+    cl_cbor_put_int(&w, alg);
+    cl_cbor_put_int(&w, COSE_CONTENT_TYPE);
+    cl_cbor_put_text(&w, CORIM_CONTENT_TYPE);
+    cl_cbor_put_int(&w, CORIM_META);
+    cl_cbor_put_bytes(&w, meta.data, meta.len);
+    return cl_cbor_writer_check(&w, err);
 }
 
 enum cl_status cl_corim_write(const struct cl_corim *c, EVP_PKEY *key, struct cl_buf *out,
@@ -169,12 +199,16 @@ enum cl_status cl_corim_write(const struct cl_corim *c, EVP_PKEY *key, struct cl
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf header = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf payload = {0};
-    if (c->id[0] == '\0' || c->signer[0] == '\0' || c->not_after <= c->not_before) {
+    const char *wrong = c->id[0] == '\0'                ? "no id"
+                        : c->signer[0] == '\0'          ? "no signer"
+                        : c->count == 0                 ? "no reference value"
+                        : c->not_after <= c->not_before ? "no such end"
+                                                        : NULL;
+    if (wrong != NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED,
-                          "CoRIM: expected an id, a signer and an end after its beginning, got %s",
-                          c->id[0] == '\0'       ? "no id"
-                          : c->signer[0] == '\0' ? "no signer"
-                                                 : "no such end");
+                          "CoRIM: expected an id, a signer, reference values and an end after its "
+                          "beginning, got %s",
+                          wrong);
     }
     CL_TRY(put_corim_map(&payload, c, err));
     CL_TRY(put_header(&header, c, key, err));

@@ -44,11 +44,13 @@ enum cl_status cose_sign1_parse(struct cl_cbor_reader *r, struct cose_sign1 *ret
 static enum cl_status sig_structure(const void *header, size_t header_len, const void *payload,
                                     size_t payload_len, struct cl_buf *out, struct cl_err *err)
 {
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, SIGN1_PARTS, err));
-    CL_TRY(cl_cbor_put_text(out, "Signature1", err));
-    CL_TRY(cl_cbor_put_bytes(out, header, header_len, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_BYTES, 0, err)); /* external_aad */
-    return cl_cbor_put_bytes(out, payload, payload_len, err);
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
+    cl_cbor_put_head(&w, CL_CBOR_ARRAY, SIGN1_PARTS);
+    cl_cbor_put_text(&w, "Signature1");
+    cl_cbor_put_bytes(&w, header, header_len);
+    cl_cbor_put_head(&w, CL_CBOR_BYTES, 0); /* external_aad */
+    cl_cbor_put_bytes(&w, payload, payload_len);
+    return cl_cbor_writer_check(&w, err);
 }
 
 static enum cl_status key_alg(const EVP_PKEY *key, enum cl_sig_alg *ret_alg, struct cl_err *err)
@@ -93,10 +95,12 @@ enum cl_status cose_sign1_make(const struct cl_buf *protected_header, const stru
     CL_TRY(sig_structure(protected_header->data, protected_header->len, payload->data, payload->len,
                          &tbs, err));
     CL_TRY(cl_sig_make(alg, key, tbs.data, tbs.len, sig, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_TAG, TAG_COSE_SIGN1, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_ARRAY, SIGN1_PARTS, err));
-    CL_TRY(cl_cbor_put_bytes(out, protected_header->data, protected_header->len, err));
-    CL_TRY(cl_cbor_put_head(out, CL_CBOR_MAP, 0, err));
-    CL_TRY(cl_cbor_put_bytes(out, payload->data, payload->len, err));
-    return cl_cbor_put_bytes(out, sig, cl_sig_size(alg), err);
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
+    cl_cbor_put_head(&w, CL_CBOR_TAG, TAG_COSE_SIGN1);
+    cl_cbor_put_head(&w, CL_CBOR_ARRAY, SIGN1_PARTS);
+    cl_cbor_put_bytes(&w, protected_header->data, protected_header->len);
+    cl_cbor_put_head(&w, CL_CBOR_MAP, 0);
+    cl_cbor_put_bytes(&w, payload->data, payload->len);
+    cl_cbor_put_bytes(&w, sig, cl_sig_size(alg));
+    return cl_cbor_writer_check(&w, err);
 }

@@ -29,9 +29,9 @@ static inline const char *cbor_text_part(const char *p, struct cl_buf *out)
         char letter;
         enum cl_cbor_type type;
     } heads[] = {{'T', CL_CBOR_TAG}, {'M', CL_CBOR_MAP}, {'A', CL_CBOR_ARRAY}};
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
     uint8_t bytes[1024];
     while (*p != '\0' && *p != '>') {
-        enum cl_status st = CL_OK;
         if (*p == ' ') {
             p++;
             continue;
@@ -40,8 +40,7 @@ static inline const char *cbor_text_part(const char *p, struct cl_buf *out)
             struct cl_buf inner = {0};
             p = cbor_text_part(p + 1, &inner);
             assert(*p == '>');
-            st = cl_cbor_put_bytes(out, inner.len > 0 ? (const void *)inner.data : "", inner.len,
-                                   NULL);
+            cl_cbor_put_bytes(&w, inner.data, inner.len);
             cl_buf_done(&inner);
             p++;
         } else if (*p == '\'') {
@@ -49,28 +48,29 @@ static inline const char *cbor_text_part(const char *p, struct cl_buf *out)
             char text[512] = "";
             assert(n < sizeof(text));
             memcpy(text, p + 1, n);
-            st = cl_cbor_put_text(out, text, NULL);
+            cl_cbor_put_text(&w, text);
             p += n + 2;
         } else {
             bool done = false;
             for (size_t i = 0; i < CL_ARRAY_LEN(heads); i++) {
                 if (*p == heads[i].letter) {
-                    st = cl_cbor_put_head(out, heads[i].type, strtoull(p + 1, NULL, 10), NULL);
+                    cl_cbor_put_head(&w, heads[i].type, strtoull(p + 1, NULL, 10));
                     done = true;
                 }
             }
             if (*p == 'h') {
-                st = cl_cbor_put_bytes(out, bytes, cbor_text_hex(p + 1, bytes), NULL);
+                cl_cbor_put_bytes(&w, bytes, cbor_text_hex(p + 1, bytes));
             } else if (*p == 'x') {
-                st = cl_buf_append(out, bytes, cbor_text_hex(p + 1, bytes), NULL);
+                enum cl_status st = cl_buf_append(out, bytes, cbor_text_hex(p + 1, bytes), NULL);
+                assert(st == CL_OK);
+                (void)st;
             } else if (!done) {
-                st = cl_cbor_put_int(out, strtoll(p, NULL, 10), NULL);
+                cl_cbor_put_int(&w, strtoll(p, NULL, 10));
             }
             p += strcspn(p, " ");
         }
-        assert(st == CL_OK);
-        (void)st;
     }
+    assert(cl_cbor_writer_check(&w, NULL) == CL_OK);
     return p;
 }
 

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #define NOW INT64_C(1767225600)
+#define TEXT_SIZE 4096u
 
 static EVP_PKEY *p256, *p384, *ed25519, *other;
 
@@ -152,6 +153,7 @@ END_TEST
 #define D48                                                                                        \
     "h000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c0d0e0f000102030405060708090a0b0c"  \
     "0d0e0f"
+#define D50 "01234567890123456789012345678901234567890123456789"
 #define SNP "M1 0 M3 0 T37 hd05e6d1b9f464ae2a610ce3e6ee7e153 1 'AMD' 2 'SEV-SNP'"
 #define GOOD_MEASUREMENT "M2 0 0 1 M1 2 A1 A2 7 " D48
 #define COMID(triples) "M2 1 M1 0 'tag' 4 M1 0 " triples
@@ -175,11 +177,24 @@ static const struct {
      CL_OK, NULL},
     {CORIM("M3 1 M1 0 'tag' 3 A1 M2 0 'x' 1 0 4 M2 0 A1 " TRIPLE(SNP, GOOD_MEASUREMENT) " 3 A1 0"),
      CL_OK, NULL},
+    /* a class that has no UUID is somebody else's */
+    {CORIM(COMID("A2 " TRIPLE("M1 0 M1 0 T111 h00", "M1 0 0") " " TRIPLE(SNP, GOOD_MEASUREMENT))),
+     CL_OK, NULL},
+    {"T501 M4 0 'id' 1 A1 T506 < " COMID(
+         "A1 " TRIPLE(SNP, GOOD_MEASUREMENT)) " > " VALIDITY
+                                              " 5 A4 xf4 xf6 4294967296 A3 -300 -70000 -4294967298",
+     CL_OK, NULL},
     /* demands that we do not compare */
     {ONE("M2 0 M1 0 T37 hd05e6d1b9f464ae2a610ce3e6ee7e153 1 T560 h00", GOOD_MEASUREMENT),
      CL_ERR_UNSUPPORTED,
      "environment: expected the class of AMD SEV-SNP alone, got something narrower"},
     {ONE("M1 0 M2 0 T37 hd05e6d1b9f464ae2a610ce3e6ee7e153 1 'Amd'", GOOD_MEASUREMENT),
+     CL_ERR_UNSUPPORTED,
+     "environment: expected the class of AMD SEV-SNP alone, got something narrower"},
+    {ONE("M1 0 M2 0 T37 hd05e6d1b9f464ae2a610ce3e6ee7e153 2 'SEV'", GOOD_MEASUREMENT),
+     CL_ERR_UNSUPPORTED,
+     "environment: expected the class of AMD SEV-SNP alone, got something narrower"},
+    {ONE("M1 0 M2 0 T37 hd05e6d1b9f464ae2a610ce3e6ee7e153 3 0", GOOD_MEASUREMENT),
      CL_ERR_UNSUPPORTED,
      "environment: expected the class of AMD SEV-SNP alone, got something narrower"},
     {ONE(SNP, "M2 0 1 1 M1 2 A1 A2 7 " D48), CL_ERR_UNSUPPORTED, "mkey: expected 0, got another"},
@@ -196,6 +211,12 @@ static const struct {
     {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671",
          "M1 1 M2 2 A1 A2 7 " D48 " 14 M1 4 A1 A2 7 " D48),
      CL_ERR_UNSUPPORTED, "integrity registers: expected only what can be compared, got key 4"},
+    {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671",
+         "M1 1 M2 2 A1 A2 7 " D48 " 14 M1 'pcr' A1 A2 7 " D48),
+     CL_ERR_UNSUPPORTED,
+     "integrity registers: expected only what can be compared, got an extension"},
+    {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671", "M1 1 M2 2 A1 A2 7 " D48 " 15 0"),
+     CL_ERR_UNSUPPORTED, "measurement values: expected only what can be compared, got key 15"},
     {ONE("M1 0 M1 0 T37 h2f63b10d64954d0a8a57319f8e0ac671", "M1 1 M1 14 M1 0 A1 A2 7 " D48),
      CL_ERR_UNSUPPORTED, "measurement values: expected digests, got none"},
     {"T501 M4 0 'id' 1 A1 T506 < " COMID(
@@ -225,10 +246,30 @@ static const struct {
      "CoMID: expected a tag identity, got none"},
     {"T501 M1 0 h00", CL_ERR_MALFORMED,
      "id: expected 1 to 128 printable characters, got something else"},
+    {"T501 M1 0 ''", CL_ERR_MALFORMED,
+     "id: expected 1 to 128 printable characters, got something else"},
+    {"T501 M1 0 'a" D50 D50 "bcdefghijklmnopqrstuvwxyz012'", CL_ERR_MALFORMED,
+     "id: expected 1 to 128 printable characters, got something else"},
+    {"T501 M1 0 x62611f", CL_ERR_MALFORMED,
+     "id: expected 1 to 128 printable characters, got something else"},
+    {"T501 M1 0 x62617f", CL_ERR_MALFORMED,
+     "id: expected 1 to 128 printable characters, got something else"},
     {"T502 M1 0 'id'", CL_ERR_UNSUPPORTED, "CBOR: CoRIM: expected tag 501, got 502"},
     {"T501 M3 0 'id' 1 A1 T506 < " COMID(
          "A1 " TRIPLE(SNP, GOOD_MEASUREMENT)) " > 4 M1 1 1800000000",
      CL_ERR_MALFORMED, "CBOR: not-after: expected a tag, got an unsigned integer"},
+    {"T501 M2 0 'id' 4 M1 1 T1 0", CL_ERR_MALFORMED,
+     "not-after: expected seconds since 1970, got 0"},
+    {"T501 M2 0 'id' 4 M1 1 T1 1099511627776", CL_ERR_MALFORMED,
+     "not-after: expected seconds since 1970, got 1099511627776"},
+    {"T501 M2 0 'id' 4 M1 1 T1 -1", CL_ERR_MALFORMED,
+     "CBOR: not-after: expected an unsigned integer, got a negative integer"},
+    {"T501 M2 0 'id' 4 M1 2 T1 5", CL_ERR_UNSUPPORTED,
+     "validity: expected not-before and not-after, got another key"},
+    {"T501 M2 0 'id' 4 M3 0 T1 5 1 T1 6 2 0", CL_ERR_MALFORMED,
+     "CBOR: validity: expected 1 to 2 elements, got 3"},
+    {"T501 M3 0 'id' 1 A1 T506 < " COMID("A1 " TRIPLE(SNP, GOOD_MEASUREMENT)) " > 4 M1 1 T1 1000",
+     CL_ERR_UNAVAILABLE, "CoRIM: not-after: expected a time to come, got 1970-01-01T00:16:40Z"},
     /* encodings that are not deterministic */
     {"T501 M2 1 A0 0 'id'", CL_ERR_MALFORMED, "CBOR: tags: expected 1 to 16 elements, got 0"},
     {"T501 M2 0 'id' 0 'id'", CL_ERR_MALFORMED,
@@ -242,6 +283,11 @@ static const struct {
     {"T501 M1 0 x62c328", CL_ERR_MALFORMED, "CBOR: id: expected UTF-8, got other bytes"},
     {"T501 M1 9 xf93c00", CL_ERR_MALFORMED,
      "CBOR: CoRIM: expected a value of definite length, got a float"},
+    {"T501 M1 9 xfb3ff0000000000000", CL_ERR_MALFORMED,
+     "CBOR: CoRIM: expected a value of definite length, got a float"},
+    {"T501 M1 9 M1 0 xf7", CL_ERR_MALFORMED,
+     "CBOR: CoRIM: expected a value of definite length, got undefined"},
+    {"T501 M1 9 M1 xf6 0", CL_ERR_MALFORMED, "CBOR: CoRIM: expected an integer or text as key"},
     {"T501 M1 9 xf7", CL_ERR_MALFORMED,
      "CBOR: CoRIM: expected a value of definite length, got undefined"},
     {"T501 M1 9 xf0", CL_ERR_MALFORMED,
@@ -280,6 +326,65 @@ START_TEST(test_what_a_document_may_say)
 }
 END_TEST
 
+/* ---- the place of each item ---- */
+
+enum change {
+    UNDEFINED, /* the item is one that may stand nowhere */
+    END,       /* the byte string around it, or the document, ends before it */
+};
+
+static const char *next_item(const char *p)
+{
+    const char *end = *p == '\'' ? strchr(p + 1, '\'') + 1 : p + strcspn(p, " ");
+    return end + strspn(end, " ");
+}
+
+/* The end of the byte string in which p stands. */
+static const char *string_end(const char *p)
+{
+    for (unsigned depth = 0; *p != '\0'; p = next_item(p)) {
+        if (*p == '>' && depth-- == 0) {
+            return p;
+        }
+        depth += *p == '<' ? 1 : 0;
+    }
+    return p;
+}
+
+/* A text of cbor_text.h with its nth item changed; false when there are not so many. */
+static bool change_item(const char *text, size_t n, enum change change, char ret[static TEXT_SIZE])
+{
+    const char *p = text;
+    for (; *p == '<' || *p == '>' || (*p != '\0' && n-- > 0); p = next_item(p)) {
+    }
+    if (*p == '\0') {
+        return false;
+    }
+    int len = snprintf(ret, TEXT_SIZE, "%.*s%s%s", (int)(p - text), text,
+                       change == UNDEFINED ? "xf7 " : "",
+                       change == UNDEFINED ? next_item(p) : string_end(p));
+    ck_assert(len >= 0 && (size_t)len < TEXT_SIZE);
+    return true;
+}
+
+START_TEST(test_every_item_of_a_document_is_read)
+{
+    static const enum cl_status want[] = {[UNDEFINED] = CL_ERR_MALFORMED, [END] = CL_ERR_TRUNCATED};
+    char text[TEXT_SIZE];
+    struct cl_buf b = {0};
+    struct cl_corim c;
+    for (size_t i = 0; documents[_i].want == CL_OK && i < CL_ARRAY_LEN(want); i++) {
+        for (size_t n = 0; change_item(documents[_i].text, n, (enum change)i, text); n++) {
+            cbor_text(text, &b);
+            enum cl_status st =
+                cl_corim_read(b.data, b.len, NULL, CL_CORIM_MAY_BE_UNSIGNED, NOW, &c, NULL);
+            ck_assert_msg(st == want[i], "%s: got %s", text, cl_status_name(st));
+        }
+    }
+    cl_buf_done(&b);
+}
+END_TEST
+
 #define META "8 < M1 0 M1 0 'me' >"
 #define TYPE "3 'application/rim+cbor'"
 static const struct {
@@ -304,6 +409,18 @@ static const struct {
      "signature: not-after: expected a time to come, got 1970-01-01T00:16:40Z", CL_ERR_UNAVAILABLE},
     {"M3 1 -8 " TYPE " 8 < M1 1 M1 1 T1 1000 >", "corim-meta: expected a signer, got none",
      CL_ERR_MALFORMED},
+    {"M3 1 -8 " TYPE " 8 < M1 0 M2 0 'me' 1 T32 'https://example.org' >", NULL, CL_OK},
+    {"M3 1 -8 " TYPE " 8 < M2 0 M1 0 'me' 1 M2 0 T1 1000 1 T1 1800000000 >", NULL, CL_OK},
+    {"M3 1 -8 " TYPE " 8 < M1 0 M1 1 'me' >", "signer: expected a name, got none",
+     CL_ERR_MALFORMED},
+    {"M3 1 -8 " TYPE " 8 < M1 0 M1 0 h00 >",
+     "signer-name: expected 1 to 128 printable characters, got something else", CL_ERR_MALFORMED},
+    {"M3 1 -8 " TYPE " 8 < M2 0 M1 0 'me' 2 0 >",
+     "corim-meta: expected signer and validity, got another key", CL_ERR_UNSUPPORTED},
+    {"M3 1 -8 " TYPE " 8 < M1 0 M1 0 'me' 0 >", "CBOR: corim-meta: expected the end, got 1 bytes",
+     CL_ERR_MALFORMED},
+    {"M2 1 -8 3 h00", "content type: expected 1 to 128 printable characters, got something else",
+     CL_ERR_MALFORMED},
     {"M3 1 -8 " TYPE " 8 < M1 0 M1 0 'me' > 0", NULL, CL_ERR_MALFORMED},
 };
 
@@ -311,7 +428,7 @@ static void sign_text(const char *header, const char *unprotected, const char *p
                       struct cl_buf *out)
 {
     struct cl_buf tbs = {0};
-    char text[4096];
+    char text[TEXT_SIZE];
     uint8_t sig[64];
     size_t sig_len = sizeof(sig);
     EVP_MD_CTX *ctx = EVP_MD_CTX_new();
@@ -322,7 +439,9 @@ static void sign_text(const char *header, const char *unprotected, const char *p
     EVP_MD_CTX_free(ctx);
     (void)snprintf(text, sizeof(text), "T18 A4 < %s > %s < %s >", header, unprotected, payload);
     cbor_text(text, out);
-    ck_assert(cl_cbor_put_bytes(out, sig, sig_len, NULL) == CL_OK);
+    struct cl_cbor_writer w = cl_cbor_writer_init(out);
+    cl_cbor_put_bytes(&w, sig, sig_len);
+    ck_assert(cl_cbor_writer_check(&w, NULL) == CL_OK);
     cl_buf_done(&tbs);
 }
 
@@ -337,6 +456,24 @@ START_TEST(test_what_a_signed_header_may_say)
                   err.msg);
     if (headers[_i].msg != NULL) {
         ck_assert_str_eq(err.msg, headers[_i].msg);
+    }
+    cl_buf_done(&b);
+}
+END_TEST
+
+START_TEST(test_every_item_of_a_signed_header_is_read)
+{
+    static const enum cl_status want[] = {[UNDEFINED] = CL_ERR_MALFORMED, [END] = CL_ERR_TRUNCATED};
+    char text[TEXT_SIZE];
+    struct cl_buf b = {0};
+    struct cl_corim c;
+    for (size_t i = 0; headers[_i].want == CL_OK && i < CL_ARRAY_LEN(want); i++) {
+        for (size_t n = 0; change_item(headers[_i].header, n, (enum change)i, text); n++) {
+            cl_buf_reset(&b);
+            sign_text(text, "M0", ONE(SNP, GOOD_MEASUREMENT), &b);
+            enum cl_status st = read_at(&b, ed25519, NOW, &c, NULL);
+            ck_assert_msg(st == want[i], "%s: got %s", text, cl_status_name(st));
+        }
     }
     cl_buf_done(&b);
 }
@@ -398,29 +535,67 @@ START_TEST(test_a_file_too_large_is_refused)
 }
 END_TEST
 
+#define EXPECTED_VALUES                                                                            \
+    "CoRIM: expected an id, a signer, reference values and an end after its beginning, got "
+static struct cl_corim no_id, no_signer, no_end, no_values, registers, unknown_class;
+
 START_TEST(test_the_writer_refuses_what_would_not_be_read)
 {
+    static const struct {
+        const struct cl_corim *values;
+        enum cl_status want;
+        const char *msg;
+    } cases[] = {
+        {&no_id, CL_ERR_MALFORMED, EXPECTED_VALUES "no id"},
+        {&no_signer, CL_ERR_MALFORMED, EXPECTED_VALUES "no signer"},
+        {&no_end, CL_ERR_MALFORMED, EXPECTED_VALUES "no such end"},
+        {&no_values, CL_ERR_MALFORMED, EXPECTED_VALUES "no reference value"},
+        {&registers, CL_ERR_UNSUPPORTED, "CoRIM: RTMRs: expected none for SEV-SNP, got some"},
+        {&unknown_class, CL_ERR_UNSUPPORTED,
+         "CoRIM: reference value: expected one of a known class, got 'none'"},
+    };
     struct cl_buf b = {0};
-    struct cl_corim c = example();
-    EVP_PKEY *rsa = EVP_RSA_gen(2048);
-    ck_assert_int_eq(cl_corim_write(&c, rsa, &b, NULL), CL_ERR_UNSUPPORTED);
-    EVP_PKEY_free(rsa);
-    c.count = 0;
-    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
-    c = example();
-    c.not_after = c.not_before;
-    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
-    c = example();
-    c.signer[0] = '\0';
-    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
-    c = example();
-    c.references[0].has_rtmr[2] = true; /* SEV-SNP has no registers */
-    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_UNSUPPORTED);
-    c = example();
-    c.references[0].tee_class = c.references[1].tee_class = CL_TEE_CLASS_NONE;
-    c.references[1].has_rtmr[1] = c.references[1].has_rtmr[3] = false;
-    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_ERR_MALFORMED);
+    no_id = no_signer = no_end = no_values = registers = unknown_class = example();
+    no_id.id[0] = no_signer.signer[0] = '\0';
+    no_end.not_after = no_end.not_before;
+    no_values.count = 0;
+    registers.references[0].has_rtmr[2] = true; /* SEV-SNP has none */
+    unknown_class.references[1].tee_class = CL_TEE_CLASS_NONE;
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        struct cl_err err = {0};
+        ck_assert_int_eq(cl_corim_write(cases[i].values, p256, &b, &err), cases[i].want);
+        ck_assert_str_eq(err.msg, cases[i].msg);
+    }
     ck_assert_uint_eq(b.len, 0);
+}
+END_TEST
+
+START_TEST(test_keys_of_other_kinds)
+{
+    struct cl_buf b = {0}, none = {0};
+    struct cl_corim c = example();
+    struct cl_err err = {0};
+    EVP_PKEY *rsa = EVP_RSA_gen(2048);
+    ck_assert_int_eq(cl_corim_write(&c, rsa, &none, &err), CL_ERR_UNSUPPORTED);
+    ck_assert_str_eq(err.msg, "key: expected P-256, P-384 or Ed25519, got another kind");
+    ck_assert_uint_eq(none.len, 0);
+    write_example(p256, &b);
+    ck_assert_int_eq(read_at(&b, rsa, NOW, &c, &err), CL_ERR_UNSUPPORTED);
+    ck_assert_str_eq(err.msg, "key: expected P-256, P-384 or Ed25519, got another kind");
+    EVP_PKEY_free(rsa);
+    cl_buf_done(&b);
+}
+END_TEST
+
+START_TEST(test_without_a_beginning)
+{
+    struct cl_buf b = {0};
+    struct cl_corim c = example(), back;
+    c.not_before = 0;
+    ck_assert_int_eq(cl_corim_write(&c, p256, &b, NULL), CL_OK);
+    ck_assert_int_eq(read_at(&b, p256, 1, &back, NULL), CL_OK);
+    ck_assert_int_eq(back.not_before, 0);
+    cl_buf_done(&b);
 }
 END_TEST
 
@@ -481,11 +656,16 @@ int main(void)
     tcase_add_test(t, test_only_the_named_key_counts);
     tcase_add_test(t, test_expiry_is_enforced_to_the_second);
     tcase_add_loop_test(t, test_what_a_document_may_say, 0, (int)CL_ARRAY_LEN(documents));
+    tcase_add_loop_test(t, test_every_item_of_a_document_is_read, 0, (int)CL_ARRAY_LEN(documents));
+    tcase_add_loop_test(t, test_every_item_of_a_signed_header_is_read, 0,
+                        (int)CL_ARRAY_LEN(headers));
     tcase_add_loop_test(t, test_what_a_signed_header_may_say, 0, (int)CL_ARRAY_LEN(headers));
     tcase_add_test(t, test_nothing_unsigned_beside_a_signature);
     tcase_add_test(t, test_as_many_references_as_the_limit);
     tcase_add_test(t, test_a_file_too_large_is_refused);
     tcase_add_test(t, test_the_writer_refuses_what_would_not_be_read);
+    tcase_add_test(t, test_keys_of_other_kinds);
+    tcase_add_test(t, test_without_a_beginning);
     tcase_add_test(t, test_keys_from_files);
     tcase_add_test(t, test_json_is_not_taken_for_a_corim);
     suite_add_tcase(s, t);

@@ -62,7 +62,9 @@ CL_NODISCARD enum cl_status cl_corim_read(const uint8_t *data, size_t len, struc
                                           struct cl_corim *ret_c, struct cl_err *err);
 
 /* Writes and signs. Of `c` are read id, signer, not_before, not_after, count and references, which
- * may be of several classes. CL_ERR_MALFORMED for an empty or endless one. Appends to out. */
+ * may be of several classes. CL_ERR_MALFORMED for an empty or endless one, CL_ERR_UNSUPPORTED for a
+ * class that has no name in CoRIMs, for registers where it has none, and for another kind of key.
+ * Appends to out. */
 CL_NODISCARD enum cl_status cl_corim_write(const struct cl_corim *c, struct evp_pkey_st *key,
                                            struct cl_buf *out, struct cl_err *err);
 
