@@ -3,6 +3,8 @@
  */
 #include "base/json.h"
 
+#include "base/io.h"
+
 #include <string.h>
 
 /* jansson caps depth only at its compile-time limit (2048): count brackets before it recurses. */
@@ -182,6 +184,15 @@ enum cl_status cl_json_get_int(const json_t *obj, const char *what, const char *
     }
     *ret_i = x;
     return CL_OK;
+}
+
+enum cl_status cl_json_get_time(const json_t *obj, const char *what, const char *key,
+                                int64_t *ret_seconds, struct cl_err *err)
+{
+    const char *text = NULL;
+    CL_TRY(cl_json_get_string(obj, what, key, &text, err));
+    enum cl_status st = cl_time_parse(text, ret_seconds, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "%s: %s", what, key);
 }
 
 enum cl_status cl_json_get_bool(const json_t *obj, const char *what, const char *key, bool *ret_b,

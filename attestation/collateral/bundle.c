@@ -57,17 +57,16 @@ static enum cl_status read_item(struct cl_collateral *c, const json_t *j, struct
 static enum cl_status read_times(const json_t *j, const struct cl_collateral_options *options,
                                  struct cl_collateral_bundle *b, struct cl_err *err)
 {
-    const char *created = NULL, *expires = NULL;
-    char now[21];
-    CL_TRY(cl_json_get_string(j, WHAT, "created", &created, err));
-    CL_TRY(cl_time_parse(created, &b->created, err));
-    CL_TRY(cl_json_get_string(j, WHAT, "expires", &expires, err));
-    CL_TRY(cl_time_parse(expires, &b->expires, err));
+    char created[21], expires[21], now[21];
+    CL_TRY(cl_json_get_time(j, WHAT, "created", &b->created, err));
+    CL_TRY(cl_json_get_time(j, WHAT, "expires", &b->expires, err));
+    cl_time_format(created, b->created);
+    cl_time_format(expires, b->expires);
+    cl_time_format(now, options->time);
     if (b->expires <= b->created) {
         return cl_err_set(err, CL_ERR_MALFORMED, WHAT ": expires: expected a time after %s, got %s",
                           created, expires);
     }
-    cl_time_format(now, options->time);
     if (options->time >= b->expires && !options->allow_expired) {
         return cl_err_set(err, CL_ERR_UNAVAILABLE, WHAT ": expires: expected after %s, got %s", now,
                           expires);

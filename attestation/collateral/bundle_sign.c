@@ -53,22 +53,24 @@ enum cl_status cl_collateral_signer_of(EVP_PKEY *key, uint8_t ret[static CL_COLL
     return cl_sha256(ret, spki.data, spki.len, err);
 }
 
+static EVP_PKEY *key_of_certificate(BIO *bio, EVP_PKEY **unused, pem_password_cb *cb, void *arg)
+{
+    (void)unused;
+    CL_CLEANUP(cl_x509_freep) X509 *x = PEM_read_bio_X509(bio, NULL, cb, arg);
+    return x != NULL ? X509_get_pubkey(x) : NULL;
+}
+
 static EVP_PKEY *key_from_pem(const void *data, size_t len)
 {
-    EVP_PKEY *key = NULL;
-    BIO *bio = BIO_new_mem_buf(data, (int)len);
+    static EVP_PKEY *(*const forms[])(BIO *, EVP_PKEY **, pem_password_cb *, void *) = {
+        PEM_read_bio_PUBKEY, PEM_read_bio_PrivateKey, key_of_certificate};
     char no_passphrase[] = ""; /* never asks at the terminal */
-    if (bio != NULL) {
-        key = PEM_read_bio_PUBKEY(bio, NULL, NULL, no_passphrase);
+    EVP_PKEY *key = NULL;
+    for (size_t i = 0; key == NULL && i < CL_ARRAY_LEN(forms); i++) {
+        BIO *bio = BIO_new_mem_buf(data, (int)len);
+        key = bio != NULL ? forms[i](bio, NULL, NULL, no_passphrase) : NULL;
+        BIO_free(bio);
     }
-    if (bio != NULL && key == NULL && BIO_reset(bio) == 1) {
-        key = PEM_read_bio_PrivateKey(bio, NULL, NULL, no_passphrase);
-    }
-    if (bio != NULL && key == NULL && BIO_reset(bio) == 1) {
-        CL_CLEANUP(cl_x509_freep) X509 *x = PEM_read_bio_X509(bio, NULL, NULL, no_passphrase);
-        key = x != NULL ? X509_get_pubkey(x) : NULL;
-    }
-    BIO_free(bio);
     ERR_clear_error();
     return key;
 }

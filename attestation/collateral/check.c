@@ -11,6 +11,8 @@
 #include <openssl/err.h>
 #include <string.h>
 
+#define MAX_KEY_BITS 4096
+
 static enum cl_status mismatch(const struct cl_collateral_item *it, struct cl_err *err)
 {
     ERR_clear_error();
@@ -21,15 +23,15 @@ static enum cl_status mismatch(const struct cl_collateral_item *it, struct cl_er
 /* Each certificate by the next, the last by itself. Keys that could keep us busy are refused. */
 static bool chain_holds(const struct cl_x509_chain *chain)
 {
+    EVP_PKEY *key = NULL;
     for (size_t i = 0; i < chain->count; i++) {
-        EVP_PKEY *own = X509_get0_pubkey(chain->certs[i]);
-        EVP_PKEY *issuer = X509_get0_pubkey(chain->certs[i + 1 < chain->count ? i + 1 : i]);
-        if (own == NULL || EVP_PKEY_get_bits(own) > 4096 || issuer == NULL ||
-            EVP_PKEY_get_bits(issuer) > 4096 || X509_verify(chain->certs[i], issuer) != 1) {
+        key = X509_get0_pubkey(chain->certs[i]);
+        if (key == NULL || EVP_PKEY_get_bits(key) > MAX_KEY_BITS ||
+            (i > 0 && X509_verify(chain->certs[i - 1], key) != 1)) {
             return false;
         }
     }
-    return true;
+    return X509_verify(chain->certs[chain->count - 1], key) == 1;
 }
 
 static enum cl_status check_crl(const struct cl_collateral_item *it, EVP_PKEY *issuer,
@@ -37,7 +39,7 @@ static enum cl_status check_crl(const struct cl_collateral_item *it, EVP_PKEY *i
 {
     CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
     CL_TRY(cl_x509_crl_parse(it->data, it->len, &crl, err));
-    return issuer != NULL && X509_CRL_verify(crl, issuer) == 1 ? CL_OK : mismatch(it, err);
+    return X509_CRL_verify(crl, issuer) == 1 ? CL_OK : mismatch(it, err);
 }
 
 /* AMD's chain that belongs to an item, or NULL. Either of a product's two has its root. */
@@ -83,7 +85,7 @@ static enum cl_status check_body(const struct cl_collateral_item *it, EVP_PKEY *
                                  struct cl_err *err)
 {
     enum cl_sig_alg alg = CL_SIG_ES384;
-    if (issuer == NULL || !cl_sig_alg_of_key(issuer, &alg) || alg != CL_SIG_ES256 ||
+    if (!cl_sig_alg_of_key(issuer, &alg) || alg != CL_SIG_ES256 ||
         cl_sig_check(alg, issuer, it->body, it->body_len, it->signature, err) != CL_OK) {
         return mismatch(it, err);
     }
@@ -100,8 +102,8 @@ static enum cl_status check_intel(const struct cl_collateral *c,
     }
     if (source->chain == NULL) {
         return cl_err_set(err, CL_ERR_UNAVAILABLE,
-                          "%s: signature: expected a chain to the root, got %s",
-                          cl_collateral_kind_name(it->kind), "none");
+                          "%s: signature: expected a chain to the root, got none",
+                          cl_collateral_kind_name(it->kind));
     }
     CL_TRY(cl_x509_chain_parse(source->chain, source->chain_len, &chain, err));
     if (!chain_holds(&chain)) {

@@ -187,12 +187,11 @@ bool cl_collateral_matches(const struct cl_collateral_item *item,
         return item->tee == key->tee;
     case CL_COLLATERAL_INTEL_PCK_CRL:
         return item->ca == key->ca;
-    case CL_COLLATERAL_INTEL_ROOT_CRL:
-        return true;
-    case CL_COLLATERAL_KIND_COUNT:
+    case CL_COLLATERAL_INTEL_ROOT_CRL: /* there is one root */
+    case CL_COLLATERAL_KIND_COUNT:     /* no item is of that kind */
         break;
     }
-    return false;
+    return true;
 }
 
 static bool is_newer(const struct cl_collateral_item *a, const struct cl_collateral_item *b)

@@ -32,6 +32,9 @@ collateral_parse_fn collateral_parse_endorsement, collateral_parse_amd_chain,
 CL_NODISCARD enum cl_status collateral_chain_dates(struct cl_collateral_item *it,
                                                    const struct cl_x509_chain *chain,
                                                    struct cl_err *err);
+/* The item's data as a CRL, and its dates put into the item. */
+CL_NODISCARD enum cl_status collateral_parse_crl(struct cl_collateral_item *it, X509_CRL **ret_crl,
+                                                 struct cl_err *err);
 
 /* signed_json.c: Intel's {"<member>": {...}, "signature": "<128 hex>"}: where the member's value
  * stands in data, and the signature. The value is parsed into *ret_j as well. */

@@ -80,3 +80,16 @@ enum cl_status collateral_chain_dates(struct cl_collateral_item *it,
     }
     return CL_OK;
 }
+
+enum cl_status collateral_parse_crl(struct cl_collateral_item *it, X509_CRL **ret_crl,
+                                    struct cl_err *err)
+{
+    CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
+    CL_TRY(cl_x509_crl_parse(it->data, it->len, &crl, err));
+    if (!cl_x509_crl_dates(crl, &it->issued, &it->expires)) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "CRL: dates: expected thisUpdate and nextUpdate, got others");
+    }
+    *ret_crl = CL_TAKE(crl);
+    return CL_OK;
+}

@@ -89,14 +89,10 @@ enum cl_status collateral_parse_amd_chain(struct cl_collateral_item *it, struct 
 enum cl_status collateral_parse_amd_crl(struct cl_collateral_item *it, struct cl_err *err)
 {
     CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
-    CL_TRY(cl_x509_crl_parse(it->data, it->len, &crl, err));
+    CL_TRY(collateral_parse_crl(it, &crl, err));
     it->product = product_of(X509_CRL_get_issuer(crl), "ARK-");
     if (it->product == CL_SNP_PRODUCT_UNKNOWN) {
         return wrong_name(X509_CRL_get_issuer(crl), "issuer", "ARK-", err);
-    }
-    if (!cl_x509_crl_dates(crl, &it->issued, &it->expires)) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "CRL: dates: expected thisUpdate and nextUpdate, got others");
     }
     return CL_OK;
 }

@@ -7,8 +7,6 @@
  */
 #include "collateral/collateral_internal.h"
 
-#include "base/io.h"
-
 #include <string.h>
 
 /* Intel's chains: the issuer first. Only names are compared here. */
@@ -36,7 +34,7 @@ static enum cl_status common_members(struct cl_collateral_item *it, const json_t
                                      const char *what, const char *const ids[static 2],
                                      struct cl_err *err)
 {
-    const char *id = NULL, *issued = NULL, *next = NULL;
+    const char *id = NULL;
     int64_t number = 0;
     CL_TRY(cl_json_get_string(j, what, "id", &id, err));
     if (strcmp(id, ids[CL_COLLATERAL_TDX]) != 0 && strcmp(id, ids[CL_COLLATERAL_SGX]) != 0) {
@@ -44,10 +42,8 @@ static enum cl_status common_members(struct cl_collateral_item *it, const json_t
                           ids[CL_COLLATERAL_TDX], ids[CL_COLLATERAL_SGX], id);
     }
     it->tee = strcmp(id, ids[CL_COLLATERAL_TDX]) == 0 ? CL_COLLATERAL_TDX : CL_COLLATERAL_SGX;
-    CL_TRY(cl_json_get_string(j, what, "issueDate", &issued, err));
-    CL_TRY(cl_time_parse(issued, &it->issued, err));
-    CL_TRY(cl_json_get_string(j, what, "nextUpdate", &next, err));
-    CL_TRY(cl_time_parse(next, &it->expires, err));
+    CL_TRY(cl_json_get_time(j, what, "issueDate", &it->issued, err));
+    CL_TRY(cl_json_get_time(j, what, "nextUpdate", &it->expires, err));
     CL_TRY(cl_json_get_int(j, what, "tcbEvaluationDataNumber", 0, UINT32_MAX, &number, err));
     it->tcb_evaluation_number = (uint32_t)number;
     return issuer_chain(it, /* issuer= */ NULL, err);
@@ -72,25 +68,12 @@ enum cl_status collateral_parse_qe_identity(struct cl_collateral_item *it, struc
     return common_members(it, j, "enclaveIdentity", ids, err);
 }
 
-static enum cl_status crl_of(struct cl_collateral_item *it, X509_CRL **ret_crl,
-                             char cn[static CL_X509_CN_SIZE], struct cl_err *err)
-{
-    CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
-    CL_TRY(cl_x509_crl_parse(it->data, it->len, &crl, err));
-    if (!cl_x509_crl_dates(crl, &it->issued, &it->expires)) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "CRL: dates: expected thisUpdate and nextUpdate, got others");
-    }
-    cl_x509_cn(X509_CRL_get_issuer(crl), cn);
-    *ret_crl = CL_TAKE(crl);
-    return CL_OK;
-}
-
 enum cl_status collateral_parse_pck_crl(struct cl_collateral_item *it, struct cl_err *err)
 {
     CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
     char cn[CL_X509_CN_SIZE];
-    CL_TRY(crl_of(it, &crl, cn, err));
+    CL_TRY(collateral_parse_crl(it, &crl, err));
+    cl_x509_cn(X509_CRL_get_issuer(crl), cn);
     if (strcmp(cn, "Intel SGX PCK Platform CA") == 0) {
         it->ca = CL_COLLATERAL_PLATFORM;
     } else if (strcmp(cn, "Intel SGX PCK Processor CA") == 0) {
@@ -107,7 +90,8 @@ enum cl_status collateral_parse_root_crl(struct cl_collateral_item *it, struct c
 {
     CL_CLEANUP(cl_x509_crl_freep) X509_CRL *crl = NULL;
     char cn[CL_X509_CN_SIZE];
-    CL_TRY(crl_of(it, &crl, cn, err));
+    CL_TRY(collateral_parse_crl(it, &crl, err));
+    cl_x509_cn(X509_CRL_get_issuer(crl), cn);
     return strcmp(cn, "Intel SGX Root CA") == 0
                ? CL_OK
                : cl_err_set(err, CL_ERR_MALFORMED,

@@ -61,7 +61,7 @@ static enum cl_status read_chain(const char *path, struct cl_buf *out, struct cl
     char name[MAX_PATH_SIZE];
     const char *dot = strrchr(path, '.'); /* there is one: kind_of() saw it */
     int n = snprintf(name, sizeof(name), "%.*s" CHAIN_SUFFIX, (int)(dot - path), path);
-    if (n < 0 || (size_t)n >= sizeof(name)) {
+    if ((size_t)n >= sizeof(name)) {
         return cl_err_sys(err, ENAMETOOLONG, "open '%s'", path);
     }
     return read_regular(name, CL_COLLATERAL_MAX_CHAIN, out, err);
@@ -116,8 +116,8 @@ static enum cl_status add_entry(struct cl_collateral *c, const char *dir, const 
 {
     char path[MAX_PATH_SIZE];
     int n = snprintf(path, sizeof(path), "%s/%s", dir, name);
-    return n < 0 || (size_t)n >= sizeof(path) ? cl_err_sys(err, ENAMETOOLONG, "open '%s'", dir)
-                                              : add_file(c, path, options, err);
+    return (size_t)n >= sizeof(path) ? cl_err_sys(err, ENAMETOOLONG, "open '%s'", dir)
+                                     : add_file(c, path, options, err);
 }
 
 static enum cl_status add_dir(struct cl_collateral *c, const char *dir,

@@ -25,7 +25,7 @@ static char here(const struct walk *w)
 
 static void skip_space(struct walk *w)
 {
-    while (here(w) == ' ' || here(w) == '\t' || here(w) == '\n' || here(w) == '\r') {
+    while (memchr(" \t\n\r", here(w), 4) != NULL) {
         w->at++;
     }
 }
@@ -111,7 +111,7 @@ enum cl_status collateral_signed_json(struct cl_collateral_item *it, const char 
     CL_TRY(cl_json_only_keys(outer, "document", keys, err)); /* nothing beside it is signed */
     CL_TRY(cl_json_get_string(outer, "document", "signature", &signature, err));
     CL_TRY(collateral_unhex(it->signature, sizeof(it->signature), signature, "signature", err));
-    if (!find_member(text, it->len, member, &at, &len) || text[at] != '{') {
+    if (!find_member(text, it->len, member, &at, &len)) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "document: %s: expected it under its plain name, got an escaped one",
                           member);

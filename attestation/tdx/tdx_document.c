@@ -6,7 +6,6 @@
 #include "tdx/tdx_tcb.h"
 
 #include "base/encode.h"
-#include "base/io.h"
 #include "base/json.h"
 
 #include <ctype.h>
@@ -63,15 +62,6 @@ enum cl_status tdx_get_hex(const json_t *obj, const char *what, const char *key,
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "%s", what);
 }
 
-static enum cl_status get_time(const json_t *obj, const char *what, const char *key, int64_t *ret,
-                               struct cl_err *err)
-{
-    const char *text = NULL;
-    CL_TRY(cl_json_get_string(obj, what, key, &text, err));
-    enum cl_status st = cl_time_parse(text, ret, err);
-    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "%s: %s", what, key);
-}
-
 static enum cl_status check_advisories(const json_t *list, const char *what, struct cl_err *err)
 {
     size_t n = json_array_size(list);
@@ -99,7 +89,7 @@ enum cl_status tdx_get_words(const json_t *level, const char *what, struct tdx_l
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "%s", what);
     }
-    CL_TRY(get_time(level, what, "tcbDate", &ret->date, err));
+    CL_TRY(cl_json_get_time(level, what, "tcbDate", &ret->date, err));
     ret->advisories = NULL;
     if (json_object_get(level, "advisoryIDs") != NULL) {
         CL_TRY(cl_json_get_array(level, what, "advisoryIDs", &list, err));
@@ -155,8 +145,8 @@ enum cl_status tdx_document_parse(const uint8_t *body, size_t len, const char *w
     CL_TRY(cl_json_get_int(j, what, "version", version, version, &number, err));
     CL_TRY(cl_json_get_int(j, what, "tcbEvaluationDataNumber", 0, UINT32_MAX, &number, err));
     ret_doc->evaluation_number = (uint32_t)number;
-    CL_TRY(get_time(j, what, "issueDate", &ret_doc->issued, err));
-    CL_TRY(get_time(j, what, "nextUpdate", &ret_doc->next_update, err));
+    CL_TRY(cl_json_get_time(j, what, "issueDate", &ret_doc->issued, err));
+    CL_TRY(cl_json_get_time(j, what, "nextUpdate", &ret_doc->next_update, err));
     ret_doc->json = CL_TAKE(j);
     return CL_OK;
 }

@@ -25,7 +25,7 @@ endif()
 # Every bit of real evidence: a minute of one CPU, three under a sanitizer.
 set_tests_properties(unit.test_snp_flips PROPERTIES LABELS "unit;long" TIMEOUT 1800)
 if(NOT (CL_SANITIZE OR CL_FUZZ OR CL_COVERAGE)) # how much of each part the tests reach, in a build of its own that they share
-    foreach(part snp tdx tpm policy corim)
+    foreach(part snp tdx tpm policy corim collateral)
         add_test(NAME coverage.${part} COMMAND ${CMAKE_SOURCE_DIR}/scripts/coverage-report ${part})
         set_tests_properties(coverage.${part} PROPERTIES LABELS "unit;long" TIMEOUT 1800 RESOURCE_LOCK coverage)
     endforeach()

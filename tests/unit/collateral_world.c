@@ -5,6 +5,7 @@
 
 #include "base/encode.h"
 #include "base/io.h"
+#include "base/json.h"
 
 #include <openssl/ecdsa.h>
 #include <openssl/pem.h>
@@ -33,6 +34,48 @@ const struct cl_buf *cw_doc(enum cw_doc doc)
     return &docs[doc];
 }
 
+/* The good document of each kind. */
+static const struct {
+    enum cw_doc doc, chain;
+} good[CL_COLLATERAL_KIND_COUNT] = {
+    [CL_COLLATERAL_AMD_VCEK] = {CW_AMD_VCEK, CW_NO_DOC},
+    [CL_COLLATERAL_AMD_VLEK] = {CW_AMD_VLEK, CW_NO_DOC},
+    [CL_COLLATERAL_AMD_VCEK_CHAIN] = {CW_AMD_CHAIN, CW_NO_DOC},
+    [CL_COLLATERAL_AMD_VLEK_CHAIN] = {CW_AMD_VLEK_CHAIN, CW_NO_DOC},
+    [CL_COLLATERAL_AMD_VCEK_CRL] = {CW_AMD_CRL, CW_NO_DOC},
+    [CL_COLLATERAL_AMD_VLEK_CRL] = {CW_AMD_CRL, CW_NO_DOC},
+    [CL_COLLATERAL_INTEL_TCB_INFO] = {CW_TCB_INFO, CW_TCB_CHAIN},
+    [CL_COLLATERAL_INTEL_QE_IDENTITY] = {CW_QE_IDENTITY, CW_TCB_CHAIN},
+    [CL_COLLATERAL_INTEL_PCK_CRL] = {CW_PCK_CRL, CW_PCK_CHAIN},
+    [CL_COLLATERAL_INTEL_ROOT_CRL] = {CW_ROOT_CRL, CW_NO_DOC},
+};
+
+enum cw_doc cw_good(enum cl_collateral_kind kind)
+{
+    return good[kind].doc;
+}
+
+enum cw_doc cw_good_chain(enum cl_collateral_kind kind)
+{
+    return good[kind].chain;
+}
+
+enum cl_status cw_add(struct cl_collateral *c, enum cl_collateral_kind kind, enum cw_doc doc,
+                      enum cw_doc chain, struct cl_err *err)
+{
+    const struct cl_buf none = {0}, *d = cw_doc(doc),
+                        *ch = chain != CW_NO_DOC ? cw_doc(chain) : &none;
+    return cl_collateral_add_item(c, kind, d->data, d->len, (const char *)ch->data, ch->len, err);
+}
+
+enum cl_status cw_add_all(struct cl_collateral *c, struct cl_err *err)
+{
+    for (enum cl_collateral_kind k = 0; k < CL_COLLATERAL_KIND_COUNT; k++) {
+        CL_TRY(cw_add(c, k, good[k].doc, good[k].chain, err));
+    }
+    return CL_OK;
+}
+
 /* --- AMD --- */
 
 static struct world_cert amd_cert(struct world_cert c, const char *cn, const char *issuer)
@@ -44,7 +87,7 @@ static struct world_cert amd_cert(struct world_cert c, const char *cn, const cha
     return c;
 }
 
-static void append_pem(struct cl_buf *out, const struct cl_buf *der)
+void cw_append_pem(struct cl_buf *out, const struct cl_buf *der)
 {
     char *text = NULL;
     BIO *bio = BIO_new(BIO_s_mem());
@@ -62,10 +105,10 @@ static void amd_chain(enum cw_doc doc, const char *ca_cn, const char *root_cn,
     struct world_cert root = amd_cert(world_ark(), root_cn, root_cn);
     ca.key = ca_key;
     world_cert_der(&ca, &der);
-    append_pem(&docs[doc], &der);
+    cw_append_pem(&docs[doc], &der);
     cl_buf_reset(&der);
     world_cert_der(&root, &der);
-    append_pem(&docs[doc], &der);
+    cw_append_pem(&docs[doc], &der);
     cl_buf_done(&der);
 }
 
@@ -181,7 +224,7 @@ static void append_intel_cert(struct cl_buf *out, enum intel_key key)
     MUST(X509_sign(x, intel_keys[issuer], EVP_sha256()) > 0);
     int len = i2d_X509(x, &p);
     MUST(len > 0 && cl_buf_append(&der, p, (size_t)len, NULL) == CL_OK);
-    append_pem(out, &der);
+    cw_append_pem(out, &der);
     OPENSSL_free(p);
     cl_buf_done(&der);
     X509_free(x);
@@ -265,6 +308,45 @@ static void make_intel(void)
     make_crl(CW_PCK_CRL, intel_names[PLATFORM], intel_keys[PLATFORM]);
     make_crl(CW_PROCESSOR_CRL, intel_names[PROCESSOR], intel_keys[PROCESSOR]);
     make_crl(CW_ROOT_CRL, intel_names[ROOT], intel_keys[ROOT]);
+}
+
+/* The value that is signed in a document, and its signature. */
+static void put_signed(json_t *j, enum cl_collateral_kind kind, const char *body,
+                       const char *signature)
+{
+    const struct cl_collateral_item *it = NULL;
+    struct cl_collateral *c = NULL;
+    char hex[2 * CL_COLLATERAL_SIGNATURE_SIZE + 1];
+    MUST(cl_collateral_new(&c, NULL) == CL_OK);
+    MUST(cw_add(c, kind, good[kind].doc, good[kind].chain, NULL) == CL_OK);
+    it = cl_collateral_item(c, 0);
+    cl_hex(hex, it->signature, sizeof(it->signature));
+    MUST(json_object_set_new(j, body, json_stringn((const char *)it->body, it->body_len)) == 0);
+    MUST(json_object_set_new(j, signature, json_string(hex)) == 0);
+    cl_collateral_free(c);
+}
+
+static void put_hex(json_t *j, const char *key, const struct cl_buf *doc)
+{
+    char *hex = malloc(2 * doc->len + 1);
+    MUST(hex != NULL);
+    cl_hex(hex, doc->data, doc->len);
+    MUST(json_object_set_new(j, key, json_string(hex)) == 0);
+    free(hex);
+}
+
+json_t *cw_quote_collateral(void)
+{
+    const char *tcb = (const char *)docs[CW_TCB_CHAIN].data;
+    json_t *j =
+        json_pack("{s:s,s:s,s:s}", "pck_crl_issuer_chain", (const char *)docs[CW_PCK_CHAIN].data,
+                  "tcb_info_issuer_chain", tcb, "qe_identity_issuer_chain", tcb);
+    MUST(j != NULL);
+    put_signed(j, CL_COLLATERAL_INTEL_TCB_INFO, "tcb_info", "tcb_info_signature");
+    put_signed(j, CL_COLLATERAL_INTEL_QE_IDENTITY, "qe_identity", "qe_identity_signature");
+    put_hex(j, "pck_crl", &docs[CW_PCK_CRL]);
+    put_hex(j, "root_ca_crl", &docs[CW_ROOT_CRL]);
+    return j;
 }
 
 void cw_init(int64_t now)

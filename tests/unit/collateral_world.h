@@ -6,7 +6,10 @@
 #define CL_TEST_COLLATERAL_WORLD_H
 
 #include "base/buf.h"
+#include "cloister/collateral.h"
 #include "snp_world.h"
+
+#include <jansson.h>
 
 enum cw_doc {
     CW_AMD_CHAIN, /* PEM: SEV-Milan, ARK-Milan */
@@ -32,12 +35,24 @@ enum cw_doc {
     CW_PROCESSOR_CHAIN,
     CW_QUOTE, /* the beginning of a TDX quote, and its PCK chain: FMSPC b0c06f000000, platform CA */
     CW_COUNT,
+    CW_NO_DOC = CW_COUNT,
 };
 
 /* Keys and documents; once, before any test runs. now: seconds since 1970; documents are issued an
  * hour before and end thirty days after. */
 void cw_init(int64_t now);
 const struct cl_buf *cw_doc(enum cw_doc doc); /* borrowed */
+
+/* The good document of a kind, and its issuer chain or CW_NO_DOC. */
+enum cw_doc cw_good(enum cl_collateral_kind kind), cw_good_chain(enum cl_collateral_kind kind);
+enum cl_status cw_add(struct cl_collateral *c, enum cl_collateral_kind kind, enum cw_doc doc,
+                      enum cw_doc chain, struct cl_err *err);
+/* One good item of each kind, in the order of the kinds. */
+enum cl_status cw_add_all(struct cl_collateral *c, struct cl_err *err);
+/* A QuoteCollateralV3 document of the good items, as QPL-like tools write it. The caller's. */
+json_t *cw_quote_collateral(void);
+/* A certificate in DER as a block of PEM. */
+void cw_append_pem(struct cl_buf *out, const struct cl_buf *der);
 
 /* A signed SNP report of the chip of CW_AMD_VCEK. */
 void cw_report(uint8_t ret[static CL_SNP_REPORT_SIZE]);

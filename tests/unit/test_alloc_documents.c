@@ -61,39 +61,11 @@ END_TEST
 
 /* ---- collateral ---- */
 
-/* The good document of each kind. */
-static const struct {
-    enum cw_doc doc, chain; /* CW_COUNT: none */
-} good[CL_COLLATERAL_KIND_COUNT] = {
-    [CL_COLLATERAL_AMD_VCEK] = {CW_AMD_VCEK, CW_COUNT},
-    [CL_COLLATERAL_AMD_VLEK] = {CW_AMD_VLEK, CW_COUNT},
-    [CL_COLLATERAL_AMD_VCEK_CHAIN] = {CW_AMD_CHAIN, CW_COUNT},
-    [CL_COLLATERAL_AMD_VLEK_CHAIN] = {CW_AMD_VLEK_CHAIN, CW_COUNT},
-    [CL_COLLATERAL_AMD_VCEK_CRL] = {CW_AMD_CRL, CW_COUNT},
-    [CL_COLLATERAL_AMD_VLEK_CRL] = {CW_AMD_CRL, CW_COUNT},
-    [CL_COLLATERAL_INTEL_TCB_INFO] = {CW_TCB_INFO, CW_TCB_CHAIN},
-    [CL_COLLATERAL_INTEL_QE_IDENTITY] = {CW_QE_IDENTITY, CW_TCB_CHAIN},
-    [CL_COLLATERAL_INTEL_PCK_CRL] = {CW_PCK_CRL, CW_PCK_CHAIN},
-    [CL_COLLATERAL_INTEL_ROOT_CRL] = {CW_ROOT_CRL, CW_COUNT},
-};
-
-static enum cl_status add_all(struct cl_collateral *c)
-{
-    for (size_t k = 0; k < CL_COLLATERAL_KIND_COUNT; k++) {
-        const struct cl_buf *d = cw_doc(good[k].doc);
-        const struct cl_buf *ch = good[k].chain != CW_COUNT ? cw_doc(good[k].chain) : NULL;
-        CL_TRY(cl_collateral_add_item(c, (enum cl_collateral_kind)k, d->data, d->len,
-                                      ch != NULL ? (const char *)ch->data : NULL,
-                                      ch != NULL ? ch->len : 0, NULL));
-    }
-    return CL_OK;
-}
-
 static enum cl_status add_items(void)
 {
     CL_CLEANUP(cl_collateral_freep) struct cl_collateral *c = NULL;
     CL_TRY(cl_collateral_new(&c, NULL));
-    return add_all(c);
+    return cw_add_all(c, NULL);
 }
 
 static enum cl_status check_issuers(void)
@@ -192,42 +164,9 @@ static void make_values(void)
     values.references[1].has_rtmr[1] = true;
 }
 
-static json_t *signature_of(enum cw_doc doc)
-{
-    CL_CLEANUP(cl_json_decrefp)
-    json_t *j = json_loadb((const char *)cw_doc(doc)->data, cw_doc(doc)->len, 0, NULL);
-    return json_incref(json_object_get(j, "signature"));
-}
-
-static json_t *body_of(enum cl_collateral_kind kind)
-{
-    const struct cl_collateral_item *it = cl_collateral_item(collateral, (size_t)kind);
-    return json_stringn((const char *)it->body, it->body_len);
-}
-
-static json_t *hex_of(enum cw_doc doc)
-{
-    const struct cl_buf *d = cw_doc(doc);
-    char *text = malloc(2 * d->len + 1);
-    for (size_t i = 0; text != NULL && i < d->len; i++) {
-        (void)snprintf(text + 2 * i, 3, "%02x", d->data[i]);
-    }
-    json_t *j = json_string(text);
-    free(text);
-    return j;
-}
-
 static enum cl_status make_quote_collateral(void)
 {
-    const char *tcb = (const char *)cw_doc(CW_TCB_CHAIN)->data;
-    CL_CLEANUP(cl_json_decrefp)
-    json_t *j = json_pack(
-        "{s:s,s:o,s:o,s:s,s:o,s:o,s:s,s:o,s:o}", "pck_crl_issuer_chain",
-        (const char *)cw_doc(CW_PCK_CHAIN)->data, "root_ca_crl", hex_of(CW_ROOT_CRL), "pck_crl",
-        hex_of(CW_PCK_CRL), "tcb_info_issuer_chain", tcb, "tcb_info",
-        body_of(CL_COLLATERAL_INTEL_TCB_INFO), "tcb_info_signature", signature_of(CW_TCB_INFO),
-        "qe_identity_issuer_chain", tcb, "qe_identity", body_of(CL_COLLATERAL_INTEL_QE_IDENTITY),
-        "qe_identity_signature", signature_of(CW_QE_IDENTITY));
+    CL_CLEANUP(cl_json_decrefp) json_t *j = cw_quote_collateral();
     return cl_json_compact(j, &quote_collateral, NULL);
 }
 
@@ -249,7 +188,7 @@ static enum cl_status make_world(void)
     make_values();
     CL_TRY(cl_corim_write(&values, p256, &corim, NULL));
     CL_TRY(cl_collateral_new(&collateral, NULL));
-    CL_TRY(add_all(collateral));
+    CL_TRY(cw_add_all(collateral, NULL));
     CL_TRY(cl_collateral_write_bundle(collateral, NOW, NOW + 1000, p256, &bundle, NULL));
     CL_TRY(cl_collateral_signer_of(p256, signer, NULL));
     CL_TRY(make_quote_collateral());

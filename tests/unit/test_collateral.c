@@ -18,7 +18,6 @@
 
 #define NOW INT64_C(1790000000)
 #define EXPIRES (NOW + 86400)
-#define NO_DOC CW_COUNT
 
 static struct cl_collateral *fresh(void)
 {
@@ -27,40 +26,11 @@ static struct cl_collateral *fresh(void)
     return c;
 }
 
-static enum cl_status add(struct cl_collateral *c, enum cl_collateral_kind kind, enum cw_doc doc,
-                          enum cw_doc chain, struct cl_err *err)
-{
-    const struct cl_buf *d = cw_doc(doc);
-    const struct cl_buf *ch = chain != NO_DOC ? cw_doc(chain) : NULL;
-    return cl_collateral_add_item(c, kind, d->data, d->len,
-                                  ch != NULL ? (const char *)ch->data : NULL,
-                                  ch != NULL ? ch->len : 0, err);
-}
-
-/* The good document of each kind. */
-static const struct {
-    enum cw_doc doc, chain;
-} good[CL_COLLATERAL_KIND_COUNT] = {
-    [CL_COLLATERAL_AMD_VCEK] = {CW_AMD_VCEK, NO_DOC},
-    [CL_COLLATERAL_AMD_VLEK] = {CW_AMD_VLEK, NO_DOC},
-    [CL_COLLATERAL_AMD_VCEK_CHAIN] = {CW_AMD_CHAIN, NO_DOC},
-    [CL_COLLATERAL_AMD_VLEK_CHAIN] = {CW_AMD_VLEK_CHAIN, NO_DOC},
-    [CL_COLLATERAL_AMD_VCEK_CRL] = {CW_AMD_CRL, NO_DOC},
-    [CL_COLLATERAL_AMD_VLEK_CRL] = {CW_AMD_CRL, NO_DOC},
-    [CL_COLLATERAL_INTEL_TCB_INFO] = {CW_TCB_INFO, CW_TCB_CHAIN},
-    [CL_COLLATERAL_INTEL_QE_IDENTITY] = {CW_QE_IDENTITY, CW_TCB_CHAIN},
-    [CL_COLLATERAL_INTEL_PCK_CRL] = {CW_PCK_CRL, CW_PCK_CHAIN},
-    [CL_COLLATERAL_INTEL_ROOT_CRL] = {CW_ROOT_CRL, NO_DOC},
-};
-
 static struct cl_collateral *all_kinds(void)
 {
     struct cl_collateral *c = fresh();
     struct cl_err err = {0};
-    for (size_t k = 0; k < CL_COLLATERAL_KIND_COUNT; k++) {
-        ck_assert_msg(add(c, (enum cl_collateral_kind)k, good[k].doc, good[k].chain, &err) == CL_OK,
-                      "%s", err.msg);
-    }
+    ck_assert_msg(cw_add_all(c, &err) == CL_OK, "%s", err.msg);
     return c;
 }
 
@@ -74,7 +44,7 @@ START_TEST(test_items_say_what_they_are_about)
         struct cl_err err = {0};
         ck_assert_uint_eq(it->kind, i);
         ck_assert_msg(cl_collateral_check_issuer(c, it, &err) == CL_OK, "%s", err.msg);
-        ck_assert_mem_eq(it->data, cw_doc(good[i].doc)->data, it->len);
+        ck_assert_mem_eq(it->data, cw_doc(cw_good(it->kind))->data, it->len);
         if (it->kind < CL_COLLATERAL_INTEL_TCB_INFO) {
             ck_assert_int_eq(it->product, CL_SNP_PRODUCT_MILAN);
         }
@@ -103,22 +73,22 @@ static const struct {
     enum cl_status status;
     const char *message;
 } bad[] = {
-    {CL_COLLATERAL_AMD_VCEK, CW_AMD_VLEK, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VCEK, CW_AMD_VLEK, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vcek: issuer: expected SEV- and a known product, got 'SEV-VLEK-Milan'"},
-    {CL_COLLATERAL_AMD_VLEK, CW_AMD_VCEK, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VLEK, CW_AMD_VCEK, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vlek: issuer: expected SEV-VLEK- and a known product, got 'SEV-Milan'"},
-    {CL_COLLATERAL_AMD_VCEK, CW_AMD_CRL, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VCEK, CW_AMD_CRL, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vcek: certificate: contents: expected X.509 in DER, got something else"},
-    {CL_COLLATERAL_AMD_VCEK_CHAIN, CW_AMD_VLEK_CHAIN, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VCEK_CHAIN, CW_AMD_VLEK_CHAIN, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vcek-chain: intermediate: expected SEV- and a known product, got 'SEV-VLEK-Milan'"},
-    {CL_COLLATERAL_AMD_VCEK_CHAIN, CW_TCB_CHAIN, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VCEK_CHAIN, CW_TCB_CHAIN, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vcek-chain: intermediate: expected SEV- and a known product, got 'Intel SGX TCB "
      "Signing'"},
-    {CL_COLLATERAL_AMD_VCEK_CRL, CW_ROOT_CRL, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_AMD_VCEK_CRL, CW_ROOT_CRL, CW_NO_DOC, CL_ERR_MALFORMED,
      "amd-vcek-crl: issuer: expected ARK- and a known product, got 'Intel SGX Root CA'"},
     {CL_COLLATERAL_AMD_VCEK_CRL, CW_AMD_CRL, CW_AMD_CHAIN, CL_ERR_MALFORMED,
      "amd-vcek-crl: issuer chain: expected none, got one"},
-    {CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_NO_DOC, CL_ERR_MALFORMED,
      "intel-tcb-info: issuer chain: expected one, got none"},
     {CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_PCK_CHAIN, CL_ERR_MALFORMED,
      "intel-tcb-info: issuer chain: first certificate: expected Intel SGX TCB Signing, got 'Intel "
@@ -131,9 +101,9 @@ static const struct {
     {CL_COLLATERAL_INTEL_PCK_CRL, CW_ROOT_CRL, CW_PCK_CHAIN, CL_ERR_MALFORMED,
      "intel-pck-crl: CRL: issuer: expected Intel SGX PCK Platform or Processor CA, got 'Intel SGX "
      "Root CA'"},
-    {CL_COLLATERAL_INTEL_ROOT_CRL, CW_PCK_CRL, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_INTEL_ROOT_CRL, CW_PCK_CRL, CW_NO_DOC, CL_ERR_MALFORMED,
      "intel-root-crl: CRL: issuer: expected Intel SGX Root CA, got 'Intel SGX PCK Platform CA'"},
-    {CL_COLLATERAL_INTEL_ROOT_CRL, CW_TCB_CHAIN, NO_DOC, CL_ERR_MALFORMED,
+    {CL_COLLATERAL_INTEL_ROOT_CRL, CW_TCB_CHAIN, CW_NO_DOC, CL_ERR_MALFORMED,
      "intel-root-crl: CRL: contents: expected a CRL in DER, got something else"},
 };
 
@@ -141,7 +111,7 @@ START_TEST(test_wrong_items_are_refused)
 {
     struct cl_collateral *c = fresh();
     struct cl_err err = {0};
-    ck_assert_int_eq(add(c, bad[_i].kind, bad[_i].doc, bad[_i].chain, &err), bad[_i].status);
+    ck_assert_int_eq(cw_add(c, bad[_i].kind, bad[_i].doc, bad[_i].chain, &err), bad[_i].status);
     ck_assert_str_eq(err.msg, bad[_i].message);
     ck_assert_uint_eq(cl_collateral_count(c), 0);
     cl_collateral_free(c);
@@ -153,8 +123,8 @@ START_TEST(test_every_truncation_is_refused)
 {
     struct cl_collateral *c = fresh();
     enum cl_collateral_kind kind = (enum cl_collateral_kind)_i;
-    const struct cl_buf *d = cw_doc(good[_i].doc);
-    const struct cl_buf *ch = good[_i].chain != NO_DOC ? cw_doc(good[_i].chain) : NULL;
+    const struct cl_buf *d = cw_doc(cw_good(kind));
+    const struct cl_buf *ch = cw_good_chain(kind) != CW_NO_DOC ? cw_doc(cw_good_chain(kind)) : NULL;
     bool pem = kind == CL_COLLATERAL_AMD_VCEK_CHAIN || kind == CL_COLLATERAL_AMD_VLEK_CHAIN;
     const char *chain = ch != NULL ? (const char *)ch->data : NULL;
     size_t chain_len = ch != NULL ? ch->len : 0;
@@ -236,18 +206,19 @@ START_TEST(test_issuers_that_did_not_sign_are_told)
     } rows[] = {
         {CL_COLLATERAL_AMD_VCEK, CW_AMD_VCEK, CW_FOREIGN_CHAIN, CL_ERR_REJECTED},
         {CL_COLLATERAL_AMD_VCEK, CW_AMD_VCEK, CW_GENOA_CHAIN, CL_ERR_UNAVAILABLE},
-        {CL_COLLATERAL_AMD_VCEK, CW_AMD_VCEK, NO_DOC, CL_ERR_UNAVAILABLE},
+        {CL_COLLATERAL_AMD_VCEK, CW_AMD_VCEK, CW_NO_DOC, CL_ERR_UNAVAILABLE},
         {CL_COLLATERAL_AMD_VCEK_CRL, CW_FORGED_CRL, CW_AMD_CHAIN, CL_ERR_REJECTED},
         {CL_COLLATERAL_AMD_VCEK_CRL, CW_AMD_CRL, CW_FOREIGN_CHAIN, CL_OK}, /* the same root */
         {CL_COLLATERAL_INTEL_TCB_INFO, CW_FORGED_TCB_INFO, CW_TCB_CHAIN, CL_ERR_REJECTED},
-        {CL_COLLATERAL_INTEL_ROOT_CRL, CW_ROOT_CRL, NO_DOC, CL_ERR_UNAVAILABLE},
+        {CL_COLLATERAL_INTEL_ROOT_CRL, CW_ROOT_CRL, CW_NO_DOC, CL_ERR_UNAVAILABLE},
     };
     struct cl_collateral *c = fresh();
     bool amd = rows[_i].kind < CL_COLLATERAL_INTEL_TCB_INFO;
-    ck_assert_int_eq(add(c, rows[_i].kind, rows[_i].doc, amd ? NO_DOC : rows[_i].chain, NULL),
+    ck_assert_int_eq(cw_add(c, rows[_i].kind, rows[_i].doc, amd ? CW_NO_DOC : rows[_i].chain, NULL),
                      CL_OK);
-    if (amd && rows[_i].chain != NO_DOC) {
-        ck_assert_int_eq(add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, rows[_i].chain, NO_DOC, NULL), CL_OK);
+    if (amd && rows[_i].chain != CW_NO_DOC) {
+        ck_assert_int_eq(cw_add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, rows[_i].chain, CW_NO_DOC, NULL),
+                         CL_OK);
     }
     ck_assert_int_eq(cl_collateral_check_issuer(c, cl_collateral_item(c, 0), NULL),
                      rows[_i].status);
@@ -279,11 +250,13 @@ START_TEST(test_the_newest_item_is_found)
 {
     static const uint8_t fmspc[] = {0xb0, 0xc0, 0x6f, 0, 0, 0}, other[] = {0, 0x80, 0x6f, 5, 0, 1};
     struct cl_collateral *c = fresh();
-    ck_assert_int_eq(add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_OLD_TCB_INFO, CW_TCB_CHAIN, NULL),
+    ck_assert_int_eq(cw_add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_OLD_TCB_INFO, CW_TCB_CHAIN, NULL),
                      CL_OK);
-    ck_assert_int_eq(add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_TCB_CHAIN, NULL), CL_OK);
-    ck_assert_int_eq(add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_TCB_CHAIN, NULL), CL_OK);
-    ck_assert_int_eq(add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_OTHER_TCB_INFO, CW_TCB_CHAIN, NULL),
+    ck_assert_int_eq(cw_add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_TCB_CHAIN, NULL),
+                     CL_OK);
+    ck_assert_int_eq(cw_add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_TCB_INFO, CW_TCB_CHAIN, NULL),
+                     CL_OK);
+    ck_assert_int_eq(cw_add(c, CL_COLLATERAL_INTEL_TCB_INFO, CW_OTHER_TCB_INFO, CW_TCB_CHAIN, NULL),
                      CL_OK);
     ck_assert_uint_eq(cl_collateral_count(c), 3); /* the same item twice is one */
     struct cl_collateral_key key = {.kind = CL_COLLATERAL_INTEL_TCB_INFO, .fmspc = fmspc};
@@ -344,7 +317,7 @@ static void bundle_of(const struct cl_collateral *c, EVP_PKEY *key, struct cl_bu
 static void small_bundle(EVP_PKEY *key, struct cl_buf *out)
 {
     struct cl_collateral *c = fresh();
-    ck_assert_int_eq(add(c, CL_COLLATERAL_INTEL_ROOT_CRL, CW_ROOT_CRL, NO_DOC, NULL), CL_OK);
+    ck_assert_int_eq(cw_add(c, CL_COLLATERAL_INTEL_ROOT_CRL, CW_ROOT_CRL, CW_NO_DOC, NULL), CL_OK);
     bundle_of(c, key, out);
     cl_collateral_free(c);
 }
@@ -657,36 +630,11 @@ START_TEST(test_folders_are_read_by_name)
 }
 END_TEST
 
-/* A QuoteCollateralV3 document, as QPL-like tools write it. */
 static void quote_collateral(struct cl_buf *out)
 {
-    json_t *tcb = NULL, *qe = NULL;
-    const struct cl_buf *t = cw_doc(CW_TCB_INFO), *q = cw_doc(CW_QE_IDENTITY);
-    struct cl_collateral *c = all_kinds();
-    const struct cl_collateral_item *ti = cl_collateral_item(c, CL_COLLATERAL_INTEL_TCB_INFO);
-    const struct cl_collateral_item *qi = cl_collateral_item(c, CL_COLLATERAL_INTEL_QE_IDENTITY);
-    ck_assert_int_eq(cl_json_parse(t->data, t->len, "x", &tcb, NULL), CL_OK);
-    ck_assert_int_eq(cl_json_parse(q->data, q->len, "x", &qe, NULL), CL_OK);
-    char *pck = malloc(2 * cw_doc(CW_PCK_CRL)->len + 1);
-    char *root = malloc(2 * cw_doc(CW_ROOT_CRL)->len + 1);
-    cl_hex(pck, cw_doc(CW_PCK_CRL)->data, cw_doc(CW_PCK_CRL)->len);
-    cl_hex(root, cw_doc(CW_ROOT_CRL)->data, cw_doc(CW_ROOT_CRL)->len);
-    json_t *j = json_pack(
-        "{s:s,s:s,s:s,s:s,s:s%,s:s,s:s,s:s%,s:s}", "pck_crl_issuer_chain",
-        (const char *)cw_doc(CW_PCK_CHAIN)->data, "root_ca_crl", root, "pck_crl", pck,
-        "tcb_info_issuer_chain", (const char *)cw_doc(CW_TCB_CHAIN)->data, "tcb_info",
-        (const char *)ti->body, ti->body_len, "tcb_info_signature",
-        json_string_value(json_object_get(tcb, "signature")), "qe_identity_issuer_chain",
-        (const char *)cw_doc(CW_TCB_CHAIN)->data, "qe_identity", (const char *)qi->body,
-        qi->body_len, "qe_identity_signature", json_string_value(json_object_get(qe, "signature")));
-    ck_assert_ptr_nonnull(j);
+    json_t *j = cw_quote_collateral();
     ck_assert_int_eq(cl_json_compact(j, out, NULL), CL_OK);
     json_decref(j);
-    json_decref(tcb);
-    json_decref(qe);
-    free(pck);
-    free(root);
-    cl_collateral_free(c);
 }
 
 START_TEST(test_quote_collateral_keeps_the_signed_bytes)

@@ -64,6 +64,13 @@ START_TEST(test_getters_name_the_field)
     ck_assert_str_eq(s, "ok");
     ck_assert_int_eq(cl_json_get_int(j, "doc", "a", 2, 3, &i, &err), CL_ERR_MALFORMED);
     ck_assert_str_eq(err.msg, "doc: a: expected 2 to 3, got 1");
+    ck_assert_int_eq(cl_json_get_time(j, "doc", "a", &i, &err), CL_ERR_MALFORMED);
+    ck_assert_str_eq(err.msg, "doc: a: expected string, got integer");
+    ck_assert_int_eq(cl_json_get_time(j, "doc", "c", &i, &err), CL_ERR_MALFORMED);
+    ck_assert_str_eq(err.msg, "doc: c: time: expected YYYY-MM-DDTHH:MM:SSZ, got 'ok'");
+    ck_assert_int_eq(json_object_set_new(j, "b", json_string("2026-01-01T00:00:00Z")), 0);
+    ck_assert_int_eq(cl_json_get_time(j, "doc", "b", &i, &err), CL_OK);
+    ck_assert_int_eq(i, INT64_C(1767225600));
     static const char *const keys[] = {"a", "b", NULL};
     ck_assert_int_eq(cl_json_only_keys(j, "doc", keys, &err), CL_ERR_MALFORMED);
     ck_assert_str_eq(err.msg, "doc: unknown member 'c'");

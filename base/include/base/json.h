@@ -39,6 +39,9 @@ CL_NODISCARD enum cl_status cl_json_get_array(const json_t *obj, const char *wha
 CL_NODISCARD enum cl_status cl_json_get_int(const json_t *obj, const char *what, const char *key,
                                             int64_t min, int64_t max, int64_t *ret_i,
                                             struct cl_err *err);
+/* A string YYYY-MM-DDTHH:MM:SSZ, as seconds since 1970. */
+CL_NODISCARD enum cl_status cl_json_get_time(const json_t *obj, const char *what, const char *key,
+                                             int64_t *ret_seconds, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_json_get_bool(const json_t *obj, const char *what, const char *key,
                                              bool *ret_b, struct cl_err *err);
 /* CL_ERR_MALFORMED when obj has a member that is not in the NULL-terminated list. */
