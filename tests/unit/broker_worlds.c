@@ -174,29 +174,9 @@ static void sign_quote(const struct bw_guest *g, const struct tpm_world_quote *q
     tpm_world_sign(q, &p->message, bare, &p->signature);
 }
 
-static void put_tdreport(const struct cl_tdx_td *td, uint8_t raw[static 1184])
-{
-    memset(raw, 0, 1184);
-    raw[0] = 0x81;
-    memcpy(raw + 128, td->report_data, 64);
-    memcpy(raw + 264, td->tee_tcb_svn, 16);
-    memcpy(raw + 280, td->mrseam, 48);
-    memcpy(raw + 328, td->mrsignerseam, 48);
-    memcpy(raw + 376, &td->seam_attributes, 8);
-    memcpy(raw + 512, &td->td_attributes, 8);
-    memcpy(raw + 520, &td->xfam, 8);
-    memcpy(raw + 528, td->mrtd, 48);
-    memcpy(raw + 576, td->mrconfigid, 48);
-    memcpy(raw + 624, td->mrowner, 48);
-    memcpy(raw + 672, td->mrownerconfig, 48);
-    memcpy(raw + 720, td->rtmr, sizeof(td->rtmr));
-    must(cl_sha384(raw + 32, raw + 256, 239, NULL) == CL_OK);
-    must(cl_sha384(raw + 80, raw + 512, 512, NULL) == CL_OK);
-}
-
 static void put_hardware(struct bw_guest *g, const char *runtime, struct cl_vtpm_parts *p)
 {
-    uint8_t raw[1184];
+    uint8_t raw[CL_HCL_HARDWARE_SIZE];
     uint8_t bound[64] = {0};
     struct tpm_world_hcl h = {.version = 2, .hash_type = 1, .hardware = raw, .runtime = runtime};
     must(cl_sha256(bound, runtime, strlen(runtime), NULL) == CL_OK);
@@ -209,7 +189,7 @@ static void put_hardware(struct bw_guest *g, const char *runtime, struct cl_vtpm
     } else {
         memcpy(g->td.td.report_data, bound, sizeof(bound));
         memset(g->td.td.tee_tcb_svn2, 0, sizeof(g->td.td.tee_tcb_svn2));
-        put_tdreport(&g->td.td, raw);
+        tpm_world_tdreport(&g->td.td, raw);
         tw_quote_bytes(&g->td, &p->td_quote);
         h.type = 4;
     }
@@ -330,13 +310,10 @@ void bw_collateral_init(struct bw_collateral *c)
     tw_default(&c->td);
 }
 
-static void add(struct cl_collateral *c, enum cl_collateral_kind kind, const struct cl_buf *data,
-                const struct cl_buf *chain)
+static void add(struct cl_collateral *c, enum cl_collateral_kind kind, const struct cl_buf *data)
 {
     struct cl_err err = {0};
-    if (cl_collateral_add_item(c, kind, data->data, data->len,
-                               chain != NULL ? (const char *)chain->data : NULL,
-                               chain != NULL ? chain->len : 0, &err) != CL_OK) {
+    if (cl_collateral_add_item(c, kind, data->data, data->len, NULL, 0, &err) != CL_OK) {
         (void)fprintf(stderr, "%s: %s\n", cl_collateral_kind_name(kind), err.msg);
         abort();
     }
@@ -363,46 +340,22 @@ static void add_amd(const struct bw_collateral *in, struct cl_collateral *c)
     CL_CLEANUP(cl_buf_done) struct cl_buf crl = {0};
     add_pem(&in->chain.ask, &pem);
     add_pem(&in->chain.ark, &pem);
-    add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, &pem, NULL);
+    add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, &pem);
     if (!in->no_amd_crl) {
         world_crl_der(&in->amd_crl, &crl);
-        add(c, CL_COLLATERAL_AMD_VCEK_CRL, &crl, NULL);
+        add(c, CL_COLLATERAL_AMD_VCEK_CRL, &crl);
     }
-}
-
-/* {"<name>":<the exact bytes that are signed>,"signature":"<hex>"} */
-static void signed_document(const char *name, const struct cl_buf *body,
-                            const uint8_t signature[static 64], struct cl_buf *out)
-{
-    char hex[129];
-    cl_hex(hex, signature, 64);
-    must(cl_buf_printf(out, NULL, "{\"%s\":%.*s,\"signature\":\"%s\"}", name, (int)body->len,
-                       (const char *)body->data, hex) == CL_OK);
-}
-
-static void add_intel(const struct bw_collateral *in, struct cl_collateral *c)
-{
-    struct tdx_material m = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf tcb = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf qe = {0};
-    tw_material(&in->td, &m);
-    signed_document("tcbInfo", &m.tcb_info, m.tcb_signature, &tcb);
-    signed_document("enclaveIdentity", &m.qe_identity, m.qe_signature, &qe);
-    if (!in->no_tcb_info) {
-        add(c, CL_COLLATERAL_INTEL_TCB_INFO, &tcb, &m.tcb_chain);
-    }
-    add(c, CL_COLLATERAL_INTEL_QE_IDENTITY, &qe, &m.qe_chain);
-    add(c, CL_COLLATERAL_INTEL_PCK_CRL, &m.pck_crl, &m.pck_chain);
-    add(c, CL_COLLATERAL_INTEL_ROOT_CRL, &m.root_crl, NULL);
-    tdx_material_done(&m);
 }
 
 void bw_bundle(const struct bw_collateral *in, struct cl_buf *out)
 {
     CL_CLEANUP(cl_collateral_freep) struct cl_collateral *c = NULL;
+    struct tdx_material m = {0};
     must(cl_collateral_new(&c, NULL) == CL_OK);
     add_amd(in, c);
-    add_intel(in, c);
+    tw_material(&in->td, &m);
+    tw_store(&m, /* tcb_info= */ !in->no_tcb_info, c);
+    tdx_material_done(&m);
     must(cl_collateral_write_bundle(c, WORLD_TIME - DAY, in->expires, /* key= */ NULL, out, NULL) ==
          CL_OK);
 }

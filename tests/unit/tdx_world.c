@@ -542,6 +542,32 @@ void tw_quote_with_chain(const struct tw *w, const struct cl_buf *pem, struct cl
     put(out, inner.data, inner.len);
 }
 
+/* As Intel serves it: {"<member>": <the exact bytes that are signed>, "signature": "<hex>"}. */
+static void store_json(struct cl_collateral *c, enum cl_collateral_kind kind, const char *member,
+                       const struct cl_tdx_signed_json *part)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    char hex[2 * CL_TDX_SIGNATURE_SIZE + 1];
+    cl_hex(hex, part->signature, CL_TDX_SIGNATURE_SIZE);
+    MUST(cl_buf_printf(&text, NULL, "{\"%s\":%.*s,\"signature\":\"%s\"}", member,
+                       (int)part->body_len, (const char *)part->body, hex) == CL_OK);
+    MUST(cl_collateral_add_item(c, kind, text.data, text.len, part->chain, part->chain_len, NULL) ==
+         CL_OK);
+}
+
+void tw_store(const struct tdx_material *m, bool tcb_info, struct cl_collateral *c)
+{
+    struct cl_tdx_collateral v = tdx_views(m);
+    if (tcb_info) {
+        store_json(c, CL_COLLATERAL_INTEL_TCB_INFO, "tcbInfo", &v.tcb_info);
+    }
+    store_json(c, CL_COLLATERAL_INTEL_QE_IDENTITY, "enclaveIdentity", &v.qe_identity);
+    MUST(cl_collateral_add_item(c, CL_COLLATERAL_INTEL_PCK_CRL, v.pck_crl.der, v.pck_crl.len,
+                                v.pck_crl.chain, v.pck_crl.chain_len, NULL) == CL_OK);
+    MUST(cl_collateral_add_item(c, CL_COLLATERAL_INTEL_ROOT_CRL, v.root_crl.der, v.root_crl.len,
+                                NULL, 0, NULL) == CL_OK);
+}
+
 void tw_quote_bytes(const struct tw *w, struct cl_buf *out)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf pem = {0};

@@ -6,6 +6,7 @@
 #ifndef CL_TEST_TDX_WORLD_H
 #define CL_TEST_TDX_WORLD_H
 
+#include "cloister/collateral.h"
 #include "tdx/tdx_internal.h"
 #include "tdx_material.h"
 
@@ -85,6 +86,8 @@ void tw_init(void);
 void tw_default(struct tw *w);
 /* Signs and encodes all of it. */
 void tw_material(const struct tw *w, struct tdx_material *out);
+/* As items of collateral; tcb_info false: without that one. */
+void tw_store(const struct tdx_material *m, bool tcb_info, struct cl_collateral *c);
 void tw_quote_bytes(const struct tw *w, struct cl_buf *out);
 struct cl_tdx_quote *tw_quote(const struct tw *w);
 /* The same with this PEM as its chain. */

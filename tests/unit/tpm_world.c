@@ -4,6 +4,7 @@
 #include "tpm_world.h"
 
 #include "base/bytes.h"
+#include "base/digest.h"
 #include "base/encode.h"
 #include "cloister/snp_evidence.h"
 #include "snp_world.h"
@@ -244,6 +245,49 @@ void tpm_world_hcl(const struct tpm_world_hcl *h, struct cl_buf *out)
     cl_writer_zero(&w, h->zeros);
     MUST(!w.overflow);
     MUST(cl_buf_append(out, raw, w.len, NULL) == CL_OK);
+}
+
+void tpm_world_tdreport(const struct cl_tdx_td *td, uint8_t ret[static CL_HCL_HARDWARE_SIZE])
+{
+    memset(ret, 0, CL_HCL_HARDWARE_SIZE);
+    ret[0] = 0x81;
+    memcpy(ret + 128, td->report_data, 64);
+    memcpy(ret + 264, td->tee_tcb_svn, 16);
+    memcpy(ret + 280, td->mrseam, 48);
+    memcpy(ret + 328, td->mrsignerseam, 48);
+    memcpy(ret + 376, &td->seam_attributes, 8);
+    memcpy(ret + 512, &td->td_attributes, 8);
+    memcpy(ret + 520, &td->xfam, 8);
+    memcpy(ret + 528, td->mrtd, 48);
+    memcpy(ret + 576, td->mrconfigid, 48);
+    memcpy(ret + 624, td->mrowner, 48);
+    memcpy(ret + 672, td->mrownerconfig, 48);
+    memcpy(ret + 720, td->rtmr, sizeof(td->rtmr));
+    MUST(cl_sha384(ret + 32, ret + 256, 239, NULL) == CL_OK);
+    MUST(cl_sha384(ret + 80, ret + 512, 512, NULL) == CL_OK);
+}
+
+static json_t *integers(const uint8_t *data, size_t len)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < len; i++) {
+        MUST(json_array_append_new(a, json_integer(data[i])) == 0);
+    }
+    return a;
+}
+
+json_t *tpm_world_version_0(const struct cl_vtpm_parts *p, json_t *vcek)
+{
+    json_t *pcrs = json_array();
+    for (size_t i = 0; i < CL_TPM_PCR_COUNT; i++) {
+        MUST(json_array_append_new(pcrs, integers(p->pcrs.bank[0].value[i], CL_SHA256_SIZE)) == 0);
+    }
+    json_t *j = json_pack("{s:{s:o,s:o,s:o},s:o,s:o*}", "quote", "signature",
+                          integers(p->signature.data, p->signature.len), "message",
+                          integers(p->message.data, p->message.len), "pcrs", pcrs, "report",
+                          integers(p->hcl.data, p->hcl.len), "vcek", vcek);
+    MUST(j != NULL);
+    return j;
 }
 
 void tpm_world_parts(const struct tpm_world_quote *q, struct cl_vtpm_parts *ret_p)

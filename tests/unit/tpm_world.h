@@ -6,6 +6,8 @@
 #ifndef CL_TEST_TPM_WORLD_H
 #define CL_TEST_TPM_WORLD_H
 
+#include "cloister/hcl_report.h"
+#include "cloister/tdx_quote.h"
 #include "cloister/vtpm_verify.h"
 
 #include <openssl/evp.h>
@@ -25,7 +27,7 @@ struct tpm_world_quote {
 
 struct tpm_world_hcl {
     uint32_t version, type, hash_type;
-    const uint8_t *hardware; /* 1184 bytes */
+    const uint8_t *hardware; /* CL_HCL_HARDWARE_SIZE bytes */
     const char *runtime;
     size_t zeros; /* behind it */
 };
@@ -50,6 +52,11 @@ void tpm_world_area(enum tpm_world_key key, uint32_t attributes, uint16_t scheme
 /* {"keys": [{"kid": "HCLAkPub", ...}], ...} of the RSA key, with `more` members behind. */
 void tpm_world_runtime(enum tpm_world_key key, const char *more, struct cl_buf *out);
 void tpm_world_hcl(const struct tpm_world_hcl *h, struct cl_buf *out);
+/* The TDREPORT that a quote of this TD is made of (without the parts of TDX 1.5), and zeros. */
+void tpm_world_tdreport(const struct cl_tdx_td *td, uint8_t ret[static CL_HCL_HARDWARE_SIZE]);
+/* Version 0 of the JSON of `p`, in lists of integers. vcek: its member of that name, taken; NULL:
+ * none. The caller's. */
+json_t *tpm_world_version_0(const struct cl_vtpm_parts *p, json_t *vcek);
 
 /* Evidence of a generic TPM, or behind an SNP report of snp_world whose certificates are added. */
 void tpm_world_parts(const struct tpm_world_quote *q, struct cl_vtpm_parts *ret_p);
