@@ -11,10 +11,8 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "cloister/snp_measure.h"
-#include "cmd/cmd_measure_corim.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -24,12 +22,9 @@
 #define CLOISTER_VCPU_SIG 0x00A00F11u /* docs/interfaces.md I-1.5 */
 
 struct options {
-    struct cl_snp_measure_config config; /* strings borrowed: argv, guest, cmdline */
-    struct measure_guest guest;
+    struct measure_common common;
+    struct cl_snp_measure_config config; /* strings borrowed from common */
     const char *vcpu_type, *vcpu_sig, *features, *cpus;
-    const char *expected; /* the digest after --explain */
-    struct measure_corim corim;
-    bool explain, json, help;
 };
 
 static void help(void)
@@ -53,92 +48,9 @@ static void help(void)
            "example: " PROG " --cpus 2\n");
 }
 
-enum opt {
-    OPT_GUEST = 1,
-    OPT_FIRMWARE,
-    OPT_KERNEL,
-    OPT_INITRD,
-    OPT_CMDLINE,
-    OPT_CPUS,
-    OPT_TYPE,
-    OPT_SIG,
-    OPT_FEATURES,
-    OPT_VMM,
-    OPT_EXPLAIN,
-    OPT_JSON,
-    OPT_HELP,
-};
-
-static const struct option long_options[] = {
-    {"guest", required_argument, NULL, OPT_GUEST},
-    {"firmware", required_argument, NULL, OPT_FIRMWARE},
-    {"kernel", required_argument, NULL, OPT_KERNEL},
-    {"initrd", required_argument, NULL, OPT_INITRD},
-    {"cmdline", required_argument, NULL, OPT_CMDLINE},
-    {"cpus", required_argument, NULL, OPT_CPUS},
-    {"vcpus", required_argument, NULL, OPT_CPUS},
-    {"vcpu-type", required_argument, NULL, OPT_TYPE},
-    {"vcpu-sig", required_argument, NULL, OPT_SIG},
-    {"guest-features", required_argument, NULL, OPT_FEATURES},
-    {"vmm", required_argument, NULL, OPT_VMM},
-    {"explain", no_argument, NULL, OPT_EXPLAIN},
-    MEASURE_CORIM_OPTIONS,
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
+static enum cl_status take_vmm(void *arg, const char *value, struct cl_err *err)
 {
-    switch (c) {
-    case OPT_GUEST:
-        o->guest.dir = optarg;
-        return CL_OK;
-    case OPT_FIRMWARE:
-        o->config.firmware = optarg;
-        return CL_OK;
-    case OPT_KERNEL:
-        o->config.kernel = optarg;
-        return CL_OK;
-    case OPT_INITRD:
-        o->config.initrd = optarg;
-        return CL_OK;
-    case OPT_CMDLINE:
-        o->config.cmdline = optarg;
-        return CL_OK;
-    case OPT_CPUS:
-        o->cpus = optarg;
-        return CL_OK;
-    case OPT_TYPE:
-        o->vcpu_type = optarg;
-        return CL_OK;
-    case OPT_SIG:
-        o->vcpu_sig = optarg;
-        return CL_OK;
-    case OPT_FEATURES:
-        o->features = optarg;
-        return CL_OK;
-    case OPT_VMM:
-        return cl_snp_vmm_parse(optarg, &o->config.vmm, err);
-    case OPT_EXPLAIN:
-        o->explain = true;
-        return CL_OK;
-    case MEASURE_OPT_CORIM:
-    case MEASURE_OPT_CORIM_KEY:
-    case MEASURE_OPT_CORIM_CLASS:
-    case MEASURE_OPT_CORIM_EXPIRES:
-        return measure_corim_take(&o->corim, c, optarg, err);
-    case OPT_JSON:
-        o->json = true;
-        return CL_OK;
-    case OPT_HELP:
-        o->help = true;
-        return CL_OK;
-    default:
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "option: expected one of --help's list with its "
-                          "value, got another");
-    }
+    return cl_snp_vmm_parse(value, arg, err);
 }
 
 static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
@@ -174,29 +86,20 @@ static enum cl_status check_cpu_options(struct options *o, struct cl_err *err)
 
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    opterr = 0;
-    optind = 0; /* the dispatcher may have been here before: start anew */
-    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-        CL_TRY(take_option(o, c, err));
-        if (o->help) {
-            return CL_OK;
-        }
+    const struct measure_option own[] = {
+        {"cpus", .text = &o->cpus},
+        {"vcpus", .text = &o->cpus},
+        {"vcpu-type", .text = &o->vcpu_type},
+        {"vcpu-sig", .text = &o->vcpu_sig},
+        {"guest-features", .text = &o->features},
+        {"vmm", .take = take_vmm, .arg = &o->config.vmm},
+    };
+    CL_TRY(measure_parse(&o->common, own, CL_ARRAY_LEN(own), argc, argv, err));
+    if (o->common.help) {
+        return CL_OK;
     }
-    CL_TRY(measure_take_operands(o->explain, argc, argv, &o->expected, err));
-    CL_TRY(measure_corim_check(&o->corim, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
+    CL_TRY(measure_corim_check(&o->common.corim, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
     return check_cpu_options(o, err);
-}
-
-static enum cl_status default_files(struct options *o, struct cl_err *err)
-{
-    struct cl_snp_measure_config *c = &o->config;
-    struct measure_files f = {c->firmware, c->kernel, c->initrd, c->cmdline};
-    enum cl_status st = measure_take_files(&o->guest, &f, err);
-    c->firmware = f.firmware;
-    c->kernel = f.kernel;
-    c->initrd = f.initrd;
-    c->cmdline = f.cmdline;
-    return st;
 }
 
 static void print_page(void *ctx, const struct cl_snp_page *page)
@@ -267,10 +170,10 @@ static enum cl_status compare_expected(const struct options *o, const struct cl_
     uint8_t expected[CL_SNP_LD_SIZE];
     struct cl_snp_variation v;
     cl_hex(hex, m->digest, CL_SNP_LD_SIZE);
-    if (o->expected == NULL || strcmp(o->expected, hex) == 0) {
+    if (o->common.expected == NULL || strcmp(o->common.expected, hex) == 0) {
         return CL_OK;
     }
-    CL_TRY(cl_unhex(expected, sizeof(expected), o->expected, "--explain", err));
+    CL_TRY(cl_unhex(expected, sizeof(expected), o->common.expected, "--explain", err));
     enum cl_status st = cl_snp_measure_find(&o->config, expected, &v, err);
     if (st == CL_OK) {
         (void)snprintf(ret_hint, HINT_SIZE, "it is the digest of these files with: %s", v.words);
@@ -282,31 +185,36 @@ static enum cl_status compare_expected(const struct options *o, const struct cl_
         return st;
     }
     return cl_err_set(err, CL_ERR_REJECTED, "measure '%s': digest: expected %s, got %s",
-                      o->config.firmware, o->expected, hex);
+                      o->config.firmware, o->common.expected, hex);
 }
 
 static enum cl_status run(struct options *o, char ret_hint[static HINT_SIZE], struct cl_err *err)
 {
-    struct cl_snp_measurement m;
+    struct measure_common *m = &o->common;
+    struct cl_snp_measurement got;
     struct cl_corim_reference reference = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *pages = NULL;
-    CL_TRY(default_files(o, err));
-    if (o->explain) {
-        pages = o->json ? json_array() : NULL;
-        o->config.page = o->json ? collect_page : print_page;
+    CL_TRY(measure_take_files(m, err));
+    o->config.firmware = m->firmware;
+    o->config.kernel = m->kernel;
+    o->config.initrd = m->initrd;
+    o->config.cmdline = m->cmdline;
+    if (m->explain) {
+        pages = m->json ? json_array() : NULL;
+        o->config.page = m->json ? collect_page : print_page;
         o->config.page_ctx = pages;
     }
-    CL_TRY(cl_snp_measure(&o->config, &m, err));
-    memcpy(reference.measurement, m.digest, sizeof(reference.measurement));
-    enum cl_status same = compare_expected(o, &m, ret_hint, err);
+    CL_TRY(cl_snp_measure(&o->config, &got, err));
+    memcpy(reference.measurement, got.digest, sizeof(reference.measurement));
+    enum cl_status same = compare_expected(o, &got, ret_hint, err);
     if (same == CL_OK) { /* a digest that is not the one is not handed on */
-        CL_TRY(measure_corim_write(&o->corim, &reference, err));
+        CL_TRY(measure_corim_write(&m->corim, &reference, err));
     }
-    if (o->json) {
-        CL_TRY(print_json(o, &m, pages, err));
+    if (m->json) {
+        CL_TRY(print_json(o, &got, pages, err));
     } else {
         char hex[2 * CL_SNP_LD_SIZE + 1];
-        cl_hex(hex, m.digest, CL_SNP_LD_SIZE);
+        cl_hex(hex, got.digest, CL_SNP_LD_SIZE);
         printf("%s\n", hex);
     }
     CL_TRY(same);
@@ -318,23 +226,15 @@ static int measure_snp(int argc, char **argv)
     struct cl_err err = {0};
     struct options o = {.config = {.vmm = CL_SNP_VMM_CLOISTER}};
     char hint[HINT_SIZE] = "";
-    enum cl_status st = parse(&o, argc, argv, &err);
-    if (st != CL_OK) {
+    if (parse(&o, argc, argv, &err) != CL_OK) {
         return cl_usage_error(PROG, "%s", err.msg);
     }
-    if (o.help) {
+    if (o.common.help) {
         help();
         return 0;
     }
-    st = run(&o, hint, &err);
-    cl_buf_done(&o.guest.cmdline);
-    if (st == CL_OK) {
-        return 0;
-    }
-    if (o.config.firmware == NULL) {
-        return cl_fail(&err, "name the files, or the guest's folder with --guest");
-    }
-    return cl_fail(&err, hint[0] != '\0' ? hint : NULL);
+    enum cl_status st = run(&o, hint, &err);
+    return measure_end(&o.common, st, &err, hint);
 }
 
 int cl_cmd_measure(int argc, char **argv)

@@ -15,23 +15,6 @@
 #define ID_BYTES 16u /* of the measurement, in the id */
 #define FILE_MODE 0644
 
-enum cl_status measure_corim_take(struct measure_corim *c, int option, const char *value,
-                                  struct cl_err *err)
-{
-    switch (option) {
-    case MEASURE_OPT_CORIM:
-        c->file = value;
-        return CL_OK;
-    case MEASURE_OPT_CORIM_KEY:
-        c->key = value;
-        return CL_OK;
-    case MEASURE_OPT_CORIM_CLASS:
-        return cl_tee_class_parse(value, &c->tee_class, err);
-    default:
-        return cl_time_parse(value, &c->expires, err);
-    }
-}
-
 enum cl_status measure_corim_check(struct measure_corim *c, enum cl_tee_class own,
                                    enum cl_tee_class simulated, struct cl_err *err)
 {

@@ -5,7 +5,6 @@
  * the pages of --explain --json.
  */
 #include "cmd/cmd_measure.h"
-#include "cmd/cmd_measure_corim.h"
 
 #include "base/cmd.h"
 #include "base/encode.h"
@@ -14,7 +13,6 @@
 #include "cloister/tdx_measure.h"
 
 #include <errno.h>
-#include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,11 +21,9 @@
 #define HINT_SIZE 320u
 
 struct options {
-    struct cl_tdx_measure_config config; /* strings borrowed: argv, guest, cmdline */
-    struct measure_guest guest;
-    struct measure_corim corim;
-    const char *expected; /* the digest after --explain */
-    bool explain, json, help;
+    struct measure_common common;
+    struct cl_tdx_measure_config config; /* strings borrowed from common and argv */
+    bool two_pass;
 };
 
 struct trace { /* of --explain --json */
@@ -59,134 +55,41 @@ static void help(void)
            "example: " PROG " --memory 512M\n");
 }
 
-enum opt {
-    OPT_GUEST = 1,
-    OPT_FIRMWARE,
-    OPT_KERNEL,
-    OPT_INITRD,
-    OPT_CMDLINE,
-    OPT_MEMORY,
-    OPT_VMM,
-    OPT_TWO_PASS,
-    OPT_VARIANT,
-    OPT_ACPI_LOADER,
-    OPT_ACPI_RSDP,
-    OPT_ACPI_TABLES,
-    OPT_EXPLAIN,
-    OPT_JSON,
-    OPT_HELP,
-};
-
-static const struct option long_options[] = {
-    {"guest", required_argument, NULL, OPT_GUEST},
-    {"firmware", required_argument, NULL, OPT_FIRMWARE},
-    {"kernel", required_argument, NULL, OPT_KERNEL},
-    {"initrd", required_argument, NULL, OPT_INITRD},
-    {"cmdline", required_argument, NULL, OPT_CMDLINE},
-    {"memory", required_argument, NULL, OPT_MEMORY},
-    {"vmm", required_argument, NULL, OPT_VMM},
-    {"two-pass", no_argument, NULL, OPT_TWO_PASS},
-    {"variant", required_argument, NULL, OPT_VARIANT},
-    {"acpi-loader", required_argument, NULL, OPT_ACPI_LOADER},
-    {"acpi-rsdp", required_argument, NULL, OPT_ACPI_RSDP},
-    {"acpi-tables", required_argument, NULL, OPT_ACPI_TABLES},
-    {"explain", no_argument, NULL, OPT_EXPLAIN},
-    MEASURE_CORIM_OPTIONS,
-    {"json", no_argument, NULL, OPT_JSON},
-    {"help", no_argument, NULL, OPT_HELP},
-    {NULL, 0, NULL, 0},
-};
-
-/* Where an option's value goes; NULL for one that has none or needs reading. */
-static const char **text_option(struct options *o, int c)
+static enum cl_status take_memory(void *arg, const char *value, struct cl_err *err)
 {
-    struct cl_tdx_measure_config *m = &o->config;
-    switch (c) {
-    case OPT_GUEST:
-        return &o->guest.dir;
-    case OPT_FIRMWARE:
-        return &m->firmware;
-    case OPT_KERNEL:
-        return &m->kernel;
-    case OPT_INITRD:
-        return &m->initrd;
-    case OPT_CMDLINE:
-        return &m->cmdline;
-    case OPT_ACPI_LOADER:
-        return &m->acpi_loader;
-    case OPT_ACPI_RSDP:
-        return &m->acpi_rsdp;
-    case OPT_ACPI_TABLES:
-        return &m->acpi_tables;
-    default:
-        return NULL;
-    }
+    return cl_size_parse(value, "--memory", arg, err);
 }
 
-static enum cl_status take_option(struct options *o, int c, struct cl_err *err)
+static enum cl_status take_vmm(void *arg, const char *value, struct cl_err *err)
 {
-    const char **text = text_option(o, c);
-    unsigned variant = CL_TDX_TWO_PASS;
-    if (text != NULL) {
-        *text = optarg;
-        return CL_OK;
-    }
-    switch (c) {
-    case OPT_MEMORY:
-        return cl_size_parse(optarg, "--memory", &o->config.memory, err);
-    case OPT_VMM:
-        return cl_tdx_vmm_parse(optarg, &o->config.vmm, err);
-    case OPT_VARIANT:
-        CL_TRY(cl_tdx_variant_parse(optarg, &variant, err));
-        o->config.variants |= variant;
-        return CL_OK;
-    case OPT_TWO_PASS:
-        o->config.variants |= variant;
-        return CL_OK;
-    case OPT_EXPLAIN:
-        o->explain = true;
-        return CL_OK;
-    case MEASURE_OPT_CORIM:
-    case MEASURE_OPT_CORIM_KEY:
-    case MEASURE_OPT_CORIM_CLASS:
-    case MEASURE_OPT_CORIM_EXPIRES:
-        return measure_corim_take(&o->corim, c, optarg, err);
-    case OPT_JSON:
-        o->json = true;
-        return CL_OK;
-    case OPT_HELP:
-        o->help = true;
-        return CL_OK;
-    default:
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "option: expected one of --help's list with its value, got another");
-    }
+    return cl_tdx_vmm_parse(value, arg, err);
+}
+
+static enum cl_status take_variant(void *arg, const char *value, struct cl_err *err)
+{
+    unsigned variant = 0;
+    CL_TRY(cl_tdx_variant_parse(value, &variant, err));
+    *(unsigned *)arg |= variant;
+    return CL_OK;
 }
 
 static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_err *err)
 {
-    opterr = 0;
-    optind = 0; /* the dispatcher may have been here before: start anew */
-    for (int c = 0; (c = getopt_long(argc, argv, ":", long_options, NULL)) != -1;) {
-        CL_TRY(take_option(o, c, err));
-        if (o->help) {
-            return CL_OK;
-        }
-    }
-    CL_TRY(measure_take_operands(o->explain, argc, argv, &o->expected, err));
-    return measure_corim_check(&o->corim, CL_TEE_CLASS_TDX, CL_TEE_CLASS_SIM_TDX, err);
-}
-
-static enum cl_status default_files(struct options *o, struct cl_err *err)
-{
     struct cl_tdx_measure_config *c = &o->config;
-    struct measure_files f = {c->firmware, c->kernel, c->initrd, c->cmdline};
-    enum cl_status st = measure_take_files(&o->guest, &f, err);
-    c->firmware = f.firmware;
-    c->kernel = f.kernel;
-    c->initrd = f.initrd;
-    c->cmdline = f.cmdline;
-    return st;
+    const struct measure_option own[] = {
+        {"memory", .take = take_memory, .arg = &c->memory},
+        {"vmm", .take = take_vmm, .arg = &c->vmm},
+        {"two-pass", .flag = &o->two_pass},
+        {"variant", .take = take_variant, .arg = &c->variants},
+        {"acpi-loader", .text = &c->acpi_loader},
+        {"acpi-rsdp", .text = &c->acpi_rsdp},
+        {"acpi-tables", .text = &c->acpi_tables},
+    };
+    CL_TRY(measure_parse(&o->common, own, CL_ARRAY_LEN(own), argc, argv, err));
+    c->variants |= o->two_pass ? CL_TDX_TWO_PASS : 0;
+    return o->common.help
+               ? CL_OK
+               : measure_corim_check(&o->common.corim, CL_TEE_CLASS_TDX, CL_TEE_CLASS_SIM_TDX, err);
 }
 
 /* ---- --explain ---- */
@@ -301,10 +204,10 @@ static enum cl_status compare_expected(const struct options *o, const struct cl_
 {
     uint8_t expected[CL_TDX_MR_SIZE];
     struct cl_tdx_variation v;
-    if (o->expected == NULL) {
+    if (o->common.expected == NULL) {
         return CL_OK;
     }
-    CL_TRY(cl_unhex(expected, sizeof(expected), o->expected, "--explain", err));
+    CL_TRY(cl_unhex(expected, sizeof(expected), o->common.expected, "--explain", err));
     for (int mr = 0; mr < CL_TDX_MR_COUNT; mr++) {
         if (m->known[mr] && memcmp(expected, m->mr[mr], sizeof(expected)) == 0) {
             return CL_OK;
@@ -323,7 +226,7 @@ static enum cl_status compare_expected(const struct options *o, const struct cl_
     }
     return cl_err_set(err, CL_ERR_REJECTED,
                       "measure '%s': digest: expected %s, got registers without it",
-                      o->config.firmware, o->expected);
+                      o->config.firmware, o->common.expected);
 }
 
 /* RTMR3 is the workload's own. */
@@ -337,27 +240,32 @@ static enum cl_status write_corim(const struct options *o, const struct cl_tdx_m
         reference.has_rtmr[rtmr] = m->known[i];
         memcpy(reference.rtmr[rtmr], m->mr[i], sizeof(reference.rtmr[rtmr]));
     }
-    return measure_corim_write(&o->corim, &reference, err);
+    return measure_corim_write(&o->common.corim, &reference, err);
 }
 
 static enum cl_status run(struct options *o, struct trace *t, char ret_hint[static HINT_SIZE],
                           struct cl_err *err)
 {
+    const struct measure_common *c = &o->common;
     struct cl_tdx_measurement m;
-    CL_TRY(default_files(o, err));
-    if (o->explain) {
-        o->config.page = o->json ? collect_page : print_page;
-        o->config.event = o->json ? collect_event : print_event;
+    CL_TRY(measure_take_files(&o->common, err));
+    o->config.firmware = c->firmware;
+    o->config.kernel = c->kernel;
+    o->config.initrd = c->initrd;
+    o->config.cmdline = c->cmdline;
+    if (c->explain) {
+        o->config.page = c->json ? collect_page : print_page;
+        o->config.event = c->json ? collect_event : print_event;
         o->config.ctx = t;
-        t->pages = o->json ? json_array() : NULL;
-        t->events = o->json ? json_array() : NULL;
+        t->pages = c->json ? json_array() : NULL;
+        t->events = c->json ? json_array() : NULL;
     }
     CL_TRY(cl_tdx_measure(&o->config, &m, err));
     enum cl_status same = compare_expected(o, &m, ret_hint, err);
     if (same == CL_OK) { /* a measurement that is not the one is not handed on */
         CL_TRY(write_corim(o, &m, err));
     }
-    if (o->json) {
+    if (c->json) {
         CL_TRY(print_json(o, &m, t, err));
     } else {
         print_text(&m);
@@ -372,23 +280,15 @@ int cmd_measure_tdx(int argc, char **argv)
     struct options o = {.config = {.vmm = CL_TDX_VMM_CLOISTER}};
     struct trace t = {0};
     char hint[HINT_SIZE] = "";
-    enum cl_status st = parse(&o, argc, argv, &err);
-    if (st != CL_OK) {
+    if (parse(&o, argc, argv, &err) != CL_OK) {
         return cl_usage_error(PROG, "%s", err.msg);
     }
-    if (o.help) {
+    if (o.common.help) {
         help();
         return 0;
     }
-    st = run(&o, &t, hint, &err);
+    enum cl_status st = run(&o, &t, hint, &err);
     json_decref(t.pages);
     json_decref(t.events);
-    cl_buf_done(&o.guest.cmdline);
-    if (st == CL_OK) {
-        return 0;
-    }
-    if (o.config.firmware == NULL) {
-        return cl_fail(&err, "name the files, or the guest's folder with --guest");
-    }
-    return cl_fail(&err, hint[0] != '\0' ? hint : NULL);
+    return measure_end(&o.common, st, &err, hint);
 }
