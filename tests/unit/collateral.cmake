@@ -1,5 +1,5 @@
 # Collateral: the library's part, and the part with the network against a server of our own.
-foreach(test test_collateral test_collateral_forms)
+foreach(test test_collateral test_collateral_forms test_collateral_documents)
     cl_unit_test(${test} SOURCES collateral_world.c snp_world.c LIBS cl_attestation)
     target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
     target_compile_definitions(${test} PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")

@@ -97,19 +97,22 @@ void cw_append_pem(struct cl_buf *out, const struct cl_buf *der)
     BIO_free(bio);
 }
 
+void cw_append_cert(struct cl_buf *out, const struct world_cert *x)
+{
+    struct cl_buf der = {0};
+    world_cert_der(x, &der);
+    cw_append_pem(out, &der);
+    cl_buf_done(&der);
+}
+
 static void amd_chain(enum cw_doc doc, const char *ca_cn, const char *root_cn,
                       enum world_key ca_key)
 {
-    struct cl_buf der = {0};
     struct world_cert ca = amd_cert(world_ask(), ca_cn, root_cn);
     struct world_cert root = amd_cert(world_ark(), root_cn, root_cn);
     ca.key = ca_key;
-    world_cert_der(&ca, &der);
-    cw_append_pem(&docs[doc], &der);
-    cl_buf_reset(&der);
-    world_cert_der(&root, &der);
-    cw_append_pem(&docs[doc], &der);
-    cl_buf_done(&der);
+    cw_append_cert(&docs[doc], &ca);
+    cw_append_cert(&docs[doc], &root);
 }
 
 static void sign_crl(X509_CRL *crl, EVP_PKEY *key)

@@ -53,6 +53,7 @@ enum cl_status cw_add_all(struct cl_collateral *c, struct cl_err *err);
 json_t *cw_quote_collateral(void);
 /* A certificate in DER as a block of PEM. */
 void cw_append_pem(struct cl_buf *out, const struct cl_buf *der);
+void cw_append_cert(struct cl_buf *out, const struct world_cert *x);
 
 /* A signed SNP report of the chip of CW_AMD_VCEK. */
 void cw_report(uint8_t ret[static CL_SNP_REPORT_SIZE]);
