@@ -43,7 +43,9 @@ static void help(void)
         "  --collateral-signer FILE\n"
         "                        the key that must have signed every bundle (PEM, or 64 hex\n"
         "                        digits); loose files are refused then\n"
-        "  --event-log FILE      the event log of the TD (CCEL), to replay against its RTMRs\n"
+        "  --event-log FILE      the event log of the TD (CCEL), to replay against its RTMRs, or "
+        "of\n"
+        "                        the TPM (binary_bios_measurements), against the quoted registers\n"
         "  --policy FILE         what to demand (cloister.verify-policy/1)\n"
         "  --profile NAME        a built-in policy: default, regulated\n"
         "  --distrust FILE       what is known of broken platforms\n"
@@ -392,9 +394,10 @@ static enum cl_status run(struct verify_options *o, struct cl_err *err)
     CL_TRY(read_distrust(o, &distrust, err));
     o->policy = policy;
     o->distrust = distrust;
-    if (o->event_log != NULL && family != &verify_family_tdx) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--event-log: expected only beside a TDX quote, got other evidence");
+    if (o->event_log != NULL && family == &verify_family_snp) {
+        return cl_err_set(
+            err, CL_ERR_MALFORMED,
+            "--event-log: expected only beside a TDX or TPM quote, got other evidence");
     }
     CL_TRY(family->run(o, &evidence, &answer, err));
     CL_TRY(verify_write_results(o, &evidence, &answer, err));

@@ -25,6 +25,7 @@ struct vtpm_inputs { /* what the options came to; zeroed is fine */
     struct cl_vtpm_evidence *evidence;
     struct cl_collateral *collateral;
     struct cl_tdx_verifier *verifier;
+    struct cl_tpm_event_log *event_log;
     struct verify_references given;
     struct cl_snp_reference snp_references[VERIFY_MAX_INPUTS + CL_CORIM_MAX_REFERENCES];
     struct cl_tdx_reference tdx_references[VERIFY_MAX_INPUTS + CL_CORIM_MAX_REFERENCES];
@@ -42,6 +43,7 @@ static void vtpm_inputs_done(struct vtpm_inputs *in)
     cl_vtpm_evidence_free(in->evidence);
     cl_collateral_free(in->collateral);
     cl_tdx_verifier_free(in->verifier);
+    cl_tpm_event_log_free(in->event_log);
     *in = (struct vtpm_inputs){0};
 }
 
@@ -173,7 +175,6 @@ static enum cl_status refuse_others(const struct verify_options *o, enum cl_tee_
         const char *name;
         bool given, fits;
     } options[] = {{"--sim-root", o->sim_root_count != 0, false},
-                   {"--event-log", o->event_log != NULL, false},
                    {"--vmpl", o->vmpl != NULL, false},
                    {"--certs", o->cert_count != 0, snp},
                    {"--host-data", o->host_data != NULL, snp},
@@ -249,6 +250,19 @@ static enum cl_status read_hardware(const struct verify_options *o, struct vtpm_
     return CL_OK;
 }
 
+static enum cl_status read_event_log(const struct verify_options *o, struct vtpm_inputs *in,
+                                     struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    if (o->event_log == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(verify_read_file(o->event_log, CL_TPM_EVENT_LOG_MAX_SIZE, &raw, err));
+    enum cl_status st = cl_tpm_event_log_parse(raw.data, raw.len, &in->event_log, err);
+    in->policy.event_log = in->event_log;
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "file '%s'", o->event_log);
+}
+
 /* What the policy's section says, and the registers and keys of the command line besides. */
 static enum cl_status read_rules(const struct verify_options *o, struct vtpm_inputs *in,
                                  struct cl_err *err)
@@ -276,6 +290,7 @@ static enum cl_status read_inputs(const struct verify_options *o, struct vtpm_in
         .time = o->time, .require_class = o->tee, .authenticity_only = o->authenticity_only};
     CL_TRY(refuse_others(o, cl_vtpm_evidence_kind(in->evidence), err));
     CL_TRY(read_rules(o, in, err));
+    CL_TRY(read_event_log(o, in, err));
     if (o->report_data != NULL) {
         CL_TRY(read_nonce(o->report_data, in, err));
     }

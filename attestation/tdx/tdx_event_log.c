@@ -7,24 +7,16 @@
 
 #include "base/buf.h"
 #include "base/digest.h"
+#include "eventlog/tcg_records.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #define ALG_SHA384 0x000Cu
-#define SHA1_SIZE 20u
-#define MAX_ALGORITHMS 8u
 #define MAX_MR 4u
-#define END_OF_LOG 0xFFFFFFFFu
-
-struct algorithm {
-    uint16_t id, size;
-};
 
 struct cl_tdx_event_log {
     struct cl_buf raw;
-    struct algorithm algorithms[MAX_ALGORITHMS];
-    size_t algorithm_count;
     struct cl_tdx_event *events; /* owned */
     size_t count, room;
 };
@@ -44,93 +36,6 @@ void cl_tdx_event_log_freep(struct cl_tdx_event_log **log)
     *log = NULL;
 }
 
-static enum cl_status bad(const struct cl_reader *r, struct cl_err *err, enum cl_status st,
-                          const char *field, const char *expected)
-{
-    return cl_err_at(err, st, r->pos, "event log: %s before byte %zu: expected %s", field, r->pos,
-                     expected);
-}
-
-/* Spec ID Event03: which digests each record has, and how long they are. */
-static enum cl_status read_algorithms(struct cl_reader *r, struct cl_tdx_event_log *log,
-                                      struct cl_err *err)
-{
-    static const char signature[16] = "Spec ID Event03";
-    const uint8_t *s = cl_reader_bytes(r, sizeof(signature), "signature");
-    if (s == NULL || memcmp(s, signature, sizeof(signature)) != 0) {
-        return bad(r, err, CL_ERR_UNSUPPORTED, "first event", "Spec ID Event03");
-    }
-    cl_reader_skip(r, 8, "platform class and version");
-    uint32_t n = cl_reader_le32(r, "number of algorithms");
-    CL_TRY(cl_reader_check(r, "event log: first event", err));
-    if (n == 0 || n > MAX_ALGORITHMS) {
-        return bad(r, err, CL_ERR_MALFORMED, "number of algorithms", "1 to 8");
-    }
-    bool sha384 = false;
-    for (size_t i = 0; i < n; i++) {
-        log->algorithms[i].id = cl_reader_le16(r, "algorithm");
-        log->algorithms[i].size = cl_reader_le16(r, "digest size");
-        sha384 = sha384 ||
-                 (log->algorithms[i].id == ALG_SHA384 && log->algorithms[i].size == CL_SHA384_SIZE);
-    }
-    log->algorithm_count = n;
-    cl_reader_skip(r, cl_reader_u8(r, "vendor info size"), "vendor info");
-    CL_TRY(cl_reader_finish(r, "event log: first event", err));
-    return sha384 ? CL_OK : bad(r, err, CL_ERR_UNSUPPORTED, "algorithms", "SHA-384 among them");
-}
-
-static enum cl_status read_first(struct cl_reader *r, struct cl_tdx_event_log *log,
-                                 struct cl_err *err)
-{
-    cl_reader_skip(r, 4, "index");
-    uint32_t type = cl_reader_le32(r, "type");
-    cl_reader_skip(r, SHA1_SIZE, "digest");
-    uint32_t size = cl_reader_le32(r, "size");
-    CL_TRY(cl_reader_check(r, "event log", err));
-    if (type != CL_TDX_EVENT_NO_ACTION) {
-        return bad(r, err, CL_ERR_UNSUPPORTED, "first event", "the crypto-agile form");
-    }
-    struct cl_reader data = cl_reader_sub(r, size, "first event");
-    CL_TRY(cl_reader_check(r, "event log", err));
-    return read_algorithms(&data, log, err);
-}
-
-static size_t digest_size(const struct cl_tdx_event_log *log, uint16_t id)
-{
-    for (size_t i = 0; i < log->algorithm_count; i++) {
-        if (log->algorithms[i].id == id) {
-            return log->algorithms[i].size;
-        }
-    }
-    return 0;
-}
-
-static enum cl_status read_digests(struct cl_reader *r, const struct cl_tdx_event_log *log,
-                                   struct cl_tdx_event *e, struct cl_err *err)
-{
-    uint32_t n = cl_reader_le32(r, "digest count");
-    bool found = false;
-    CL_TRY(cl_reader_check(r, "event log", err));
-    if (n == 0 || n > MAX_ALGORITHMS) {
-        return bad(r, err, CL_ERR_MALFORMED, "digest count", "1 to 8");
-    }
-    for (size_t i = 0; i < n; i++) {
-        uint16_t id = cl_reader_le16(r, "algorithm");
-        size_t size = digest_size(log, id);
-        CL_TRY(cl_reader_check(r, "event log", err));
-        if (size == 0 || (id == ALG_SHA384 && found)) {
-            return bad(r, err, CL_ERR_MALFORMED, "algorithm", "one that the log announced, once");
-        }
-        const uint8_t *digest = cl_reader_bytes(r, size, "digest");
-        CL_TRY(cl_reader_check(r, "event log", err));
-        if (id == ALG_SHA384) {
-            found = true;
-            memcpy(e->digest, digest, sizeof(e->digest));
-        }
-    }
-    return found ? CL_OK : bad(r, err, CL_ERR_MALFORMED, "digests", "SHA-384 among them");
-}
-
 static enum cl_status add_event(struct cl_tdx_event_log *log, const struct cl_tdx_event *e,
                                 struct cl_err *err)
 {
@@ -147,44 +52,42 @@ static enum cl_status add_event(struct cl_tdx_event_log *log, const struct cl_td
     return CL_OK;
 }
 
-static enum cl_status read_event(struct cl_reader *r, struct cl_tdx_event_log *log,
+static enum cl_status read_event(struct tcg_records *it, struct cl_tdx_event_log *log,
                                  struct cl_err *err)
 {
-    struct cl_tdx_event e = {.offset = r->pos};
-    e.mr = cl_reader_le32(r, "register");
-    e.type = cl_reader_le32(r, "type");
-    CL_TRY(cl_reader_check(r, "event log", err));
-    if (e.mr > MAX_MR) {
-        return bad(r, err, CL_ERR_MALFORMED, "register", "0 to 4");
+    struct tcg_record rec;
+    CL_TRY(tcg_records_next(it, &rec, err));
+    const struct tcg_digest *digest = tcg_record_digest(&rec, ALG_SHA384);
+    if (digest == NULL) {
+        return tcg_records_bad(it, err, CL_ERR_MALFORMED, "digests", "SHA-384 among them");
     }
-    CL_TRY(read_digests(r, log, &e, err));
-    e.data_len = cl_reader_le32(r, "size");
-    e.data = cl_reader_bytes(r, e.data_len, "event");
-    CL_TRY(cl_reader_check(r, "event log", err));
     if (log->count == CL_TDX_EVENT_LOG_MAX_EVENTS) {
-        return bad(r, err, CL_ERR_MALFORMED, "events", "at most 4096");
+        return tcg_records_bad(it, err, CL_ERR_MALFORMED, "events", "at most 4096");
     }
+    struct cl_tdx_event e = {.mr = rec.mr,
+                             .type = rec.type,
+                             .data = rec.data,
+                             .data_len = rec.data_len,
+                             .offset = rec.offset};
+    memcpy(e.digest, digest->value, sizeof(e.digest));
     return add_event(log, &e, err);
 }
 
-/* The ACPI area is larger than the log: all that is left is of one filler byte. */
-static bool at_end(const struct cl_reader *r)
+static enum cl_status start(struct tcg_records *it, const struct cl_buf *raw, struct cl_err *err)
 {
-    const uint8_t *p = r->data + r->pos;
-    size_t left = cl_reader_left(r);
-    for (size_t i = 1; i < left; i++) {
-        if (p[i] != p[0]) {
-            return false;
+    CL_TRY(tcg_records_start(it, raw->data, raw->len, MAX_MR, /* unregistered= */ false, err));
+    for (size_t i = 0; i < it->algorithm_count; i++) {
+        if (it->algorithms[i].alg == ALG_SHA384 && it->algorithms[i].size == CL_SHA384_SIZE) {
+            return CL_OK;
         }
     }
-    return left == 0 || p[0] == 0xFF || p[0] == 0;
+    return tcg_records_bad(it, err, CL_ERR_UNSUPPORTED, "algorithms", "SHA-384 among them");
 }
 
 /* A register of 0xFFFFFFFF ends the log whatever follows it. */
-static bool ends_here(const struct cl_reader *r)
+static bool ends_here(const struct tcg_records *it)
 {
-    struct cl_reader peek = *r;
-    return cl_reader_le32(&peek, "register") == END_OF_LOG || at_end(r);
+    return tcg_records_peek(it) == TCG_NO_REGISTER || tcg_records_at_end(it);
 }
 
 enum cl_status cl_tdx_event_log_parse(const uint8_t *data, size_t len,
@@ -201,10 +104,10 @@ enum cl_status cl_tdx_event_log_parse(const uint8_t *data, size_t len,
         return cl_err_nomem(err, "event log");
     }
     CL_TRY(cl_buf_append(&log->raw, data, len, err));
-    struct cl_reader r = cl_reader_init(log->raw.data, len);
-    CL_TRY(read_first(&r, log, err));
-    while (!ends_here(&r)) {
-        CL_TRY(read_event(&r, log, err));
+    struct tcg_records it;
+    CL_TRY(start(&it, &log->raw, err));
+    while (!ends_here(&it)) {
+        CL_TRY(read_event(&it, log, err));
     }
     *ret_log = CL_TAKE(log);
     return CL_OK;

@@ -288,8 +288,7 @@ static void check_required(struct vtpm_ctx *c)
     cl_check_actual(k, "%s", text);
 }
 
-/* The value of a register, if the quote covers it. */
-static const uint8_t *quoted(const struct vtpm_ctx *c, uint16_t alg, uint32_t index)
+const uint8_t *vtpm_quoted(const struct vtpm_ctx *c, uint16_t alg, uint32_t index)
 {
     return cl_tpm_selection_has(&c->ev->quote.selection, alg, index)
                ? cl_tpm_pcrs_get(&c->ev->parts.pcrs, alg, index)
@@ -299,7 +298,7 @@ static const uint8_t *quoted(const struct vtpm_ctx *c, uint16_t alg, uint32_t in
 /* Does the register hold one of the values that are listed for it? */
 static bool holds_listed(const struct vtpm_ctx *c, const struct cl_tpm_pcr_value *v)
 {
-    const uint8_t *got = quoted(c, v->alg, v->index);
+    const uint8_t *got = vtpm_quoted(c, v->alg, v->index);
     bool found = false;
     for (size_t i = 0; got != NULL && i < c->policy->pcr_count; i++) {
         const struct cl_tpm_pcr_value *w = &c->policy->pcrs[i];
@@ -329,7 +328,7 @@ static bool check_values(struct vtpm_ctx *c)
     }
     struct cl_check *k = cl_verdict_check(c->result, "tpm.pcr.values", wrong_count == 0);
     const struct cl_tpm_pcr_value *shown = &p->pcrs[wrong];
-    const uint8_t *got = quoted(c, shown->alg, shown->index);
+    const uint8_t *got = vtpm_quoted(c, shown->alg, shown->index);
     cl_check_hex(k, wrong_count != 0 ? shown->value : got, got, cl_tpm_hash_size(shown->alg));
     if (got == NULL) {
         cl_check_actual(k, "no value that is quoted");
@@ -347,7 +346,7 @@ static void check_initdata(struct vtpm_ctx *c)
         cl_verdict_skip(c->result, "tpm.pcr.initdata", "no initdata was given");
         return;
     }
-    const uint8_t *got = quoted(c, CL_TPM_ALG_SHA256, INITDATA_PCR);
+    const uint8_t *got = vtpm_quoted(c, CL_TPM_ALG_SHA256, INITDATA_PCR);
     memcpy(text + CL_SHA256_SIZE, c->policy->initdata_digest, CL_SHA256_SIZE);
     if (cl_sha256(want, text, sizeof(text), NULL) != CL_OK) {
         cl_verdict_cannot(c->result, "tpm.pcr.initdata", "the digest could not be computed");

@@ -42,6 +42,10 @@ void vtpm_check_quote(struct vtpm_ctx *c);
 /* What the policy says; true when registers were compared with trusted values. */
 void vtpm_check_hcl_policy(struct vtpm_ctx *c);
 bool vtpm_check_quote_policy(struct vtpm_ctx *c);
+/* The value of a register, if the quote covers it; borrowed, or NULL. */
+const uint8_t *vtpm_quoted(const struct vtpm_ctx *c, uint16_t alg, uint32_t index);
+/* vtpm_event_log.c: whether the log of the policy leads to the quoted registers. */
+CL_NODISCARD enum cl_status vtpm_check_event_log(struct vtpm_ctx *c, struct cl_err *err);
 
 /* cl_vtpm_verify() with simulated roots (SPKI digests) for the hardware report, whose class then
  * stays the simulated one. Only tests reach it: the public function gives none. */

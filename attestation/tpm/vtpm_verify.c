@@ -196,7 +196,7 @@ static void check_section(struct vtpm_ctx *c, enum cl_tee_class kind)
     cl_check_actual(k, "%s", c->policy->class_refused ? "none" : "the same");
 }
 
-static void run_checks(struct vtpm_ctx *c)
+static enum cl_status run_checks(struct vtpm_ctx *c, struct cl_err *err)
 {
     struct cl_verify_result *r = c->result;
     enum cl_tee_class kind = c->ev->parts.kind;
@@ -216,8 +216,10 @@ static void run_checks(struct vtpm_ctx *c)
         vtpm_check_hcl_policy(c);
     }
     bool compared = vtpm_check_quote_policy(c) && c->paravisor_known;
+    CL_TRY(vtpm_check_event_log(c, err));
     r->appraisal = CL_APPRAISAL_NONE; /* the hardware's alone says nothing of the guest */
     cl_verdict_conclude(r, compared, c->policy->authenticity_only);
+    return CL_OK;
 }
 
 enum cl_status vtpm_verify_with(const struct cl_vtpm_evidence *ev,
@@ -235,12 +237,14 @@ enum cl_status vtpm_verify_with(const struct cl_vtpm_evidence *ev,
         *ret_tcb = (struct cl_tdx_tcb){0};
     }
     enum cl_status st = verify_hardware(&c, err);
+    if (st == CL_OK) {
+        st = run_checks(&c, err);
+    }
+    cl_hcl_claims_done(&c.hcl);
     if (st != CL_OK) {
         cl_verify_result_free(c.result);
         return st;
     }
-    run_checks(&c);
-    cl_hcl_claims_done(&c.hcl);
     *ret_result = c.result;
     return CL_OK;
 }

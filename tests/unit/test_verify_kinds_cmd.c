@@ -186,7 +186,7 @@ START_TEST(test_verify_tdx_usage_and_bad_files)
     expect("verify --evidence @/quote.bin --sim-root @/kernel", 4, "simulated root '");
     expect("verify --evidence @/kernel --tee tdx", 4, "/kernel': quote: ");
     expect("verify --evidence @/report.bin --event-log @/kernel", 4,
-           "--event-log: expected only beside a TDX quote");
+           "--event-log: expected only beside a TDX or TPM quote");
 }
 END_TEST
 

@@ -18,6 +18,7 @@
 
 #include "cloister/snp_verify.h"
 #include "cloister/tdx_verify.h"
+#include "cloister/tpm_event_log.h"
 #include "cloister/vtpm_evidence.h"
 
 struct cl_tpm_pcr_value { /* what a register must hold; several for one register: either */
@@ -39,8 +40,12 @@ struct cl_vtpm_policy { /* all zero: the strict default, which accepts nothing; 
     const struct cl_tpm_pcr_value *pcrs;
     size_t pcr_count;
     struct cl_tpm_selection required; /* registers that must be quoted, whatever they hold */
-    const uint8_t *initdata_digest;   /* 32 bytes, bound by PCR 8 of bank sha256, or NULL */
-    const struct cl_tpm_ak_id *aks;   /* for class tpm */
+    /* To replay against the quoted registers, or NULL. It alone says nothing: values are compared
+     * with pcrs. A register that it does not lead to is a rejection; only one from 8 on that it
+     * does not speak of at all is a warning, for the running system extends those. */
+    const struct cl_tpm_event_log *event_log;
+    const uint8_t *initdata_digest; /* 32 bytes, bound by PCR 8 of bank sha256, or NULL */
+    const struct cl_tpm_ak_id *aks; /* for class tpm */
     size_t ak_count;
     /* az: measurements of paravisors, of 48 bytes, besides the references below; or NULL. */
     const struct cl_policy_list *paravisors;

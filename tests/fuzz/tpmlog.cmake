@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_tpm_event_log LIBS cl_attestation)
