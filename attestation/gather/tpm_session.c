@@ -177,6 +177,38 @@ enum cl_status tpm_session_read_nv(struct tpm_session *s, ESYS_TR nv, size_t max
     return CL_OK;
 }
 
+static enum cl_status define_nv(struct tpm_session *s, TPM2_HANDLE handle, size_t size,
+                                ESYS_TR *ret_nv, struct cl_err *err)
+{
+    const TPM2B_AUTH no_auth = {0};
+    const TPM2B_NV_PUBLIC area = {.nvPublic = {.nvIndex = handle,
+                                               .nameAlg = TPM2_ALG_SHA256,
+                                               .attributes = TPMA_NV_OWNERREAD | TPMA_NV_OWNERWRITE,
+                                               .dataSize = (uint16_t)size}};
+    return tpm_answer(Esys_NV_DefineSpace(s->esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                          ESYS_TR_NONE, &no_auth, &area, ret_nv),
+                      "make an NV index", err);
+}
+
+enum cl_status tpm_session_write_nv(struct tpm_session *s, TPM2_HANDLE handle, const uint8_t *data,
+                                    size_t len, struct cl_err *err)
+{
+    TPM2B_MAX_NV_BUFFER part = {.size = (uint16_t)len};
+    ESYS_TR nv = tpm_session_find(s, handle);
+    if (len > NV_CHUNK) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "TPM: NV index: expected at most %u bytes to write, got %zu", NV_CHUNK,
+                          len);
+    }
+    if (nv == ESYS_TR_NONE) {
+        CL_TRY(define_nv(s, handle, len, &nv, err));
+    }
+    memcpy(part.buffer, data, len);
+    return tpm_answer(Esys_NV_Write(s->esys, ESYS_TR_RH_OWNER, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
+                                    ESYS_TR_NONE, &part, 0),
+                      "write an NV index", err);
+}
+
 static TPML_PCR_SELECTION to_tss(uint16_t alg, uint32_t mask)
 {
     return (TPML_PCR_SELECTION){

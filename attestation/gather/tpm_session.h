@@ -34,6 +34,11 @@ CL_NODISCARD enum cl_status tpm_session_key_area(struct tpm_session *s, struct c
 /* A whole NV index, with the owner's (empty) authorization. */
 CL_NODISCARD enum cl_status tpm_session_read_nv(struct tpm_session *s, ESYS_TR nv, size_t max,
                                                 struct cl_buf *out, struct cl_err *err);
+/* Writes a whole NV index of that size with the owner's (empty) authorization; made where there is
+ * none. */
+CL_NODISCARD enum cl_status tpm_session_write_nv(struct tpm_session *s, TPM2_HANDLE handle,
+                                                 const uint8_t *data, size_t len,
+                                                 struct cl_err *err);
 /* The registers of a selection. CL_ERR_UNAVAILABLE when the TPM lacks one of its banks. */
 CL_NODISCARD enum cl_status tpm_session_read_pcrs(struct tpm_session *s,
                                                   const struct cl_tpm_selection *selection,

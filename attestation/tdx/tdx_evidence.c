@@ -81,6 +81,11 @@ static enum cl_status parse_members(const json_t *j, bool hex_too, struct cl_tdx
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_CLEANUP(cl_tdx_evidence_done) struct cl_tdx_evidence ev = {0};
     const char *text = NULL;
+    if (json_object_get(j, "quote") == NULL && json_object_get(j, "td_report") != NULL) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                          WHAT ": expected a quote, got a TDREPORT, which only the platform that "
+                               "made it can verify");
+    }
     CL_TRY(cl_json_get_string(j, WHAT, "quote", &text, err));
     size_t len = strlen(text);
     if (len > 2 * CL_TDX_QUOTE_MAX_SIZE) {
@@ -144,7 +149,8 @@ bool cl_tdx_evidence_detect(const uint8_t *data, size_t len)
     const char *hex = hex_text(data, len, &hex_len);
     if (looks_like_json(data, len)) {
         return cl_json_parse(data, len, WHAT, &j, /* err= */ NULL) == CL_OK &&
-               json_is_string(json_object_get(j, "quote")) &&
+               (json_is_string(json_object_get(j, "quote")) ||
+                json_is_string(json_object_get(j, "td_report"))) &&
                json_object_get(j, "hcl_report") == NULL;
     }
     if (hex == NULL || hex_len < sizeof(text) - 1) {

@@ -159,7 +159,9 @@ enum cl_tee_class cl_vtpm_evidence_guess(const json_t *j)
     if (json_object_get(j, "ak_public") != NULL) {
         return CL_TEE_CLASS_TPM;
     }
-    if (json_object_get(j, "td_quote") != NULL) {
+    /* What `cloister evidence` gave without a TD quote has the TDREPORT to make one of. */
+    if (json_object_get(j, "td_quote") != NULL ||
+        (json_object_get(j, "td_report") != NULL && json_object_get(j, "hcl_report") != NULL)) {
         return CL_TEE_CLASS_AZ_TDX_VTPM;
     }
     /* Version 0 calls the paravisor's report "report", and the TPM's quote "quote". */
@@ -335,7 +337,7 @@ static enum cl_status az_to_json(const struct cl_vtpm_parts *p, json_t *out, str
     }
     CL_TRY(quote_to_json(p, TEXT_HEX, out, err));
     CL_TRY(put(out, "hcl_report", &p->hcl, TEXT_B64URL, err));
-    if (p->kind == CL_TEE_CLASS_AZ_TDX_VTPM) {
+    if (p->td_quote.len > 0) {
         return put(out, "td_quote", &p->td_quote, TEXT_B64URL, err);
     }
     return p->vcek.len > 0 ? put(out, "vcek", &p->vcek, TEXT_B64URL, err) : CL_OK;
@@ -350,12 +352,17 @@ static enum cl_status tpm_to_json(const struct cl_vtpm_parts *p, json_t *out, st
     return quote_to_json(p, TEXT_B64, out, err);
 }
 
-enum cl_status cl_vtpm_evidence_to_json(const struct cl_vtpm_evidence *ev, json_t **ret_j,
-                                        struct cl_err *err)
+enum cl_status cl_vtpm_parts_to_json(const struct cl_vtpm_parts *p, json_t **ret_j,
+                                     struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *out = json_object();
-    const struct cl_vtpm_parts *p = &ev->parts;
     CL_TRY(p->kind == CL_TEE_CLASS_TPM ? tpm_to_json(p, out, err) : az_to_json(p, out, err));
     *ret_j = CL_TAKE(out);
     return CL_OK;
+}
+
+enum cl_status cl_vtpm_evidence_to_json(const struct cl_vtpm_evidence *ev, json_t **ret_j,
+                                        struct cl_err *err)
+{
+    return cl_vtpm_parts_to_json(&ev->parts, ret_j, err);
 }

@@ -44,10 +44,23 @@ CL_NODISCARD enum cl_status cl_sev_guest_get(const char *device,
                                              struct cl_buf *ret_report, struct cl_buf *ret_certs,
                                              struct cl_err *err);
 
+/* ---- /dev/tdx_guest, for kernels before configfs-tsm ---- */
+
+#define CL_TDX_GUEST_DEVICE "/dev/tdx_guest"
+
+/* A TDREPORT (CL_TDX_REPORT_SIZE bytes), which only the platform that made it can verify: it is no
+ * quote, and what a quoting service would make one of.
+ * Returns CL_OK; CL_ERR_SYS with sys_errno (ENOENT: no such device); what cl_tdx_report_decode()
+ *         says of the answer; CL_ERR_MALFORMED when it carries other data than was asked for */
+CL_NODISCARD enum cl_status cl_tdx_guest_get(const char *device,
+                                             const uint8_t report_data[static CL_REPORT_DATA_SIZE],
+                                             struct cl_buf *ret_report, struct cl_err *err);
+
 /* ---- a TPM; in the library cl_gather, which needs tpm2-tss ---- */
 
 struct TSS2_TCTI_OPAQUE_CONTEXT_BLOB; /* tpm2-tss' TSS2_TCTI_CONTEXT */
 struct cl_vtpm_evidence;
+struct cl_vtpm_parts;
 
 #define CL_TPM_DEVICE "/dev/tpmrm0"
 
@@ -58,17 +71,33 @@ struct cl_tpm_request { /* all zero: all of bank sha256, an RSA key; nonce empty
     size_t nonce_len; /* at most CL_REPORT_DATA_SIZE */
     struct cl_tpm_selection selection;
     enum cl_tpm_key_kind key; /* of a key that is made; Azure's is there already */
+    /* Behind a paravisor: have it put the nonce, padded with zeros, into its report as user-data
+     * (evidence of version 2), by writing it to an NV index of the TPM, and wait that long for the
+     * report that has it. 0: not asked for. */
+    unsigned user_data_timeout_ms;
+    /* Behind a paravisor on TDX: the quote of the TDREPORT in its report, which no one can make
+     * without the cloud's metadata service; or NULL. Borrowed. */
+    const struct cl_buf *td_quote;
 };
 
-/* A quote. Where the TPM holds a paravisor's report it is by the paravisor's key, with that report
- * (class az-snp-vtpm, without a VCEK: it is for the verifier to find; az-tdx-vtpm is
- * CL_ERR_UNSUPPORTED: its TD quote comes over a network). Else it is by a restricted key that is
- * made under the endorsement hierarchy, the same one each time for one TPM.
- * tcti  how to reach the TPM, borrowed; NULL: CL_TPM_DEVICE
- * Returns CL_OK; CL_ERR_SYS with ENOENT (no TPM); CL_ERR_UNAVAILABLE when the TPM refuses */
+/* A quote. Where the TPM holds a paravisor's report it is by the paravisor's key, with that report:
+ * class az-snp-vtpm, without a VCEK, which is for the verifier to find; or az-tdx-vtpm. Else it is
+ * by a restricted key that is made under the endorsement hierarchy, the same one each time for one
+ * TPM.
+ * tcti     how to reach the TPM, borrowed; NULL: CL_TPM_DEVICE
+ * Returns  CL_OK; CL_ERR_SYS with ENOENT (no TPM); CL_ERR_UNAVAILABLE when the TPM refuses, when
+ *          the report did not get the user-data in time, and for az-tdx-vtpm without td_quote;
+ *          CL_ERR_REJECTED when td_quote is of another report */
 CL_NODISCARD enum cl_status cl_tpm_gather(struct TSS2_TCTI_OPAQUE_CONTEXT_BLOB *tcti,
                                           const struct cl_tpm_request *request,
                                           struct cl_vtpm_evidence **ret_ev, struct cl_err *err);
+
+/* The same, as parts, which for az-tdx-vtpm without td_quote are not whole: what is there can be
+ * written, and the TDREPORT in the report be made a quote. Free with cl_vtpm_parts_done(). */
+CL_NODISCARD enum cl_status cl_tpm_gather_parts(struct TSS2_TCTI_OPAQUE_CONTEXT_BLOB *tcti,
+                                                const struct cl_tpm_request *request,
+                                                struct cl_vtpm_parts *ret_parts,
+                                                struct cl_err *err);
 
 /* `cloister evidence` (base/cmd.h): "gather evidence about this machine" */
 int cl_cmd_evidence(int argc, char **argv);
