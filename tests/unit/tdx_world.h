@@ -95,6 +95,8 @@ void tw_quote_with_chain(const struct tw *w, const struct cl_buf *pem, struct cl
 void tw_cert_pem(const struct tw *w, const struct tw_cert *c, struct cl_buf *out);
 /* r || s of ECDSA P-256 with SHA-256. */
 void tw_sign(enum tw_key key, const void *data, size_t len, uint8_t ret[static 64]);
+/* The TDREPORT that a quote of this TD is made of. */
+void tw_tdreport(const struct cl_tdx_td *td, uint8_t ret[static CL_TDX_REPORT_SIZE]);
 void tw_root_digest(const struct tw *w, uint8_t ret[static CL_TDX_ROOT_SIZE]);
 
 #endif

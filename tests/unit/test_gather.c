@@ -8,19 +8,15 @@
 #include "base/json.h"
 #include "check_main.h"
 #include "snp_world.h"
+#include "swtpm_rig.h"
 #include "tpm/vtpm_internal.h"
 #include "tpm_world.h"
 
 #include <errno.h>
-#include <openssl/core_names.h>
-#include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 #include <tss2/tss2_esys.h>
-#include <tss2/tss2_tcti_swtpm.h>
 #include <unistd.h>
 
 /* ---- configfs-tsm ---- */
@@ -133,62 +129,6 @@ END_TEST
 
 /* ---- swtpm ---- */
 
-static struct {
-    char dir[64];
-    pid_t pid;
-    TSS2_TCTI_CONTEXT *tcti;
-} tpm;
-
-static void tpm_start(void)
-{
-    char state[96], server[160], control[160], conf[160];
-    (void)snprintf(tpm.dir, sizeof(tpm.dir), "/tmp/cloister-tpm-XXXXXX");
-    ck_assert_ptr_nonnull(mkdtemp(tpm.dir));
-    (void)snprintf(state, sizeof(state), "dir=%s", tpm.dir);
-    (void)snprintf(server, sizeof(server), "type=unixio,path=%s/server", tpm.dir);
-    (void)snprintf(control, sizeof(control), "type=unixio,path=%s/server.ctrl", tpm.dir);
-    (void)snprintf(conf, sizeof(conf), "path=%s/server", tpm.dir);
-    tpm.pid = fork();
-    if (tpm.pid == 0) {
-        (void)prctl(PR_SET_PDEATHSIG, SIGKILL); /* a failed test ends without tpm_stop() */
-        if (freopen("/dev/null", "w", stderr) == NULL) {
-            _exit(126);
-        }
-        execlp("swtpm", "swtpm", "socket", "--tpm2", "--tpmstate", state, "--server", server,
-               "--ctrl", control, "--flags", "not-need-init,startup-clear", (char *)NULL);
-        _exit(127);
-    }
-    size_t size = 0;
-    ck_assert_uint_eq(Tss2_Tcti_Swtpm_Init(NULL, &size, conf), TSS2_RC_SUCCESS);
-    tpm.tcti = calloc(1, size);
-    TSS2_RC rc = TSS2_TCTI_RC_IO_ERROR;
-    for (int i = 0; i < 200 && rc != TSS2_RC_SUCCESS; i++) {
-        char path[96];
-        (void)snprintf(path, sizeof(path), "%s/server.ctrl", tpm.dir);
-        (void)usleep(20000);
-        rc = access(path, F_OK) == 0 ? Tss2_Tcti_Swtpm_Init(tpm.tcti, &size, conf) : rc;
-    }
-    ck_assert_uint_eq(rc, TSS2_RC_SUCCESS);
-}
-
-static void tpm_stop(void)
-{
-    static const char *const names[] = {"server", "server.ctrl", "tpm2-00.permall",
-                                        "tpm2-00.volatilestate", ".lock"};
-    char path[128];
-    if (tpm.tcti != NULL) {
-        Tss2_Tcti_Finalize(tpm.tcti);
-        free(tpm.tcti);
-    }
-    (void)kill(tpm.pid, SIGTERM);
-    (void)waitpid(tpm.pid, NULL, 0);
-    for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", tpm.dir, names[i]);
-        (void)unlink(path);
-    }
-    (void)rmdir(tpm.dir);
-}
-
 /* Extends a register, so that they are not all alike. */
 static void extend(ESYS_CONTEXT *esys, ESYS_TR pcr)
 {
@@ -203,15 +143,6 @@ static void extend(ESYS_CONTEXT *esys, ESYS_TR pcr)
                       TSS2_RC_SUCCESS);
 }
 
-static bool have_swtpm(void)
-{
-    if (system("command -v swtpm >/dev/null") == 0) { /* a fixed text */
-        return true;
-    }
-    printf("SKIP: no swtpm (see scripts/packages.txt)\n");
-    return false;
-}
-
 static struct cl_vtpm_evidence *gather(uint16_t bank, uint32_t mask, enum cl_tpm_key_kind key,
                                        const char *nonce)
 {
@@ -221,7 +152,7 @@ static struct cl_vtpm_evidence *gather(uint16_t bank, uint32_t mask, enum cl_tpm
                                      .nonce_len = strlen(nonce),
                                      .selection = {.bank_count = 1, .bank = {{bank, mask}}},
                                      .key = key};
-    ck_assert_msg(cl_tpm_gather(tpm.tcti, &request, &ev, &err) == CL_OK, "%s", err.msg);
+    ck_assert_msg(cl_tpm_gather(swtpm_tcti(), &request, &ev, &err) == CL_OK, "%s", err.msg);
     return ev;
 }
 
@@ -264,11 +195,11 @@ START_TEST(test_quotes_of_three_banks_and_two_keys)
     static const uint16_t banks[] = {CL_TPM_ALG_SHA1, CL_TPM_ALG_SHA256, CL_TPM_ALG_SHA384};
     static const enum cl_tpm_key_kind kinds[] = {CL_TPM_KEY_RSA, CL_TPM_KEY_ECC};
     ESYS_CONTEXT *esys = NULL;
-    if (!have_swtpm()) {
+    if (!swtpm_have()) {
         return;
     }
-    tpm_start();
-    ck_assert_uint_eq(Esys_Initialize(&esys, tpm.tcti, NULL), TSS2_RC_SUCCESS);
+    swtpm_start();
+    ck_assert_uint_eq(Esys_Initialize(&esys, swtpm_tcti(), NULL), TSS2_RC_SUCCESS);
     extend(esys, 16);
     for (size_t b = 0; b < CL_ARRAY_LEN(banks); b++) {
         for (size_t k = 0; k < CL_ARRAY_LEN(kinds); k++) {
@@ -296,7 +227,7 @@ START_TEST(test_quotes_of_three_banks_and_two_keys)
         }
     }
     Esys_Finalize(&esys);
-    tpm_stop();
+    swtpm_stop();
 }
 END_TEST
 
@@ -305,16 +236,16 @@ START_TEST(test_a_quote_of_several_banks_goes_through_json)
     struct cl_vtpm_evidence *made = NULL;
     struct cl_err err = {0};
     struct policy_world w;
-    if (!have_swtpm()) {
+    if (!swtpm_have()) {
         return;
     }
-    tpm_start();
+    swtpm_start();
     struct cl_tpm_request request = {
         .nonce = (const uint8_t *)"nonce",
         .nonce_len = 5,
         .selection = {.bank_count = 2,
                       .bank = {{CL_TPM_ALG_SHA384, 0x010001}, {CL_TPM_ALG_SHA1, 0x00F0F0}}}};
-    ck_assert_msg(cl_tpm_gather(tpm.tcti, &request, &made, &err) == CL_OK, "%s", err.msg);
+    ck_assert_msg(cl_tpm_gather(swtpm_tcti(), &request, &made, &err) == CL_OK, "%s", err.msg);
     CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *ev = made;
     CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *again = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
@@ -325,63 +256,14 @@ START_TEST(test_a_quote_of_several_banks_goes_through_json)
     /* A bank that this TPM does not have. */
     struct cl_vtpm_evidence *none = NULL;
     request.selection.bank[0].alg = 0x0027; /* SHA3-256 */
-    ck_assert_int_eq(cl_tpm_gather(tpm.tcti, &request, &none, &err), CL_ERR_UNAVAILABLE);
+    ck_assert_int_eq(cl_tpm_gather(swtpm_tcti(), &request, &none, &err), CL_ERR_UNAVAILABLE);
     request.nonce_len = 65;
-    ck_assert_int_eq(cl_tpm_gather(tpm.tcti, &request, &none, &err), CL_ERR_MALFORMED);
-    tpm_stop();
+    ck_assert_int_eq(cl_tpm_gather(swtpm_tcti(), &request, &none, &err), CL_ERR_MALFORMED);
+    swtpm_stop();
 }
 END_TEST
 
 /* ---- the same TPM with a paravisor's report in it ---- */
-
-/* A key at Azure's handle; its modulus goes into the runtime data. */
-static void azure_key(ESYS_CONTEXT *esys, uint8_t ret_n[static 256])
-{
-    const TPM2B_SENSITIVE_CREATE no_secret = {0};
-    const TPM2B_DATA no_data = {0};
-    const TPML_PCR_SELECTION no_pcrs = {0};
-    TPM2B_PUBLIC template = {
-        .publicArea = {
-            .type = TPM2_ALG_RSA,
-            .nameAlg = TPM2_ALG_SHA256,
-            .objectAttributes = 0x00050072,
-            .parameters.rsaDetail = {
-                .symmetric.algorithm = TPM2_ALG_NULL,
-                .scheme = {.scheme = TPM2_ALG_RSASSA, .details.rsassa.hashAlg = TPM2_ALG_SHA256},
-                .keyBits = 2048}}};
-    TPM2B_PUBLIC *area = NULL;
-    ESYS_TR key = ESYS_TR_NONE, kept = ESYS_TR_NONE;
-    ck_assert_uint_eq(Esys_CreatePrimary(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                         ESYS_TR_NONE, &no_secret, &template, &no_data, &no_pcrs,
-                                         &key, &area, NULL, NULL, NULL),
-                      TSS2_RC_SUCCESS);
-    memcpy(ret_n, area->publicArea.unique.rsa.buffer, 256);
-    ck_assert_uint_eq(Esys_EvictControl(esys, ESYS_TR_RH_OWNER, key, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                        ESYS_TR_NONE, 0x81000003, &kept),
-                      TSS2_RC_SUCCESS);
-    ck_assert_uint_eq(Esys_FlushContext(esys, key), TSS2_RC_SUCCESS);
-    Esys_Free(area);
-}
-
-static void azure_report(ESYS_CONTEXT *esys, const struct cl_buf *hcl)
-{
-    const TPM2B_AUTH no_auth = {0};
-    TPM2B_NV_PUBLIC info = {.nvPublic = {.nvIndex = 0x01400001,
-                                         .nameAlg = TPM2_ALG_SHA256,
-                                         .attributes = TPMA_NV_OWNERREAD | TPMA_NV_OWNERWRITE,
-                                         .dataSize = (uint16_t)hcl->len}};
-    ESYS_TR nv = ESYS_TR_NONE;
-    ck_assert_uint_eq(Esys_NV_DefineSpace(esys, ESYS_TR_RH_OWNER, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                          ESYS_TR_NONE, &no_auth, &info, &nv),
-                      TSS2_RC_SUCCESS);
-    for (size_t at = 0; at < hcl->len; at += 512) {
-        TPM2B_MAX_NV_BUFFER part = {.size = (uint16_t)(hcl->len - at < 512 ? hcl->len - at : 512)};
-        memcpy(part.buffer, hcl->data + at, part.size);
-        ck_assert_uint_eq(Esys_NV_Write(esys, ESYS_TR_RH_OWNER, nv, ESYS_TR_PASSWORD, ESYS_TR_NONE,
-                                        ESYS_TR_NONE, &part, (uint16_t)at),
-                          TSS2_RC_SUCCESS);
-    }
-}
 
 START_TEST(test_a_paravisor_vouches_for_the_tpm)
 {
@@ -389,12 +271,12 @@ START_TEST(test_a_paravisor_vouches_for_the_tpm)
     ESYS_CONTEXT *esys = NULL;
     uint8_t n[256];
     EVP_PKEY *key = NULL;
-    if (!have_swtpm()) {
+    if (!swtpm_have()) {
         return;
     }
-    tpm_start();
-    ck_assert_uint_eq(Esys_Initialize(&esys, tpm.tcti, NULL), TSS2_RC_SUCCESS);
-    azure_key(esys, n);
+    swtpm_start();
+    ck_assert_uint_eq(Esys_Initialize(&esys, swtpm_tcti(), NULL), TSS2_RC_SUCCESS);
+    swtpm_azure_key(esys, n);
     ck_assert_int_eq(tpm_key_from_rsa(n, sizeof(n), &key, NULL), CL_OK);
     CL_CLEANUP(cl_buf_done) struct cl_buf runtime = {0};
     CL_CLEANUP(cl_vtpm_parts_done) struct cl_vtpm_parts p = {0};
@@ -402,7 +284,7 @@ START_TEST(test_a_paravisor_vouches_for_the_tpm)
     tpm_world_set_key(TPM_RSA_OTHER, key); /* the world now knows it under that name */
     tpm_world_runtime(TPM_RSA_OTHER, "", &runtime);
     tpm_world_az_parts(&unused, (const char *)runtime.data, &p);
-    azure_report(esys, &p.hcl);
+    swtpm_write_nv(esys, 0x01400001, &p.hcl);
     Esys_Finalize(&esys);
 
     CL_CLEANUP(cl_vtpm_evidence_freep)
@@ -429,7 +311,7 @@ START_TEST(test_a_paravisor_vouches_for_the_tpm)
         CL_OK);
     const struct cl_check *c = cl_verify_result_deciding(r);
     ck_assert_msg(r->verdict == CL_VERDICT_ACCEPTED, "%s: %s", c->id, c->actual);
-    tpm_stop();
+    swtpm_stop();
 }
 END_TEST
 

@@ -54,7 +54,7 @@ static void tdx_policy(void)
 
 static void tdx_parts_with(const char *runtime, struct cl_vtpm_parts *ret_p)
 {
-    uint8_t raw[CL_HCL_HARDWARE_SIZE];
+    uint8_t raw[1184];
     struct tpm_world_quote q = tpm_world_quote();
     struct tpm_world_hcl h = {
         .version = 2, .type = 4, .hash_type = 1, .hardware = raw, .runtime = runtime};
@@ -64,7 +64,8 @@ static void tdx_parts_with(const char *runtime, struct cl_vtpm_parts *ret_p)
     tw_default(&w);
     memset(w.td.report_data, 0, sizeof(w.td.report_data));
     ck_assert_int_eq(cl_sha256(w.td.report_data, h.runtime, strlen(h.runtime), NULL), CL_OK);
-    tpm_world_tdreport(&w.td, raw);
+    memset(raw, 0, sizeof(raw));
+    tw_tdreport(&w.td, raw);
     tpm_world_hcl(&h, &ret_p->hcl);
     tw_quote_bytes(&w, &ret_p->td_quote);
 }
@@ -316,6 +317,30 @@ END_TEST
 
 /* ---- JSON ---- */
 
+static json_t *integers(const struct cl_buf *b)
+{
+    json_t *a = json_array();
+    for (size_t i = 0; i < b->len; i++) {
+        ck_assert_int_eq(json_array_append_new(a, json_integer(b->data[i])), 0);
+    }
+    return a;
+}
+
+/* Version 0 of `p`, with this value as its VCEK. */
+static json_t *version_0(const struct cl_vtpm_parts *p, json_t *vcek)
+{
+    json_t *pcrs = json_array();
+    for (size_t i = 0; i < CL_TPM_PCR_COUNT; i++) {
+        struct cl_buf value = {.data = (uint8_t *)(uintptr_t)p->pcrs.bank[0].value[i], .len = 32};
+        ck_assert_int_eq(json_array_append_new(pcrs, integers(&value)), 0);
+    }
+    json_t *j = json_pack("{s:{s:o,s:o,s:o},s:o,s:o}", "quote", "signature",
+                          integers(&p->signature), "message", integers(&p->message), "pcrs", pcrs,
+                          "report", integers(&p->hcl), "vcek", vcek);
+    ck_assert_ptr_nonnull(j);
+    return j;
+}
+
 static json_t *pem_of(const struct cl_buf *der)
 {
     const unsigned char *at = der->data;
@@ -337,20 +362,20 @@ START_TEST(test_version_0_has_its_certificate_in_pem)
     CL_CLEANUP(cl_vtpm_parts_done) struct cl_vtpm_parts p = {0};
     CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *ev = NULL;
     tpm_world_az_parts(&q, (const char *)runtime_text.data, &p);
-    CL_CLEANUP(cl_json_decrefp) json_t *good = tpm_world_version_0(&p, pem_of(&p.vcek));
+    CL_CLEANUP(cl_json_decrefp) json_t *good = version_0(&p, pem_of(&p.vcek));
     ck_assert_msg(cl_vtpm_evidence_from_json(good, &ev, &err) == CL_OK, "%s", err.msg);
     ck_assert_uint_eq(ev->parts.vcek.len, p.vcek.len);
     ck_assert_mem_eq(ev->parts.vcek.data, p.vcek.data, p.vcek.len);
     CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *none = NULL;
-    CL_CLEANUP(cl_json_decrefp) json_t *without = tpm_world_version_0(&p, json_null());
+    CL_CLEANUP(cl_json_decrefp) json_t *without = version_0(&p, json_null());
     ck_assert_int_eq(cl_vtpm_evidence_from_json(without, &none, &err), CL_OK);
     ck_assert_uint_eq(none->parts.vcek.len, 0);
     struct cl_vtpm_evidence *bad = NULL;
-    CL_CLEANUP(cl_json_decrefp) json_t *text = tpm_world_version_0(&p, json_string("-----BEGIN"));
+    CL_CLEANUP(cl_json_decrefp) json_t *text = version_0(&p, json_string("-----BEGIN"));
     ck_assert_int_eq(cl_vtpm_evidence_from_json(text, &bad, &err), CL_ERR_MALFORMED);
     ck_assert_str_eq(err.msg,
                      "TPM evidence: vcek: expected a certificate in PEM, got something else");
-    CL_CLEANUP(cl_json_decrefp) json_t *number = tpm_world_version_0(&p, json_integer(1));
+    CL_CLEANUP(cl_json_decrefp) json_t *number = version_0(&p, json_integer(1));
     ck_assert_int_eq(cl_vtpm_evidence_from_json(number, &bad, &err), CL_ERR_MALFORMED);
     ck_assert_str_eq(err.msg, "TPM evidence: vcek: expected string, got integer");
 }

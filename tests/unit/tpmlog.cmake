@@ -5,3 +5,12 @@ target_sources(test_tpm_event_log PRIVATE tpm_world.c tpm_log_world.c snp_world.
 cl_unit_test(test_tpm_log_cmd LIBS cl_attestation)
 target_include_directories(test_tpm_log_cmd PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
 target_sources(test_tpm_log_cmd PRIVATE tpm_world.c tpm_log_world.c snp_world.c cmd_rig.c)
+# Evidence of a TD; the driver's ioctl is the test's.
+if(TARGET cl_gather)
+    pkg_check_modules(TSS2_TD REQUIRED IMPORTED_TARGET tss2-esys tss2-tcti-swtpm)
+    cl_unit_test(test_gather_td LIBS cl_gather PkgConfig::TSS2_TD)
+    target_include_directories(test_gather_td PRIVATE ${CMAKE_SOURCE_DIR}/attestation)
+    target_compile_definitions(test_gather_td PRIVATE CL_TEST_SHARED_DIR="${CMAKE_SOURCE_DIR}/../shared")
+    target_sources(test_gather_td PRIVATE snp_world.c tdx_world.c tpm_world.c swtpm_rig.c)
+    target_link_options(test_gather_td PRIVATE -Wl,--wrap=ioctl)
+endif()
