@@ -36,7 +36,7 @@ static enum cl_status read_algorithms(struct cl_reader *r, struct tcg_records *i
 {
     static const char signature[16] = "Spec ID Event03";
     const uint8_t *s = cl_reader_bytes(r, sizeof(signature), "signature");
-    if (s == NULL || memcmp(s, signature, sizeof(signature)) != 0) {
+    if (s == NULL || memcmp(s, signature, sizeof(signature)) != 0) { /* public */
         return bad(r, err, CL_ERR_UNSUPPORTED, "first event", "Spec ID Event03");
     }
     cl_reader_skip(r, 8, "platform class and version");

@@ -10,6 +10,7 @@
 #include "base/json.h"
 #include "cloister/hcl_report.h"
 #include "cloister/snp_evidence.h"
+#include "cloister/tdx_quote.h"
 #include "cloister/vtpm_evidence.h"
 
 #include <errno.h>
@@ -202,6 +203,7 @@ static enum cl_status quote_of_json(const struct cl_buf *raw, struct cl_buf *out
 enum cl_status evidence_read_td_quote(const char *path, struct cl_buf *out, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_tdx_quote_freep) struct cl_tdx_quote *quote = NULL;
     CL_TRY(cl_buf_read_file(&raw, path, 2 * CL_TDX_QUOTE_MAX_SIZE, err));
     enum cl_status st = CL_OK;
     if (raw.len == 0) {
@@ -210,6 +212,9 @@ enum cl_status evidence_read_td_quote(const char *path, struct cl_buf *out, stru
         st = quote_of_json(&raw, out, err);
     } else {
         st = cl_buf_append(out, raw.data, raw.len, err);
+    }
+    if (st == CL_OK) { /* before the machine is asked for anything */
+        st = cl_tdx_quote_parse(out->data, out->len, &quote, err);
     }
     return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "TD quote '%s'", path);
 }

@@ -138,10 +138,12 @@ static enum cl_status take_td_quote(const struct cl_hcl_report *h, const struct 
     bool tdx15 = false;
     CL_TRY(cl_tdx_quote_parse(td_quote->data, td_quote->len, &quote, err));
     CL_TRY(cl_tdx_report_decode(h->hardware, CL_HCL_TDREPORT_SIZE, &td, &tdx15, err));
-    if (memcmp(cl_tdx_quote_td(quote)->report_data, td.report_data, sizeof(td.report_data)) != 0) {
+    bool same = memcmp(cl_tdx_quote_td(quote)->report_data, td.report_data, /* public values */
+                       sizeof(td.report_data)) == 0;
+    if (!same) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "TD quote: report_data: expected that of the paravisor's report, got "
-                          "another"); /* public values */
+                          "another");
     }
     return cl_buf_append(out, td_quote->data, td_quote->len, err);
 }

@@ -10,6 +10,7 @@
 #include "policy/policy_section.h"
 #include "snp_world.h"
 #include "tpm/vtpm_internal.h"
+#include "tpm_log_world.h"
 #include "tpm_world.h"
 
 #include <string.h>
@@ -22,6 +23,7 @@ static struct cl_tpm_ak_id ak = {.len = CL_SHA256_SIZE};
 static struct cl_vtpm_policy policy;
 static struct cl_tpm_rules rules;
 static json_t *section;
+static struct tpm_log_world boot;
 
 static enum cl_status read_back_and_write(const struct cl_buf *b)
 {
@@ -58,6 +60,15 @@ static enum cl_status read_section(void)
         policy_read_fields(section, "section", policy_section_az_snp_vtpm.fields, &rules, NULL);
     policy_free_fields(policy_section_az_snp_vtpm.fields, &rules);
     return st;
+}
+
+static enum cl_status event_log(void)
+{
+    static const uint8_t expected[CL_TPM_DIGEST_MAX];
+    CL_CLEANUP(cl_tpm_event_log_freep) struct cl_tpm_event_log *log = NULL;
+    struct cl_tpm_replay r;
+    CL_TRY(cl_tpm_event_log_parse(boot.raw.data, boot.raw.len, &log, NULL));
+    return cl_tpm_event_log_replay(log, CL_TPM_ALG_SHA256, 4, expected, &r, NULL);
 }
 
 static enum cl_status judge(struct cl_vtpm_evidence *ev)
@@ -97,6 +108,7 @@ START_TEST(test_parsers)
     failing_alloc_each(az_evidence, EVERY_ONE_COUNTS, 1);
     failing_alloc_each(public_areas, EVERY_ONE_COUNTS, 1);
     failing_alloc_each(read_section, EVERY_ONE_COUNTS, 1);
+    failing_alloc_each(event_log, EVERY_ONE_COUNTS, 1);
 }
 END_TEST
 
@@ -163,6 +175,7 @@ int main(void)
     failing_alloc_init();
     world_init();
     tpm_world_init();
+    tpm_log_boot(&boot);
     if (make_world() != CL_OK) {
         return EXIT_FAILURE;
     }
@@ -177,6 +190,7 @@ int main(void)
     for (size_t i = 0; i < CL_ARRAY_LEN(text); i++) {
         cl_buf_done(&text[i]);
     }
+    tpm_log_done(&boot);
     cl_buf_done(&ask);
     cl_buf_done(&ark);
     cl_buf_done(&rsa_area);

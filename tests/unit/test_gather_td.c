@@ -307,40 +307,63 @@ START_TEST(test_a_plain_tpm_has_no_paravisor)
 }
 END_TEST
 
-/* A quote, or the metadata service's answer. */
-START_TEST(test_a_td_quote_is_read_in_two_forms)
+static enum cl_status read_quote(const void *contents, size_t len, struct cl_buf *out,
+                                 struct cl_err *err)
 {
-    static const struct {
-        const char *contents, *quote;
-        enum cl_status status;
-        const char *message;
-    } cases[] = {
-        {"\4quote", "\4quote", CL_OK, ""},
-        {"{\"quote\":\"AbC_-w\"}", "\x01\xb0\xbf\xfb", CL_OK, ""},
-        {"{\"quote\":\"AbC_-w==\"}", "\x01\xb0\xbf\xfb", CL_OK, ""},
-        {"{\"quote\":\"AbC+/w\"}", NULL, CL_ERR_MALFORMED, "TD quote '/tmp/cloister-"},
-        {"{\"quote\":5}", NULL, CL_ERR_MALFORMED, "quote: expected"},
-        {"{", NULL, CL_ERR_MALFORMED, "TD quote"},
-        {"", NULL, CL_ERR_TRUNCATED, "expected contents, got none"},
-    };
     char path[] = "/tmp/cloister-td-quote-XXXXXX";
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     cl_close_fdp(&fd);
+    ck_assert_int_eq(cl_write_file(path, contents, len, 0600, NULL), CL_OK);
+    enum cl_status st = evidence_read_td_quote(path, out, err);
+    (void)remove(path);
+    return st;
+}
+
+/* A quote, or the metadata service's answer, with padding or without. */
+START_TEST(test_a_td_quote_is_read_in_two_forms)
+{
+    static const char *const ends[] = {"\"}", "=\"}", "==\"}"};
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf out = {0};
+    tw_default(&world);
+    tw_quote_bytes(&world, &raw);
+    ck_assert_int_eq(read_quote(raw.data, raw.len, &out, NULL), CL_OK);
+    ck_assert_uint_eq(out.len, raw.len);
+    for (size_t i = 0; i < CL_ARRAY_LEN(ends); i++) {
+        CL_CLEANUP(cl_buf_done) struct cl_buf json = {0};
+        CL_CLEANUP(cl_buf_done) struct cl_buf again = {0};
+        ck_assert_int_eq(cl_buf_append_str(&json, "{\"quote\":\"", NULL), CL_OK);
+        ck_assert_int_eq(cl_b64url_encode(&json, raw.data, raw.len, NULL), CL_OK);
+        ck_assert_int_eq(cl_buf_append_str(&json, ends[i], NULL), CL_OK);
+        ck_assert_int_eq(read_quote(json.data, json.len, &again, NULL), CL_OK);
+        ck_assert_uint_eq(again.len, raw.len);
+        ck_assert_mem_eq(again.data, raw.data, raw.len);
+    }
+}
+END_TEST
+
+START_TEST(test_a_td_quote_of_another_form_is_refused)
+{
+    static const struct {
+        const char *contents;
+        enum cl_status status;
+        const char *message;
+    } cases[] = {
+        {"words", CL_ERR_TRUNCATED, "TD quote '/tmp/cloister-"},
+        {"{\"quote\":\"AbC+/w\"}", CL_ERR_MALFORMED, "quote: expected"},
+        {"{\"quote\":\"AbCw\"}", CL_ERR_TRUNCATED, "TD quote '/tmp/cloister-"},
+        {"{\"quote\":5}", CL_ERR_MALFORMED, "quote: expected"},
+        {"{", CL_ERR_MALFORMED, "TD quote"},
+        {"", CL_ERR_TRUNCATED, "expected contents, got none"},
+    };
     for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
         CL_CLEANUP(cl_buf_done) struct cl_buf out = {0};
         struct cl_err err = {0};
-        ck_assert_int_eq(
-            cl_write_file(path, cases[i].contents, strlen(cases[i].contents), 0600, NULL), CL_OK);
-        enum cl_status st = evidence_read_td_quote(path, &out, &err);
+        enum cl_status st = read_quote(cases[i].contents, strlen(cases[i].contents), &out, &err);
         ck_assert_msg(st == cases[i].status && strstr(err.msg, cases[i].message) != NULL,
                       "%zu: %d %s", i, st, err.msg);
-        if (cases[i].quote != NULL) {
-            ck_assert_uint_eq(out.len, strlen(cases[i].quote));
-            ck_assert_mem_eq(out.data, cases[i].quote, out.len);
-        }
     }
-    (void)remove(path);
 }
 END_TEST
 
@@ -360,6 +383,7 @@ int main(void)
     tcase_add_test(t, test_user_data_is_waited_for);
     tcase_add_test(t, test_a_plain_tpm_has_no_paravisor);
     tcase_add_test(t, test_a_td_quote_is_read_in_two_forms);
+    tcase_add_test(t, test_a_td_quote_of_another_form_is_refused);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -49,8 +49,8 @@ CL_NODISCARD enum cl_status cl_vtpm_evidence_from_json_text(const void *data, si
 CL_NODISCARD enum cl_status cl_vtpm_evidence_to_json(const struct cl_vtpm_evidence *ev,
                                                      json_t **ret_j, struct cl_err *err);
 /* The same of parts, whole or not: az-tdx-vtpm without a TD quote lacks that member. */
-CL_NODISCARD enum cl_status cl_vtpm_parts_to_json(const struct cl_vtpm_parts *parts,
-                                                  json_t **ret_j, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_vtpm_parts_to_json(const struct cl_vtpm_parts *parts, json_t **ret_j,
+                                                  struct cl_err *err);
 /* Which of the forms this JSON has, by its members; NONE when it has none of them. A guess. */
 enum cl_tee_class cl_vtpm_evidence_guess(const json_t *j);
 
