@@ -49,47 +49,66 @@ static enum cl_status read_index(const char *text, const char *what, uint32_t *r
                       what, CL_TPM_PCR_COUNT - 1, text);
 }
 
-static enum cl_status read_values(const json_t *list, const char *what,
-                                  const struct cl_tpm_pcr_value *of, struct cl_tpm_rules *r,
-                                  struct cl_err *err)
+struct values { /* of a section */
+    const char *what;
+    struct cl_tpm_pcr_value *list; /* CL_TPM_RULES_PCRS_MAX of them */
+    size_t *count;
+};
+
+static enum cl_status read_values(const json_t *list, const struct cl_tpm_pcr_value *of,
+                                  const struct values *to, struct cl_err *err)
 {
-    CL_TRY(need_array(list, what, "register", err));
+    CL_TRY(need_array(list, to->what, "register", err));
     for (size_t i = 0; i < json_array_size(list); i++) {
         const char *hex = json_string_value(json_array_get(list, i));
-        if (hex == NULL || r->pcr_count == CL_TPM_RULES_PCRS_MAX) {
+        if (hex == NULL || *to->count == CL_TPM_RULES_PCRS_MAX) {
             return cl_err_set(err, CL_ERR_MALFORMED,
-                              "%s: expected at most %u digests in hex, got %s", what,
+                              "%s: expected at most %u digests in hex, got %s", to->what,
                               CL_TPM_RULES_PCRS_MAX, hex == NULL ? "another type" : "more");
         }
         struct cl_tpm_pcr_value v = *of;
-        CL_TRY(cl_unhex(v.value, cl_tpm_hash_size(v.alg), hex, what, err));
-        r->pcrs[r->pcr_count++] = v;
+        CL_TRY(cl_unhex(v.value, cl_tpm_hash_size(v.alg), hex, to->what, err));
+        to->list[(*to->count)++] = v;
     }
     return CL_OK;
 }
 
 /* {"sha256": {"4": ["<hex>", ...], ...}, ...} */
-static enum cl_status read_pcrs(const json_t *obj, const char *what, void *section,
-                                struct cl_err *err)
+static enum cl_status read_registers(const json_t *obj, const struct values *to, struct cl_err *err)
 {
     const char *bank = NULL, *index = NULL;
     json_t *registers = NULL, *list = NULL;
-    (void)what;
     json_object_foreach((json_t *)(uintptr_t)obj, bank, registers)
     {
         struct cl_tpm_pcr_value v = {0};
-        CL_TRY(read_bank_name(bank, "pcrs", &v.alg, err));
+        CL_TRY(read_bank_name(bank, to->what, &v.alg, err));
         if (json_object_size(registers) == 0) { /* of another type, too */
-            return cl_err_set(err, CL_ERR_MALFORMED, "pcrs: %s: expected registers, got none",
-                              bank);
+            return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected registers, got none",
+                              to->what, bank);
         }
         json_object_foreach(registers, index, list)
         {
-            CL_TRY(read_index(index, "pcrs", &v.index, err));
-            CL_TRY(read_values(list, "pcrs", &v, section, err));
+            CL_TRY(read_index(index, to->what, &v.index, err));
+            CL_TRY(read_values(list, &v, to, err));
         }
     }
     return CL_OK;
+}
+
+static enum cl_status read_pcrs(const json_t *obj, const char *what, void *section,
+                                struct cl_err *err)
+{
+    struct cl_tpm_rules *r = section;
+    (void)what;
+    return read_registers(obj, &(struct values){"pcrs", r->pcrs, &r->pcr_count}, err);
+}
+
+static enum cl_status read_events(const json_t *obj, const char *what, void *section,
+                                  struct cl_err *err)
+{
+    struct cl_tpm_rules *r = section;
+    (void)what;
+    return read_registers(obj, &(struct values){"pcr_events", r->events, &r->event_count}, err);
 }
 
 /* {"sha256": [0, 1, 7], ...} */
@@ -157,6 +176,7 @@ static enum cl_status read_aks(const json_t *obj, const char *what, void *sectio
 
 #define PCR_FIELDS                                                                                 \
     {.name = "pcrs", .kind = POLICY_OBJECT, .parse = read_pcrs},                                   \
+        {.name = "pcr_events", .kind = POLICY_OBJECT, .parse = read_events},                       \
     {                                                                                              \
         .name = "required_pcrs", .kind = POLICY_OBJECT, .parse = read_required                     \
     }
@@ -202,6 +222,8 @@ void cl_tpm_rules_apply(const struct cl_tpm_rules *rules, struct cl_vtpm_policy 
     policy->class_refused = !rules->accepted;
     policy->pcrs = rules->pcrs;
     policy->pcr_count = rules->pcr_count;
+    policy->events = rules->events;
+    policy->event_count = rules->event_count;
     policy->required = rules->required;
     policy->aks = rules->aks;
     policy->ak_count = rules->ak_count;

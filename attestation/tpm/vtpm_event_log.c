@@ -7,6 +7,7 @@
 #include "tpm/vtpm_internal.h"
 
 #include <stdio.h>
+#include <string.h>
 
 /* Firmware and boot loader have had the last word of these; those above are extended by the running
  * system too, which firmware's log does not know. */
@@ -97,37 +98,158 @@ static enum cl_status replay(const struct vtpm_ctx *c, uint16_t alg, uint32_t pc
     return CL_OK;
 }
 
-/* Of the banks that quote this register, the first that the log does not lead to; else the last. */
-static enum cl_status check_register(struct vtpm_ctx *c, uint32_t pcr, struct cl_err *err)
+/* ---- the events that are expected of a register ---- */
+
+/* Where the register's events and the listed ones part. */
+struct difference {
+    size_t event;                          /* index in the log; SIZE_MAX: none is left */
+    const uint8_t *got;                    /* its digest */
+    const struct cl_tpm_pcr_value *wanted; /* NULL: none is left */
+    size_t matched;
+};
+
+static size_t next_event(const struct cl_tpm_event_log *log, uint32_t pcr, size_t from)
 {
-    const struct cl_tpm_selection *s = &c->ev->quote.selection;
-    struct replayed p = {0};
-    bool good = true, silent = false, any = false;
-    for (size_t b = 0; b < s->bank_count && good; b++) {
-        if ((s->bank[b].mask >> pcr & 1u) != 0) {
-            any = true;
-            CL_TRY(replay(c, s->bank[b].alg, pcr, &p, err));
-            silent = is_silent(&p);
-            good = silent || (p.value != NULL && p.r.equal);
+    for (; from < cl_tpm_event_log_count(log); from++) {
+        if (cl_tpm_event_extends(cl_tpm_event_log_event(log, from), pcr)) {
+            return from;
         }
     }
-    if (!any) {
+    return SIZE_MAX;
+}
+
+/* Next of the listed events of that register; NULL: no more. */
+static const struct cl_tpm_pcr_value *next_listed(const struct cl_vtpm_policy *p, uint16_t alg,
+                                                  uint32_t pcr, size_t *at)
+{
+    while (*at < p->event_count) {
+        const struct cl_tpm_pcr_value *v = &p->events[(*at)++];
+        if (v->alg == alg && v->index == pcr) {
+            return v;
+        }
+    }
+    return NULL;
+}
+
+/* Does the register have exactly the listed events, in a bank that lists any? */
+static bool has_listed(const struct cl_vtpm_policy *p, uint16_t alg, uint32_t pcr,
+                       struct difference *d)
+{
+    size_t at = 0;
+    *d = (struct difference){.wanted = next_listed(p, alg, pcr, &at)};
+    if (d->wanted == NULL) {
+        return true;
+    }
+    d->event = next_event(p->event_log, pcr, 0);
+    while (d->event != SIZE_MAX) {
+        const struct cl_tpm_event *e = cl_tpm_event_log_event(p->event_log, d->event);
+        d->got = cl_tpm_event_digest(p->event_log, e, alg);
+        if (d->wanted == NULL || d->got == NULL ||
+            memcmp(d->got, d->wanted->value, cl_tpm_hash_size(alg)) != 0) { /* public values */
+            return false;
+        }
+        d->matched++;
+        d->got = NULL;
+        d->wanted = next_listed(p, alg, pcr, &at);
+        d->event = next_event(p->event_log, pcr, d->event + 1);
+    }
+    return d->wanted == NULL;
+}
+
+static void explain_difference(const struct vtpm_ctx *c, uint16_t alg, const struct difference *d,
+                               struct cl_check *k)
+{
+    char event[120];
+    cl_check_hex(k, d->wanted != NULL ? d->wanted->value : NULL, d->got, cl_tpm_hash_size(alg));
+    if (d->wanted == NULL) {
+        cl_check_expected(k, "no more events");
+    }
+    if (d->event == SIZE_MAX) {
+        cl_check_actual(k, "no more events");
+        cl_check_why(k, "%s: the first %zu events are the expected ones, and then the log ends",
+                     cl_tpm_alg_name(alg), d->matched);
+        return;
+    }
+    name_event(c->policy->event_log, d->event, event, sizeof(event));
+    cl_check_why(k, "%s: %s is the first of the register that differs from the expected events",
+                 cl_tpm_alg_name(alg), event);
+}
+
+/* ---- one register ---- */
+
+/* Of the banks that quote this register, the first that the log does not lead to; else the last. */
+static enum cl_status replay_register(struct vtpm_ctx *c, uint32_t pcr, struct replayed *p,
+                                      bool *ret_good, struct cl_err *err)
+{
+    const struct cl_tpm_selection *s = &c->ev->quote.selection;
+    bool good = true;
+    for (size_t b = 0; b < s->bank_count && good; b++) {
+        if ((s->bank[b].mask >> pcr & 1u) != 0) {
+            CL_TRY(replay(c, s->bank[b].alg, pcr, p, err));
+            good = is_silent(p) || (p->value != NULL && p->r.equal);
+        }
+    }
+    *ret_good = good;
+    return CL_OK;
+}
+
+/* A register that the quote does not cover has no check of its own, unless events are expected. */
+static void check_unquoted(struct vtpm_ctx *c, uint32_t pcr)
+{
+    for (size_t i = 0; i < c->policy->event_count; i++) {
+        if (c->policy->events[i].index == pcr) {
+            struct cl_check *k = cl_verdict_check(c->result, ids[pcr], /* good= */ false);
+            cl_check_expected(k, "a quoted value, for its events are listed");
+            cl_check_actual(k, "none");
+            return;
+        }
+    }
+}
+
+/* The first bank whose events are listed and are others, or are not quoted. */
+static bool find_difference(const struct vtpm_ctx *c, uint32_t pcr, uint16_t *ret_alg,
+                            struct difference *d)
+{
+    for (size_t i = 0; i < c->policy->event_count; i++) {
+        const struct cl_tpm_pcr_value *v = &c->policy->events[i];
+        *ret_alg = v->alg;
+        if (v->index == pcr &&
+            (vtpm_quoted(c, v->alg, pcr) == NULL || !has_listed(c->policy, v->alg, pcr, d))) {
+            return true;
+        }
+    }
+    return false;
+}
+
+static enum cl_status check_register(struct vtpm_ctx *c, uint32_t pcr, struct cl_err *err)
+{
+    struct replayed p = {0};
+    struct difference d = {0};
+    uint16_t alg = 0;
+    bool good = false;
+    CL_TRY(replay_register(c, pcr, &p, &good, err));
+    if (p.alg == 0) {
+        check_unquoted(c, pcr);
         return CL_OK;
     }
-    struct cl_check *k = cl_verdict_check(c->result, ids[pcr], good);
+    bool differs = good && find_difference(c, pcr, &alg, &d);
+    struct cl_check *k = cl_verdict_check(c->result, ids[pcr], good && !differs);
     cl_check_hex(k, p.value, p.r.value, cl_tpm_hash_size(p.alg));
-    k->warning = silent;
-    if (silent) {
+    if (differs && vtpm_quoted(c, alg, pcr) == NULL) {
+        cl_check_why(k, "%s: events are listed, and this bank is not quoted", cl_tpm_alg_name(alg));
+    } else if (differs) {
+        explain_difference(c, alg, &d, k);
+    } else if (!good) {
+        explain_mismatch(c, &p, k);
+    } else if (is_silent(&p)) {
+        k->warning = true;
         cl_check_why(k,
                      "the log does not speak of this register, which the running system extends");
-        return CL_OK;
+    } else {
+        cl_check_why(k, "%zu events", p.r.extended);
+        return explain_value(c, &p, k, err);
     }
-    if (!good) {
-        explain_mismatch(c, &p, k);
-        return CL_OK;
-    }
-    cl_check_why(k, "%zu events", p.r.extended);
-    return explain_value(c, &p, k, err);
+    return CL_OK;
 }
 
 /* Every quoted bank: with the others alone a log could be made that leads to some of them only. */
@@ -162,6 +284,12 @@ static bool check_banks(struct vtpm_ctx *c)
 
 enum cl_status vtpm_check_event_log(struct vtpm_ctx *c, struct cl_err *err)
 {
+    if (c->policy->event_log == NULL && c->policy->event_count > 0) {
+        struct cl_check *k = cl_verdict_check(c->result, "tpm.event_log", /* good= */ false);
+        cl_check_expected(k, "an event log, for events are listed");
+        cl_check_actual(k, "none");
+        return CL_OK;
+    }
     if (c->policy->event_log == NULL) {
         cl_verdict_skip(c->result, "tpm.event_log", "no event log was given");
         return CL_OK;

@@ -476,6 +476,82 @@ START_TEST(test_a_trusted_value_on_the_way_names_the_event)
 }
 END_TEST
 
+/* The events of register 4, as the world has them, listed in a bank. */
+static size_t list_events(const struct tpm_log_world *w, uint16_t alg,
+                          struct cl_tpm_pcr_value ret[static 4])
+{
+    CL_CLEANUP(cl_tpm_event_log_freep) struct cl_tpm_event_log *log = parse(w);
+    size_t n = 0;
+    for (size_t i = 0; i < cl_tpm_event_log_count(log); i++) {
+        const struct cl_tpm_event *e = cl_tpm_event_log_event(log, i);
+        if (cl_tpm_event_extends(e, 4)) {
+            ck_assert_uint_lt(n, 4);
+            ret[n] = (struct cl_tpm_pcr_value){.alg = alg, .index = 4};
+            memcpy(ret[n++].value, cl_tpm_event_digest(log, e, alg), cl_tpm_hash_size(alg));
+        }
+    }
+    return n;
+}
+
+START_TEST(test_listed_events_are_compared_in_order)
+{
+    CL_CLEANUP(tpm_log_done) struct tpm_log_world w;
+    CL_CLEANUP(verified_done) struct verified v = {0};
+    struct cl_tpm_pcr_value events[4];
+    tpm_log_boot(&w);
+    struct tpm_world_quote q = tpm_log_quote(&w, 6);
+    v.policy.events = events;
+    v.policy.event_count = list_events(&w, SHA384, events);
+    ck_assert_uint_eq(v.policy.event_count, 3);
+    verify(&v, &w, &q);
+    ck_assert_int_eq(v.result->verdict, CL_VERDICT_ACCEPTED);
+    events[1].value[5] ^= 1;
+    verify(&v, &w, &q);
+    expect_rejected(&v, "tpm.event_log.pcr04",
+                    "sha384: event 6 of the log (EV_SEPARATOR, type 0x4, byte ");
+    events[1].value[5] ^= 1;
+    v.policy.event_count = 2;
+    verify(&v, &w, &q);
+    expect_rejected(&v, "tpm.event_log.pcr04",
+                    "sha384: event 7 of the log (EV_EFI_BOOT_SERVICES_APPLICATION, ");
+    ck_assert_str_eq(check(&v, "tpm.event_log.pcr04")->expected, "no more events");
+    events[3] = events[2];
+    v.policy.event_count = 4;
+    verify(&v, &w, &q);
+    expect_rejected(&v, "tpm.event_log.pcr04", "the first 3 events are the expected ones");
+    ck_assert_str_eq(check(&v, "tpm.event_log.pcr04")->actual, "no more events");
+}
+END_TEST
+
+START_TEST(test_listed_events_need_a_log_and_a_quote)
+{
+    CL_CLEANUP(tpm_log_done) struct tpm_log_world w;
+    CL_CLEANUP(verified_done) struct verified v = {0};
+    CL_CLEANUP(cl_vtpm_parts_done) struct cl_vtpm_parts p = {0};
+    CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *ev = NULL;
+    struct cl_tpm_pcr_value events[4];
+    tpm_log_boot(&w);
+    struct tpm_world_quote q = tpm_log_quote(&w, 2);
+    v.policy.events = events;
+    v.policy.event_count = list_events(&w, SHA384, events);
+    verify(&v, &w, &q); /* another bank is quoted */
+    expect_rejected(&v, "tpm.event_log.pcr04", "sha384: events are listed, and this bank is not");
+    v.policy.event_count = list_events(&w, SHA256, events);
+    q.selection.bank[0].mask = 0xFFFFEF; /* all but the register */
+    verify(&v, &w, &q);
+    ck_assert_int_eq(v.result->verdict, CL_VERDICT_REJECTED);
+    ck_assert_str_eq(check(&v, "tpm.event_log.pcr04")->actual, "none");
+    q.selection.bank[0].mask = 0xFFFFFF;
+    tpm_world_parts(&q, &p);
+    ck_assert_int_eq(cl_vtpm_evidence_from_parts(&p, &ev, NULL), CL_OK);
+    v.policy.event_log = NULL;
+    cl_verify_result_free(v.result);
+    ck_assert_int_eq(cl_vtpm_verify(ev, &v.policy, &v.result, NULL, NULL), CL_OK);
+    expect_rejected(&v, "tpm.event_log", "");
+    ck_assert_str_eq(check(&v, "tpm.event_log")->expected, "an event log, for events are listed");
+}
+END_TEST
+
 START_TEST(test_a_log_beside_what_is_no_quote)
 {
     CL_CLEANUP(tpm_log_done) struct tpm_log_world w;
@@ -527,6 +603,8 @@ int main(void)
     tcase_add_test(t, test_a_quoted_bank_that_the_log_lacks_is_rejected);
     tcase_add_test(t, test_an_event_without_a_digest_is_rejected);
     tcase_add_test(t, test_a_trusted_value_on_the_way_names_the_event);
+    tcase_add_test(t, test_listed_events_are_compared_in_order);
+    tcase_add_test(t, test_listed_events_need_a_log_and_a_quote);
     tcase_add_test(t, test_a_log_beside_what_is_no_quote);
     tcase_add_test(t, test_a_log_does_not_stand_in_for_values);
     suite_add_tcase(s, t);

@@ -154,7 +154,7 @@ static void try_members(const char *section, const char *path, const json_t *s)
         char below[64];
         try_member(section, path, name, value, path[0] != '\0' ? nested : plain);
         /* Registers and keys of a TPM: test_vtpm_verify tries them. */
-        bool of_tpm = strstr(name, "pcrs") != NULL || strcmp(name, "aks") == 0;
+        bool of_tpm = strstr(name, "pcr") != NULL || strcmp(name, "aks") == 0;
         if (json_object_get(value, "properties") != NULL && !of_tpm) {
             (void)snprintf(below, sizeof(below), "%s%s%s", path, path[0] != '\0' ? "/" : "", name);
             try_members(section, below, value);

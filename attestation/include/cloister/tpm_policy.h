@@ -3,6 +3,7 @@
  * "az-tdx-vtpm".
  *
  *   {"measurements": ["<96 hex>"], "pcrs": {"sha256": {"4": ["<64 hex>", ...]}},
+ *    "pcr_events": {"sha256": {"4": ["<64 hex>", ...]}},
  *    "required_pcrs": {"sha256": [0, 1, 7]}, "aks": {"keys": ["<64 hex>"], "names": ["<68 hex>"]},
  *    "require_secure_boot": true, "require_user_data": true}
  *
@@ -15,7 +16,7 @@
 #include "cloister/verify_policy.h"
 #include "cloister/vtpm_verify.h"
 
-#define CL_TPM_RULES_PCRS_MAX 256u /* values of registers in one section */
+#define CL_TPM_RULES_PCRS_MAX 256u /* values of registers in one section; digests of events */
 #define CL_TPM_RULES_AKS_MAX 64u   /* keys and names together */
 
 struct cl_tpm_rules {                   /* all zero accepts nothing */
@@ -23,6 +24,8 @@ struct cl_tpm_rules {                   /* all zero accepts nothing */
     struct cl_policy_list measurements; /* 48 bytes: paravisors; not in section "tpm" */
     size_t pcr_count;
     struct cl_tpm_pcr_value pcrs[CL_TPM_RULES_PCRS_MAX];
+    size_t event_count;
+    struct cl_tpm_pcr_value events[CL_TPM_RULES_PCRS_MAX]; /* of each register, in order */
     struct cl_tpm_selection required;
     size_t ak_count;
     struct cl_tpm_ak_id aks[CL_TPM_RULES_AKS_MAX]; /* section "tpm" only */

@@ -44,6 +44,10 @@ struct cl_vtpm_policy { /* all zero: the strict default, which accepts nothing; 
      * with pcrs. A register that it does not lead to is a rejection; only one from 8 on that it
      * does not speak of at all is a warning, for the running system extends those. */
     const struct cl_tpm_event_log *event_log;
+    /* Digests of the events of some registers, each register's in order: the log must be there, and
+     * have these and no others; the register must be quoted. */
+    const struct cl_tpm_pcr_value *events;
+    size_t event_count;
     const uint8_t *initdata_digest; /* 32 bytes, bound by PCR 8 of bank sha256, or NULL */
     const struct cl_tpm_ak_id *aks; /* for class tpm */
     size_t ak_count;
