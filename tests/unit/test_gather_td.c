@@ -12,6 +12,7 @@
 #include "swtpm_rig.h"
 #include "tdx_world.h"
 #include "tpm/vtpm_internal.h"
+#include "tpm_log_world.h"
 #include "tpm_world.h"
 
 #include <errno.h>
@@ -244,6 +245,74 @@ START_TEST(test_with_a_td_quote_the_evidence_verifies)
 }
 END_TEST
 
+/* Has the TPM itself measure the words, in each of its banks. */
+static void measure(ESYS_CONTEXT *esys, ESYS_TR pcr, const char *words)
+{
+    TPML_DIGEST_VALUES *digests = NULL;
+    TPM2B_EVENT event = {.size = (uint16_t)strlen(words)};
+    memcpy(event.buffer, words, event.size);
+    ck_assert_uint_eq(
+        Esys_PCR_Event(esys, pcr, ESYS_TR_PASSWORD, ESYS_TR_NONE, ESYS_TR_NONE, &event, &digests),
+        TSS2_RC_SUCCESS);
+    Esys_Free(digests);
+}
+
+static const struct cl_check *verify_with_log(const struct cl_vtpm_evidence *ev,
+                                              const struct tpm_log_world *l, const char *id)
+{
+    static struct cl_check kept;
+    CL_CLEANUP(cl_tpm_event_log_freep) struct cl_tpm_event_log *log = NULL;
+    CL_CLEANUP(cl_verify_result_freep) struct cl_verify_result *r = NULL;
+    struct cl_vtpm_policy policy = {.time = TW_TIME, .authenticity_only = true};
+    ck_assert_int_eq(cl_tpm_event_log_parse(l->raw.data, l->raw.len, &log, NULL), CL_OK);
+    policy.event_log = log;
+    ck_assert_int_eq(cl_vtpm_verify(ev, &policy, &r, NULL, NULL), CL_OK);
+    const struct cl_check *c = cl_verify_result_check(r, id);
+    ck_assert_ptr_nonnull(c);
+    kept = *c;
+    return &kept;
+}
+
+/* The registers of a TPM that somebody else wrote: as they begin, and as it extends them. */
+START_TEST(test_a_log_leads_to_the_registers_of_a_real_tpm)
+{
+    static const uint16_t banks[] = {CL_TPM_ALG_SHA1, CL_TPM_ALG_SHA256, CL_TPM_ALG_SHA384};
+    CL_CLEANUP(cl_vtpm_evidence_freep) struct cl_vtpm_evidence *ev = NULL;
+    CL_CLEANUP(tpm_log_done) struct tpm_log_world l;
+    ESYS_CONTEXT *esys = NULL;
+    struct cl_err err = {0};
+    if (!swtpm_have()) {
+        return;
+    }
+    azure_start("");
+    ck_assert_uint_eq(Esys_Initialize(&esys, swtpm_tcti(), NULL), TSS2_RC_SUCCESS);
+    measure(esys, ESYS_TR_PCR4, "loader");
+    measure(esys, ESYS_TR_PCR4, "kernel");
+    measure(esys, ESYS_TR_PCR0, "version");
+    Esys_Finalize(&esys);
+    struct cl_tpm_request request = request_of("nonce");
+    request.td_quote = &td_quote;
+    for (size_t i = 0; i < CL_ARRAY_LEN(banks); i++) {
+        request.selection.bank[i].alg = banks[i];
+        request.selection.bank[i].mask = 0xFFFFFF;
+    }
+    request.selection.bank_count = CL_ARRAY_LEN(banks);
+    ck_assert_msg(cl_tpm_gather(swtpm_tcti(), &request, &ev, &err) == CL_OK, "%s", err.msg);
+    tpm_log_begin(&l, banks, CL_ARRAY_LEN(banks));
+    tpm_log_event(&l, 0, 8, "version");
+    tpm_log_event(&l, 4, 0x80000003, "loader");
+    ck_assert_int_eq(verify_with_log(ev, &l, "tpm.event_log.pcr04")->status, CL_CHECK_FAIL);
+    tpm_log_event(&l, 4, 0x80000003, "kernel");
+    for (uint32_t i = 0; i < CL_TPM_PCR_COUNT; i++) {
+        char id[32];
+        (void)snprintf(id, sizeof(id), "tpm.event_log.pcr%02u", (unsigned)i);
+        const struct cl_check *c = verify_with_log(ev, &l, id);
+        ck_assert_msg(c->status == CL_CHECK_PASS && !c->warning, "%s: %s", id, c->why);
+    }
+    swtpm_stop();
+}
+END_TEST
+
 /* "challenge", padded, as the paravisor writes it. */
 #define USER_DATA                                                                                  \
     ",\"user-data\":\"6368616C6C656E676500000000000000000000000000000000000000000000000000000000"  \
@@ -382,6 +451,7 @@ int main(void)
     tcase_add_test(t, test_a_tdreport_is_said_to_be_no_quote);
     tcase_add_test(t, test_without_a_td_quote_the_parts_name_what_is_missing);
     tcase_add_test(t, test_with_a_td_quote_the_evidence_verifies);
+    tcase_add_test(t, test_a_log_leads_to_the_registers_of_a_real_tpm);
     tcase_add_test(t, test_user_data_is_waited_for);
     tcase_add_test(t, test_a_plain_tpm_has_no_paravisor);
     tcase_add_test(t, test_a_td_quote_is_read_in_two_forms);
