@@ -176,7 +176,7 @@ static void sign_quote(const struct bw_guest *g, const struct tpm_world_quote *q
 
 static void put_hardware(struct bw_guest *g, const char *runtime, struct cl_vtpm_parts *p)
 {
-    uint8_t raw[CL_HCL_HARDWARE_SIZE];
+    uint8_t raw[1184] = {0};
     uint8_t bound[64] = {0};
     struct tpm_world_hcl h = {.version = 2, .hash_type = 1, .hardware = raw, .runtime = runtime};
     must(cl_sha256(bound, runtime, strlen(runtime), NULL) == CL_OK);
@@ -189,7 +189,7 @@ static void put_hardware(struct bw_guest *g, const char *runtime, struct cl_vtpm
     } else {
         memcpy(g->td.td.report_data, bound, sizeof(bound));
         memset(g->td.td.tee_tcb_svn2, 0, sizeof(g->td.td.tee_tcb_svn2));
-        tpm_world_tdreport(&g->td.td, raw);
+        tw_tdreport(&g->td.td, raw);
         tw_quote_bytes(&g->td, &p->td_quote);
         h.type = 4;
     }
@@ -310,10 +310,13 @@ void bw_collateral_init(struct bw_collateral *c)
     tw_default(&c->td);
 }
 
-static void add(struct cl_collateral *c, enum cl_collateral_kind kind, const struct cl_buf *data)
+static void add(struct cl_collateral *c, enum cl_collateral_kind kind, const struct cl_buf *data,
+                const struct cl_buf *chain)
 {
     struct cl_err err = {0};
-    if (cl_collateral_add_item(c, kind, data->data, data->len, NULL, 0, &err) != CL_OK) {
+    if (cl_collateral_add_item(c, kind, data->data, data->len,
+                               chain != NULL ? (const char *)chain->data : NULL,
+                               chain != NULL ? chain->len : 0, &err) != CL_OK) {
         (void)fprintf(stderr, "%s: %s\n", cl_collateral_kind_name(kind), err.msg);
         abort();
     }
@@ -340,22 +343,46 @@ static void add_amd(const struct bw_collateral *in, struct cl_collateral *c)
     CL_CLEANUP(cl_buf_done) struct cl_buf crl = {0};
     add_pem(&in->chain.ask, &pem);
     add_pem(&in->chain.ark, &pem);
-    add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, &pem);
+    add(c, CL_COLLATERAL_AMD_VCEK_CHAIN, &pem, NULL);
     if (!in->no_amd_crl) {
         world_crl_der(&in->amd_crl, &crl);
-        add(c, CL_COLLATERAL_AMD_VCEK_CRL, &crl);
+        add(c, CL_COLLATERAL_AMD_VCEK_CRL, &crl, NULL);
     }
+}
+
+/* {"<name>":<the exact bytes that are signed>,"signature":"<hex>"} */
+static void signed_document(const char *name, const struct cl_buf *body,
+                            const uint8_t signature[static 64], struct cl_buf *out)
+{
+    char hex[129];
+    cl_hex(hex, signature, 64);
+    must(cl_buf_printf(out, NULL, "{\"%s\":%.*s,\"signature\":\"%s\"}", name, (int)body->len,
+                       (const char *)body->data, hex) == CL_OK);
+}
+
+static void add_intel(const struct bw_collateral *in, struct cl_collateral *c)
+{
+    struct tdx_material m = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf tcb = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf qe = {0};
+    tw_material(&in->td, &m);
+    signed_document("tcbInfo", &m.tcb_info, m.tcb_signature, &tcb);
+    signed_document("enclaveIdentity", &m.qe_identity, m.qe_signature, &qe);
+    if (!in->no_tcb_info) {
+        add(c, CL_COLLATERAL_INTEL_TCB_INFO, &tcb, &m.tcb_chain);
+    }
+    add(c, CL_COLLATERAL_INTEL_QE_IDENTITY, &qe, &m.qe_chain);
+    add(c, CL_COLLATERAL_INTEL_PCK_CRL, &m.pck_crl, &m.pck_chain);
+    add(c, CL_COLLATERAL_INTEL_ROOT_CRL, &m.root_crl, NULL);
+    tdx_material_done(&m);
 }
 
 void bw_bundle(const struct bw_collateral *in, struct cl_buf *out)
 {
     CL_CLEANUP(cl_collateral_freep) struct cl_collateral *c = NULL;
-    struct tdx_material m = {0};
     must(cl_collateral_new(&c, NULL) == CL_OK);
     add_amd(in, c);
-    tw_material(&in->td, &m);
-    tw_store(&m, /* tcb_info= */ !in->no_tcb_info, c);
-    tdx_material_done(&m);
+    add_intel(in, c);
     must(cl_collateral_write_bundle(c, WORLD_TIME - DAY, in->expires, /* key= */ NULL, out, NULL) ==
          CL_OK);
 }
