@@ -247,26 +247,6 @@ void tpm_world_hcl(const struct tpm_world_hcl *h, struct cl_buf *out)
     MUST(cl_buf_append(out, raw, w.len, NULL) == CL_OK);
 }
 
-void tpm_world_tdreport(const struct cl_tdx_td *td, uint8_t ret[static CL_HCL_HARDWARE_SIZE])
-{
-    memset(ret, 0, CL_HCL_HARDWARE_SIZE);
-    ret[0] = 0x81;
-    memcpy(ret + 128, td->report_data, 64);
-    memcpy(ret + 264, td->tee_tcb_svn, 16);
-    memcpy(ret + 280, td->mrseam, 48);
-    memcpy(ret + 328, td->mrsignerseam, 48);
-    memcpy(ret + 376, &td->seam_attributes, 8);
-    memcpy(ret + 512, &td->td_attributes, 8);
-    memcpy(ret + 520, &td->xfam, 8);
-    memcpy(ret + 528, td->mrtd, 48);
-    memcpy(ret + 576, td->mrconfigid, 48);
-    memcpy(ret + 624, td->mrowner, 48);
-    memcpy(ret + 672, td->mrownerconfig, 48);
-    memcpy(ret + 720, td->rtmr, sizeof(td->rtmr));
-    MUST(cl_sha384(ret + 32, ret + 256, 239, NULL) == CL_OK);
-    MUST(cl_sha384(ret + 80, ret + 512, 512, NULL) == CL_OK);
-}
-
 static json_t *integers(const uint8_t *data, size_t len)
 {
     json_t *a = json_array();

@@ -52,8 +52,6 @@ void tpm_world_area(enum tpm_world_key key, uint32_t attributes, uint16_t scheme
 /* {"keys": [{"kid": "HCLAkPub", ...}], ...} of the RSA key, with `more` members behind. */
 void tpm_world_runtime(enum tpm_world_key key, const char *more, struct cl_buf *out);
 void tpm_world_hcl(const struct tpm_world_hcl *h, struct cl_buf *out);
-/* The TDREPORT that a quote of this TD is made of (without the parts of TDX 1.5), and zeros. */
-void tpm_world_tdreport(const struct cl_tdx_td *td, uint8_t ret[static CL_HCL_HARDWARE_SIZE]);
 /* Version 0 of the JSON of `p`, in lists of integers. vcek: its member of that name, taken; NULL:
  * none. The caller's. */
 json_t *tpm_world_version_0(const struct cl_vtpm_parts *p, json_t *vcek);
