@@ -6,6 +6,7 @@
 #define SHIM_POD_INTERNAL_H
 
 #include "cgroup.h"
+#include "files.h"
 #include "pod.h"
 #include "streams.h"
 #include "translate.h"
@@ -50,6 +51,14 @@ struct result {
     char *host_path;
 };
 
+/* A volume that the guest has: containers of a pod share them by name. */
+struct volume_name {
+    struct volume_name *next;
+    char name[SHIM_NAME_MAX + 1];
+    char *watched; /* the host's path of which changes are told; NULL: none */
+    bool changed;  /* and not yet put into the guest */
+};
+
 struct creation; /* create.c */
 
 struct container {
@@ -83,6 +92,9 @@ struct shim_pod {
     size_t exec_count; /* of all containers */
     struct volume_name *volumes; /* that the guest has */
     uint64_t generation;         /* of the next files */
+    unsigned fillings;           /* volumes of so many containers are being filled */
+    bool refreshing;             /* one volume is */
+    struct shim_watch *watch;    /* NULL: none is watched */
     struct event *event_timer;   /* before the agent is asked for its next event */
     struct shim_cgroup *cgroup;  /* that we are in; NULL */
 };
@@ -189,5 +201,17 @@ void volumes_make(struct proc *p, const struct shim_spec *spec,
 /* Fetches the container's results; p->results counts them. */
 void volumes_fetch_results(struct proc *p);
 void volumes_done(struct shim_pod *pod);
+/* Puts the next of the files into a volume, *file advances; then `done`, perhaps at once. p: NULL:
+ * of no process. */
+void volume_put(struct shim_pod *pod, struct proc *p, const char *name,
+                const struct shim_files *files, size_t *file, uint64_t generation, void *ctx,
+                void (*done)(struct job *j, enum shim_code code, const char *message,
+                             const void *payload, size_t len));
+
+/* --- refresh.c */
+/* Changes of the folder will be brought into the guest. Before it is read. */
+void volume_watch(struct shim_pod *pod, struct volume_name *v, const char *path);
+/* Begins with a volume that has changed, if one has and nothing else is being put. */
+void volumes_refresh(struct shim_pod *pod);
 
 #endif

@@ -6,7 +6,7 @@
  */
 #include "pod_internal.h"
 
-#include "files.h"
+#include "watch.h"
 
 #include "base/io.h"
 #include "base/log.h"
@@ -21,12 +21,6 @@
 
 #define PIECE_FILES 512u
 
-/* A volume that the guest has: containers of a pod share them by name. */
-struct volume_name {
-    struct volume_name *next;
-    char name[SHIM_NAME_MAX + 1];
-};
-
 /* The work on one container's volumes, one call at a time. */
 struct filling {
     struct shim_pod *pod;
@@ -38,13 +32,13 @@ struct filling {
     void (*next)(struct proc *p, enum shim_code code, const char *message);
 };
 
-static bool has_volume(const struct shim_pod *pod, const char *name)
+static struct volume_name *find_volume(const struct shim_pod *pod, const char *name)
 {
-    const struct volume_name *v = pod->volumes;
+    struct volume_name *v = pod->volumes;
     while (v != NULL && strcmp(v->name, name) != 0) {
         v = v->next;
     }
-    return v != NULL;
+    return v;
 }
 
 static bool note_volume(struct shim_pod *pod, const char *name)
@@ -64,8 +58,11 @@ void volumes_done(struct shim_pod *pod)
     while (pod->volumes != NULL) {
         struct volume_name *v = pod->volumes;
         pod->volumes = v->next;
+        free(v->watched);
         free(v);
     }
+    shim_watch_free(pod->watch);
+    pod->watch = NULL;
 }
 
 /* --- making and filling
@@ -73,22 +70,23 @@ void volumes_done(struct shim_pod *pod)
 
 static void make_next(struct proc *p, struct filling *f);
 
+static void filling_free(struct filling *f)
+{
+    struct shim_pod *pod = f->pod;
+    shim_files_done(&f->files);
+    free(f);
+    pod->fillings--;
+    volumes_refresh(pod);
+}
+
 static void filling_end(struct proc *p, struct filling *f, enum shim_code code, const char *message)
 {
     char text[CL_ERR_MSG_SIZE];
     void (*next)(struct proc * p, enum shim_code code, const char *message) = f->next;
     const char *name = f->at < f->spec->volume_count ? f->spec->volume[f->at].name : "";
     (void)snprintf(text, sizeof(text), "volume '%s': %.400s", name, message);
-    shim_files_done(&f->files);
-    free(f);
+    filling_free(f);
     next(p, code, text);
-}
-
-/* The process is gone, and with it the specification: only what is ours may be touched. */
-static void filling_drop(struct filling *f)
-{
-    shim_files_done(&f->files);
-    free(f);
 }
 
 static void put_files(struct proc *p, struct filling *f);
@@ -100,7 +98,7 @@ static void on_put(struct job *j, enum shim_code code, const char *message, cons
     (void)payload;
     (void)len;
     if (j->proc == NULL) {
-        filling_drop(f);
+        filling_free(f); /* the process is gone, and with it the specification */
     } else if (code != SHIM_CODE_OK) {
         filling_end(j->proc, f, code, message);
     } else if (f->file < f->files.count) {
@@ -111,29 +109,37 @@ static void on_put(struct job *j, enum shim_code code, const char *message, cons
     }
 }
 
-/* The next piece of files. */
-static void put_files(struct proc *p, struct filling *f)
+void volume_put(struct shim_pod *pod, struct proc *p, const char *name,
+                const struct shim_files *files, size_t *file, uint64_t generation, void *ctx,
+                void (*done)(struct job *j, enum shim_code code, const char *message,
+                             const void *payload, size_t len))
 {
     Cloister__Pod__V1__File *list[PIECE_FILES];
     Cloister__Pod__V1__PutFilesRequest r;
-    char name[SHIM_NAME_MAX + 1];
-    size_t count = shim_files_piece(&f->files, f->file);
+    char volume[SHIM_NAME_MAX + 1];
+    size_t count = shim_files_piece(files, *file);
     cloister__pod__v1__put_files_request__init(&r);
-    (void)snprintf(name, sizeof(name), "%s", f->spec->volume[f->at].name);
+    (void)snprintf(volume, sizeof(volume), "%s", name);
     for (count = count < PIECE_FILES ? count : PIECE_FILES; r.n_files < count; r.n_files++) {
-        list[r.n_files] = &f->files.file[f->file++];
+        list[r.n_files] = &files->file[(*file)++];
     }
     r.files = list;
-    r.volume = name;
-    r.generation = f->generation;
-    r.last = f->file == f->files.count;
+    r.volume = volume;
+    r.generation = generation;
+    r.last = *file == files->count;
     const struct job_spec spec = {.proc = p,
                                   .method = "PutFiles",
                                   .request = &r.base,
-                                  .timeout_ms = f->pod->cfg.times.call,
-                                  .ctx = f,
-                                  .done = on_put};
-    pod_call(f->pod, &spec);
+                                  .timeout_ms = pod->cfg.times.call,
+                                  .ctx = ctx,
+                                  .done = done};
+    pod_call(pod, &spec);
+}
+
+static void put_files(struct proc *p, struct filling *f)
+{
+    volume_put(f->pod, p, f->spec->volume[f->at].name, &f->files, &f->file, f->generation, f,
+               on_put);
 }
 
 /* What is put into a new result volume: the file, empty, for every user. */
@@ -162,6 +168,9 @@ static void fill(struct proc *p, struct filling *f)
     f->file = 0;
     f->generation = ++f->pod->generation;
     if (v->kind == SHIM_VOLUME_FILES) {
+        if (v->watch) {
+            volume_watch(f->pod, find_volume(f->pod, v->name), v->host_path);
+        }
         st = shim_files_read(v->host_path, &f->files, &err);
     } else if (v->kind == SHIM_VOLUME_RESULT) {
         st = result_file(&f->files, &err);
@@ -195,7 +204,7 @@ static void on_made(struct job *j, enum shim_code code, const char *message, con
     (void)payload;
     (void)len;
     if (j->proc == NULL) {
-        filling_drop(f);
+        filling_free(f); /* the process is gone, and with it the specification */
     } else if (code != SHIM_CODE_OK) {
         filling_end(j->proc, f, code, message);
     } else if (!note_volume(f->pod, f->spec->volume[f->at].name)) {
@@ -244,7 +253,7 @@ static void make_next(struct proc *p, struct filling *f)
         filling_end(p, f, SHIM_CODE_PRECONDITION, "expected no block device, got one");
         return;
     }
-    if (has_volume(f->pod, v->name)) {
+    if (find_volume(f->pod, v->name) != NULL) {
         refill(p, f);
         return;
     }
@@ -266,6 +275,7 @@ void volumes_make(struct proc *p, const struct shim_spec *spec,
         return;
     }
     *f = (struct filling){.pod = p->c->pod, .spec = spec, .next = next};
+    f->pod->fillings++;
     make_next(p, f);
 }
 

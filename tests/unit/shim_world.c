@@ -22,7 +22,7 @@
 #include <unistd.h>
 
 /* --- the specification ---------------------------------------------------------------------------
- * {"kind":"single|sandbox|container","sandbox":ID,"terminal":true,"volumes":[{"name","kind","path"}]}
+ * {"kind":"single|sandbox|container","sandbox":ID,"terminal":true,"volumes":[{"name","kind","path","watch"}]}
  */
 
 static void copy_volume(const json_t *j, struct shim_volume *v)
@@ -31,6 +31,7 @@ static void copy_volume(const json_t *j, struct shim_volume *v)
     v->kind = (enum shim_volume_kind)json_integer_value(json_object_get(j, "kind"));
     (void)snprintf(v->name, sizeof(v->name), "%s", json_string_value(json_object_get(j, "name")));
     v->host_path = path != NULL ? strdup(path) : NULL;
+    v->watch = json_is_true(json_object_get(j, "watch"));
 }
 
 enum cl_status shim_spec_translate(const void *config, size_t len,
@@ -778,6 +779,8 @@ static void make_service(struct world *w)
     ck_assert_int_eq(shim_rpc_new(w->base, fd, &none, &w->client, NULL), CL_OK);
 }
 
+int world_call_ms = 300;
+
 void world_up(struct world *w)
 {
     static struct shim_image_ops images;
@@ -800,7 +803,7 @@ void world_up(struct world *w)
         .settings = &w->settings,
         .vm = &fake_vm,
         .images = &images,
-        .times = {.call = 300, .stats = 300, .drain = 300, .kill = 500}};
+        .times = {.call = world_call_ms, .stats = 300, .drain = 300, .kill = 500}};
     ck_assert_int_eq(shim_pod_new(&cfg, &w->pod, NULL), CL_OK);
     make_service(w);
 }

@@ -87,6 +87,7 @@ struct world {
     unsigned images; /* that are held */
 };
 
+extern int world_call_ms; /* that the agent has for an answer; before world_up() */
 void world_up(struct world *w);
 void world_down(struct world *w);
 /* Turns the loop until nothing more happens. */
