@@ -192,3 +192,12 @@ void shim_cgroup_leave(struct shim_cgroup *g)
     }
     free(g);
 }
+
+size_t shim_cgroup_folders(const struct shim_cgroup *g, const char *ret[SHIM_CGROUP_MAX])
+{
+    size_t count = g != NULL ? g->count : 0;
+    for (size_t i = 0; i < count; i++) {
+        ret[i] = g->at[i].leaf;
+    }
+    return count;
+}

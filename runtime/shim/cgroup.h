@@ -25,6 +25,8 @@ CL_NODISCARD enum cl_status shim_cgroup_enter(const char *root, const char *self
                                               struct cl_err *err);
 /* Goes back to where we were, and takes the leaves away. NULL is fine. */
 void shim_cgroup_leave(struct shim_cgroup *g);
+/* The leaves, borrowed; returns how many. g NULL: none. */
+size_t shim_cgroup_folders(const struct shim_cgroup *g, const char *ret[SHIM_CGROUP_MAX]);
 /* "<parent>" of a path, below a hierarchy's mount: what is entered. ret holds `size` bytes. */
 CL_NODISCARD enum cl_status shim_cgroup_parent(const char *path, char *ret, size_t size,
                                                struct cl_err *err);

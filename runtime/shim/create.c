@@ -277,6 +277,13 @@ static void on_boot_timeout(evutil_socket_t fd, short what, void *ctx)
     creation_failed(cr, SHIM_CODE_DEADLINE, text);
 }
 
+/* Not before: a simulated processor may have to make its keys, once for a machine. */
+void creation_spawned(struct creation *cr)
+{
+    const struct timeval limit = {.tv_sec = (time_t)cr->c->pod->cfg.settings->boot_timeout_s};
+    (void)event_add(cr->timer, &limit);
+}
+
 static enum cl_status enter_cgroup(struct creation *cr, struct cl_err *err)
 {
     struct shim_pod *pod = cr->c->pod;
@@ -294,7 +301,6 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
     const struct shim_spec *s = cr->spec;
     struct shim_vm_config vm = {.id = cr->c->id, .netns = s->netns};
     CL_CLEANUP(cl_buf_done) struct cl_buf initdata = {0};
-    const struct timeval limit = {.tv_sec = (time_t)pod->cfg.settings->boot_timeout_s};
     CL_TRY(shim_size_for(pod->cfg.settings, s->cpus, s->memory, &vm.size, err));
     if (s->initdata != NULL) {
         CL_TRY(shim_initdata_decode(s->initdata, &initdata, err));
@@ -302,7 +308,7 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
         vm.initdata_len = initdata.len;
     }
     cr->timer = event_new(pod->cfg.daemon->base, -1, 0, on_boot_timeout, cr);
-    if (cr->timer == NULL || event_add(cr->timer, &limit) != 0) {
+    if (cr->timer == NULL) {
         return cl_err_nomem(err, "creation");
     }
     CL_TRY(enter_cgroup(cr, err));

@@ -17,8 +17,8 @@ struct shim_image; /* of one container; opaque */
 struct shim_image_request { /* borrowed during the call */
     const char *name_space; /* containerd's */
     const char *container_id;
-    const char *image_name; /* as the pod's annotation has it; NULL: ask containerd for the
-                               container's */
+    const char *image_name; /* as the pod's annotation has it, for a container that has none of its
+                               own; NULL */
 };
 
 /* Once, from the loop: the digest of the manifest for this platform, "sha256:<64 hex>"; or why it

@@ -27,7 +27,7 @@ struct shim_image {
     char *socket;
     char *name_space;
     char *container_id;
-    char *image_name; /* NULL: to be asked for */
+    char *image_name; /* NULL: none is known */
     int note[2];
     enum cl_status status; /* and this is what it found */
     struct cl_err err;
@@ -58,23 +58,25 @@ static void image_free(struct shim_image *i)
 /* --- in the thread
  * ----------------------------------------------------------------------------------- */
 
+/* containerd's own record of the container comes first: it has the name under which the image is
+ * kept, where the pod's annotation may have what the user wrote. */
 static enum cl_status name_of(struct shim_image *i, const struct cl_containerd *c)
 {
     struct cl_containerd_container found = {0};
-    if (i->image_name != NULL) {
-        return CL_OK;
+    enum cl_status st = cl_containerd_container_get(c, i->container_id, &found, &i->err);
+    if (st == CL_OK && found.image[0] != '\0') {
+        free(i->image_name);
+        i->image_name = strdup(found.image);
+        st = i->image_name != NULL ? CL_OK : cl_err_nomem(&i->err, "image");
+    } else if (i->image_name != NULL) {
+        st = CL_OK;
+    } else if (st == CL_OK) {
+        st = cl_err_set(&i->err, CL_ERR_REJECTED,
+                        "image: expected one, got none: a root file system of the host stays "
+                        "there");
     }
-    CL_TRY(cl_containerd_container_get(c, i->container_id, &found, &i->err));
-    i->image_name = strdup(found.image);
     cl_containerd_container_done(&found);
-    if (i->image_name == NULL) {
-        return cl_err_nomem(&i->err, "image");
-    }
-    return i->image_name[0] != '\0' ? CL_OK
-                                    : cl_err_set(&i->err, CL_ERR_REJECTED,
-                                                 "container '%s': image: expected one, got none (a "
-                                                 "root file system of the host stays there)",
-                                                 i->container_id);
+    return st;
 }
 
 static enum cl_status find(struct shim_image *i)

@@ -221,10 +221,12 @@ static void on_output_end(void *ctx, const char *process, unsigned stream)
 static void note_leftovers(const struct shim_pod *pod)
 {
     pid_t pids[SHIM_VM_MAX_PROCESSES];
-    const char *folder = pod->cfg.vm->folder(pod->vm);
+    const char *folders[1 + SHIM_CGROUP_MAX] = {pod->cfg.vm->folder(pod->vm)};
     struct cl_err err = {0};
+    size_t folder_count = 1 + shim_cgroup_folders(pod->cgroup, folders + 1);
     size_t count = pod->cfg.vm->processes(pod->vm, pids);
-    if (shim_leftovers_write(pod->cfg.daemon->bundle, pids, count, &folder, 1, &err) != CL_OK) {
+    if (shim_leftovers_write(pod->cfg.daemon->bundle, pids, count, folders, folder_count, &err) !=
+        CL_OK) {
         cl_log(CL_LOG_WARN, "shim.pod", "%s", err.msg);
     }
 }
@@ -232,8 +234,12 @@ static void note_leftovers(const struct shim_pod *pod)
 static void on_spawned(void *ctx)
 {
     struct shim_pod *pod = ctx;
+    struct creation *cr = booting(pod);
     pod->vm_pid = pod->cfg.vm->pid(pod->vm);
     note_leftovers(pod);
+    if (cr != NULL) {
+        creation_spawned(cr);
+    }
 }
 
 /* Every process ends with its VM; further ones before the container's own, and the sandbox, which

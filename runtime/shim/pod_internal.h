@@ -158,6 +158,7 @@ void job_ignore(struct job *j, enum shim_code code, const char *message, const v
 /* --- create.c */
 void pod_create(void *ctx, struct shim_rpc_call *call,
                 const Containerd__Task__V2__CreateTaskRequest *r);
+void creation_spawned(struct creation *cr); /* the VM runs: time does, too */
 void creation_booted(struct creation *cr);
 void creation_failed(struct creation *cr, enum shim_code code, const char *message);
 /* SHIM_CODE for a status of ours. */
