@@ -8,16 +8,24 @@ set(CL_PODS_SETUP ${CMAKE_BINARY_DIR}/lab-pods)
 add_test(NAME lab.pods_setup COMMAND ${pods}/pods_setup $<TARGET_FILE:pods_pause> ${CL_PODS_SETUP})
 set_tests_properties(lab.pods_setup PROPERTIES LABELS lab TIMEOUT 120 FIXTURES_SETUP pods_setup SKIP_RETURN_CODE 77)
 
-# cl_pods_test(NAME [TIMEOUT n]): tests/lab/pods/NAME with each runtime.
-function(cl_pods_test name)
-    cmake_parse_arguments(T "" "TIMEOUT" "" ${ARGN})
+# cl_pods_test(NAME PROGRAM [TIMEOUT n] [LONG] [ARGS ...]): tests/lab/pods/PROGRAM with each runtime. Where the shim is built, the control belongs to the
+# long tier: minutes are scarce in the lab.
+function(cl_pods_test name program)
+    cmake_parse_arguments(T "LONG" "TIMEOUT" "ARGS" ${ARGN})
+    set(long_cloister-sim ${T_LONG})
+    set(long_runc ${T_LONG})
     set(runtimes runc)
     if(TARGET containerd-shim-cloister-v2)
         list(APPEND runtimes cloister-sim)
+        set(long_runc TRUE)
     endif()
     foreach(runtime ${runtimes})
-        cl_lab_test(pods_${name}_${runtime} TIMEOUT ${T_TIMEOUT}
-            COMMAND ${pods}/${name} ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} ${runtime})
+        set(long "")
+        if(long_${runtime})
+            set(long LONG)
+        endif()
+        cl_lab_test(pods_${name}_${runtime} ${long} TIMEOUT ${T_TIMEOUT}
+            COMMAND ${pods}/${program} ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} ${runtime} ${T_ARGS})
         set_tests_properties(lab.pods_${name}_${runtime} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup")
     endforeach()
 endfunction()
@@ -37,5 +45,11 @@ target_include_directories(cri_client SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}
 target_compile_options(cri_client PRIVATE -Ulinux) # a macro of GNU C, and a member of messages
 target_link_libraries(cri_client PRIVATE cl_flags cl_base cl_grpc PkgConfig::PROTOBUF_C)
 
-cl_pods_test(ctr_run TIMEOUT 300)
-cl_pods_test(cri_pod TIMEOUT 400)
+cl_pods_test(ctr_run ctr_run TIMEOUT 300)
+cl_pods_test(cri_pod cri_pod TIMEOUT 400)
+if(TARGET containerd-shim-cloister-v2)
+    cl_pods_test(cri_many cri_many TIMEOUT 600 ARGS 10 3)
+    cl_pods_test(cri_kills cri_kills TIMEOUT 400 ARGS 1 containerd@running containerd-shim@running cloister-vmm@running cloister-vmm@starting)
+endif()
+cl_pods_test(cri_many_long cri_many LONG TIMEOUT 7200 ARGS 200 8)
+cl_pods_test(cri_kills_long cri_kills LONG TIMEOUT 7200 ARGS 3)
