@@ -6,7 +6,6 @@
 
 #include "cgroup.h"
 #include "config.h"
-#include "files.h"
 #include "initdata.h"
 #include "sizing.h"
 
@@ -361,148 +360,6 @@ START_TEST(test_initdata_is_bounded)
 }
 END_TEST
 
-/* --- files
- * -------------------------------------------------------------------------------------------------------
- */
-
-static void put(const char *dir, const char *name, const char *text)
-{
-    char path[256];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    ck_assert_int_eq(cl_write_file(path, text, strlen(text), 0640, NULL), CL_OK);
-}
-
-static void link_to(const char *dir, const char *name, const char *target)
-{
-    char path[256];
-    (void)snprintf(path, sizeof(path), "%s/%s", dir, name);
-    ck_assert_int_eq(symlink(target, path), 0);
-}
-
-static const Cloister__Pod__V1__File *found(const struct shim_files *f, const char *path)
-{
-    for (size_t i = 0; i < f->count; i++) {
-        if (strcmp(f->file[i].path, path) == 0) {
-            return &f->file[i];
-        }
-    }
-    return NULL;
-}
-
-/* What kubelet makes of a configMap. */
-static void config_map(char *dir)
-{
-    char path[128];
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    (void)snprintf(path, sizeof(path), "%s/..2026_01", dir);
-    ck_assert_int_eq(mkdir(path, 0755), 0);
-    put(path, "key", "value");
-    (void)snprintf(path, sizeof(path), "%s/..2026_01/sub", dir);
-    ck_assert_int_eq(mkdir(path, 0755), 0);
-    put(path, "deep", "deep value");
-    link_to(dir, "..data", "..2026_01");
-    link_to(dir, "key", "..data/key");
-    link_to(dir, "sub", "..data/sub");
-}
-
-START_TEST(test_files_of_a_config_map)
-{
-    char dir[] = "/tmp/shim-files-XXXXXX";
-    struct shim_files f = {0};
-    struct cl_err err = {0};
-    config_map(dir);
-    ck_assert_int_eq(shim_files_read(dir, &f, &err), CL_OK);
-    ck_assert_uint_eq(f.count, 3);
-    const Cloister__Pod__V1__File *key = found(&f, "key");
-    ck_assert_ptr_nonnull(key);
-    ck_assert_uint_eq(key->mode, 0640);
-    ck_assert_uint_eq(key->data.len, 5);
-    ck_assert_int_eq(memcmp(key->data.data, "value", 5), 0); /* public */
-    ck_assert_str_eq(key->link, "");
-    ck_assert_ptr_nonnull(found(&f, "sub"));
-    ck_assert(found(&f, "sub")->directory);
-    ck_assert_ptr_nonnull(found(&f, "sub/deep"));
-    shim_files_done(&f);
-    link_to(dir, "dangling", "..data/gone");
-    ck_assert_int_eq(shim_files_read(dir, &f, &err), CL_OK);
-    ck_assert_uint_eq(f.count, 3);
-    shim_files_done(&f);
-    remove_tree(dir);
-}
-END_TEST
-
-START_TEST(test_one_file_of_the_host)
-{
-    char dir[] = "/tmp/shim-files-XXXXXX";
-    char path[64];
-    struct shim_files f = {0};
-    struct cl_err err = {0};
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    put(dir, "hosts", "127.0.0.1 localhost\n");
-    (void)snprintf(path, sizeof(path), "%s/hosts", dir);
-    ck_assert_int_eq(shim_files_read(path, &f, &err), CL_OK);
-    ck_assert_uint_eq(f.count, 1);
-    ck_assert_ptr_nonnull(found(&f, "hosts"));
-    shim_files_done(&f);
-    ck_assert_int_eq(shim_files_read("/nonexistent/x", &f, &err), CL_ERR_SYS);
-    ck_assert_int_eq(shim_files_read("/dev/null", &f, &err), CL_ERR_REJECTED);
-    remove_tree(dir);
-}
-END_TEST
-
-START_TEST(test_files_that_are_not_copied)
-{
-    char dir[] = "/tmp/shim-files-XXXXXX";
-    char path[128];
-    struct shim_files f = {0};
-    struct cl_err err = {0};
-    ck_assert_ptr_nonnull(mkdtemp(dir));
-    switch (_i) {
-    case 0:
-        link_to(dir, "out", "../../etc/passwd");
-        break;
-    case 1:
-        link_to(dir, "out", "/etc/passwd");
-        break;
-    case 2:
-        (void)snprintf(path, sizeof(path), "%s/fifo", dir);
-        ck_assert_int_eq(mkfifo(path, 0600), 0);
-        break;
-    case 3:
-        link_to(dir, "loop", ".");
-        break;
-    case 4:
-        link_to(dir, "loop", "loop");
-        break;
-    case 5:
-        (void)snprintf(path, sizeof(path), "%s/big", dir);
-        int fd = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-        ck_assert_int_eq(ftruncate(fd, (off_t)SHIM_FILES_MAX_FILE + 1), 0);
-        (void)close(fd);
-        break;
-    case 6:
-        for (unsigned i = 0; i <= SHIM_FILES_MAX; i++) {
-            (void)snprintf(path, sizeof(path), "f%u", i);
-            link_to(dir, path, "target");
-        }
-        (void)snprintf(path, sizeof(path), "%s/target", dir);
-        (void)close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600));
-        break;
-    default: /* many that are large */
-        for (unsigned i = 0; i < 20; i++) {
-            (void)snprintf(path, sizeof(path), "%s/f%u", dir, i);
-            int large = open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0600);
-            ck_assert_int_eq(ftruncate(large, SHIM_FILES_MAX_FILE), 0);
-            (void)close(large);
-        }
-        break;
-    }
-    ck_assert_int_ne(shim_files_read(dir, &f, &err), CL_OK);
-    ck_assert_uint_eq(f.count, 0);
-    remove_tree(dir);
-}
-END_TEST
-
 static Suite *suite(void)
 {
     Suite *s = suite_create("shim_parts");
@@ -516,9 +373,6 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, test_a_cgroup_is_entered_where_it_is, 0, 5);
     tcase_add_test(tc, test_initdata_plain_and_packed);
     tcase_add_test(tc, test_initdata_is_bounded);
-    tcase_add_test(tc, test_files_of_a_config_map);
-    tcase_add_test(tc, test_one_file_of_the_host);
-    tcase_add_loop_test(tc, test_files_that_are_not_copied, 0, 8);
     suite_add_tcase(s, tc);
     return s;
 }
