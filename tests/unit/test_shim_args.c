@@ -33,12 +33,11 @@ static enum cl_status parse(const char *line, struct shim_args *ret, struct cl_e
 START_TEST(test_flags_in_every_order)
 {
     static const char *const lines[] = {
-        "-namespace k8s.io -address /a -publish-binary /p -id c1 -debug start",
+        "-namespace k8s.io -address /a -publish-binary /p -id c0 -id c1 -debug start",
         "-namespace k8s.io -address /a -publish-binary /p -id c1 -bundle /b -debug start",
         "start --id=c1 --namespace=k8s.io --address=/a --publish-binary=/p --debug",
         "-id c1 start -debug=true -publish-binary=/p -address=/a -namespace k8s.io",
-        "-debug-socket /x -debug -id c0 -id c1 -namespace k8s.io -address /a -publish-binary /p "
-        "start",
+        "-debug-socket /x -debug -id c1 -namespace k8s.io -address /a -publish-binary /p start",
     };
     for (size_t i = 0; i < CL_ARRAY_LEN(lines); i++) {
         struct shim_args a = {.action = SHIM_NO_ACTION};
