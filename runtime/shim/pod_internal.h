@@ -89,7 +89,7 @@ struct shim_pod {
     struct job *jobs;
     struct container *containers;
     size_t container_count;
-    size_t exec_count; /* of all containers */
+    size_t exec_count;           /* of all containers */
     struct volume_name *volumes; /* that the guest has */
     uint64_t generation;         /* of the next files */
     unsigned fillings;           /* volumes of so many containers are being filled */
