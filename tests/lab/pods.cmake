@@ -5,7 +5,7 @@ add_executable(pods_pause pods/pause.c)
 target_link_libraries(pods_pause PRIVATE cl_flags)
 target_link_options(pods_pause PRIVATE -static)
 set(CL_PODS_SETUP ${CMAKE_BINARY_DIR}/lab-pods)
-add_test(NAME lab.pods_setup COMMAND ${pods}/pods_setup $<TARGET_FILE:pods_pause> ${CL_PODS_SETUP})
+add_test(NAME lab.pods_setup COMMAND ${pods}/pods_setup $<TARGET_FILE:pods_pause> $<TARGET_FILE:cloister-sim-psp> ${CL_PODS_SETUP})
 set_tests_properties(lab.pods_setup PROPERTIES LABELS lab TIMEOUT 120 FIXTURES_SETUP pods_setup SKIP_RETURN_CODE 77)
 
 # cl_pods_test(NAME PROGRAM [TIMEOUT n] [LONG] [ARGS ...]): tests/lab/pods/PROGRAM with each runtime. Where the shim is built, the control belongs to the

@@ -268,6 +268,8 @@ pods_begin() { # NAMESPACE...
     trap pods_finish EXIT
     pods_config >"$PODS/config.toml"
     printf '[vm]\ntee = "sim"\nguest = "%s"\npsp-state = "%s"\nboot-timeout-s = 240\n' "$(cd "$guest" && pwd -P)" "$PODS/state/psp" >"$PODS/cloister.toml"
+    cp -a "$setup/psp" "$PODS/state/psp"
+    touch "$PODS/state/psp/lock" /run/cloister/lock # kept between runs
     mkdir -p "$PODS/cni"
     pods_network >"$PODS/cni/10-pods.conflist"
     pods_start
