@@ -1,0 +1,265 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_shim_images.c - images of containers, found by asking a containerd that the test plays, out
+ * of a content store that is a folder.
+ */
+#include "images.h"
+
+#include "base/io.h"
+#include "grpc_frames.h"
+#include "image/image.h"
+#include "image_fixture.h"
+
+#include <pthread.h>
+#include <sys/socket.h>
+
+#define OCI_TAR "application/vnd.oci.image.layer.v1.tar"
+
+/* --- protobuf, by hand -------------------------------------------------------------------------
+ */
+
+static void put_field(struct cl_buf *b, unsigned number, const void *data, size_t len)
+{
+    const uint8_t head[2] = {(uint8_t)(number << 3 | 2), (uint8_t)len};
+    ck_assert_uint_lt(len, 128);
+    put_bytes(b, head, sizeof(head));
+    put_bytes(b, data, len);
+}
+
+static void put_string(struct cl_buf *b, unsigned number, const char *s)
+{
+    put_field(b, number, s, strlen(s));
+}
+
+static void container(struct cl_buf *b, const char *image)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf c = {0};
+    put_string(&c, 1, "c1");
+    put_string(&c, 3, image);
+    put_field(b, 1, c.data, c.len);
+}
+
+static void image(struct cl_buf *b, const char *name, const char *digest)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf d = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf i = {0};
+    put_string(&d, 2, digest);
+    put_string(&i, 1, name);
+    put_field(&i, 3, d.data, d.len);
+    const uint8_t head[2] = {1 << 3 | 2, (uint8_t)i.len};
+    put_bytes(b, head, sizeof(head));
+    put_bytes(b, i.data, i.len);
+}
+
+static void plugin(struct cl_buf *b, const char *root)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf pair = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf p = {0};
+    put_string(&pair, 1, "root");
+    put_string(&pair, 2, root);
+    put_string(&p, 1, "io.containerd.content.v1");
+    put_string(&p, 2, "content");
+    put_field(&p, 5, pair.data, pair.len);
+    const uint8_t head[2] = {1 << 3 | 2, (uint8_t)p.len};
+    ck_assert_uint_lt(p.len, 128);
+    put_bytes(b, head, sizeof(head));
+    put_bytes(b, p.data, p.len);
+}
+
+/* --- containerd: a connection for each call, answered in order ----------------------------------
+ */
+
+#define MAX_CALLS 4
+
+struct server {
+    int fd;
+    pthread_t thread;
+    struct cl_buf reply[MAX_CALLS]; /* empty: hangs up */
+    size_t count;
+};
+
+static void *serve(void *arg)
+{
+    struct server *s = arg;
+    char sink[4096];
+    for (size_t i = 0; i < s->count; i++) {
+        int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
+        ck_assert_int_ge(fd, 0);
+        ck_assert_int_gt(recv(fd, sink, sizeof(sink), 0), 0);
+        if (s->reply[i].len > 0) {
+            (void)send(fd, s->reply[i].data, s->reply[i].len, MSG_NOSIGNAL);
+            while (recv(fd, sink, sizeof(sink), 0) > 0) {
+            }
+        }
+        (void)close(fd);
+    }
+    return NULL;
+}
+
+static void reply(struct server *s, const struct cl_buf *message, const char *const *trailer)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf data = {0};
+    struct cl_buf *out = &s->reply[s->count++];
+    const uint8_t prefix[5] = {0, 0, 0, (uint8_t)(message->len >> 8), (uint8_t)message->len};
+    put_frame(out, H2_SETTINGS, 0, 0, NULL, 0);
+    put_headers(out, 0, good_head);
+    put_bytes(&data, prefix, sizeof(prefix));
+    put_bytes(&data, message->data, message->len);
+    put_frame(out, H2_DATA, 0, 1, data.data, data.len);
+    put_headers(out, H2_END_STREAM, trailer);
+}
+
+static void server_up(struct server *s)
+{
+    ck_assert_int_eq(cl_unix_listen("s", &s->fd, NULL), CL_OK);
+    ck_assert_int_eq(pthread_create(&s->thread, NULL, serve, s), 0);
+}
+
+static void server_down(struct server *s)
+{
+    ck_assert_int_eq(pthread_join(s->thread, NULL), 0);
+    (void)close(s->fd);
+    for (size_t i = 0; i < MAX_CALLS; i++) {
+        cl_buf_done(&s->reply[i]);
+    }
+}
+
+/* --- the shim's side ---------------------------------------------------------------------------
+ */
+
+struct outcome {
+    unsigned calls;
+    enum cl_status status;
+    char manifest[CL_OCI_DIGEST_SIZE];
+    char message[CL_ERR_MSG_SIZE];
+};
+
+static void on_done(void *ctx, enum cl_status st, const char *manifest, const struct cl_err *err)
+{
+    struct outcome *o = ctx;
+    o->calls++;
+    o->status = st;
+    (void)snprintf(o->manifest, sizeof(o->manifest), "%s", manifest != NULL ? manifest : "");
+    (void)snprintf(o->message, sizeof(o->message), "%s", err->msg);
+}
+
+static struct shim_image *begin(const struct shim_image_ops *ops, const char *image_name,
+                                struct outcome *o)
+{
+    struct shim_image *i = NULL;
+    const struct shim_image_request r = {
+        .name_space = "k8s.io", .container_id = "c1", .image_name = image_name};
+    ck_assert_int_eq(ops->resolve(ops->ctx, &r, on_done, o, &i, NULL), CL_OK);
+    return i;
+}
+
+static char digest[CL_OCI_DIGEST_SIZE];
+
+static void make_image(struct server *s, bool known)
+{
+    static const char *const gone[] = {"grpc-status", "5", "grpc-message", "no", NULL};
+    CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
+    CL_CLEANUP(cl_buf_done) struct cl_buf one = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf two = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf three = {0};
+    char root[100];
+    fixture_layout("img", OCI_TAR);
+    ck_assert_int_eq(cl_image_open("oci:img", NULL, &i, NULL), CL_OK);
+    cl_oci_digest_format(digest, cl_image_manifest_digest(i));
+    ck_assert_ptr_nonnull(getcwd(root, sizeof(root) - 4));
+    (void)snprintf(root + strlen(root), 5, "/img");
+    container(&one, "x:1");
+    image(&two, "x:1", digest);
+    plugin(&three, root);
+    reply(s, &one, known ? good_trailer : gone);
+    reply(s, &two, good_trailer);
+    reply(s, &three, good_trailer);
+}
+
+START_TEST(test_image_of_a_container)
+{
+    struct server s = {0};
+    struct outcome o = {0};
+    struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
+    const struct shim_image_ops ops = shim_images_of(&from);
+    uint8_t other[CL_SHA256_SIZE] = {1};
+    uint8_t own[CL_SHA256_SIZE];
+    uint64_t size = 0;
+    int fd = -1;
+    make_image(&s, _i == 0); /* 1: containerd does not know the container, the pod says its image */
+    server_up(&s);
+    struct shim_image *i = begin(&ops, _i == 0 ? NULL : "x:1", &o);
+    ck_assert_int_eq(cl_oci_digest_parse(digest, own, NULL), CL_OK);
+    ck_assert_int_eq(ops.open_blob(i, own, &fd, &size, NULL), CL_ERR_REJECTED); /* not yet */
+    while (o.calls == 0) {
+        (void)event_base_loop(from.base, EVLOOP_ONCE);
+    }
+    ck_assert_msg(o.status == CL_OK, "%s", o.message);
+    ck_assert_str_eq(o.manifest, digest);
+    ck_assert_int_eq(ops.open_blob(i, own, &fd, &size, NULL), CL_OK);
+    ck_assert_uint_gt(size, 0);
+    (void)close(fd);
+    ck_assert_int_eq(ops.open_blob(i, other, &fd, &size, NULL), CL_ERR_REJECTED);
+    ops.release(i);
+    ops.release(NULL);
+    server_down(&s);
+    event_base_free(from.base);
+}
+END_TEST
+
+START_TEST(test_no_containerd_and_no_image)
+{
+    struct server s = {0};
+    struct outcome o = {0};
+    struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
+    const struct shim_image_ops ops = shim_images_of(&from);
+    CL_CLEANUP(cl_buf_done) struct cl_buf empty = {0};
+    container(&empty, "");
+    if (_i > 0) {
+        reply(&s, &empty, good_trailer);
+        server_up(&s);
+    }
+    struct shim_image *i = begin(&ops, NULL, &o);
+    while (o.calls == 0) {
+        (void)event_base_loop(from.base, EVLOOP_ONCE);
+    }
+    ck_assert_int_eq(o.status, _i == 0 ? CL_ERR_SYS : CL_ERR_REJECTED);
+    ck_assert_str_eq(o.manifest, "");
+    ops.release(i);
+    if (_i > 0) {
+        server_down(&s);
+    }
+    event_base_free(from.base);
+}
+END_TEST
+
+START_TEST(test_an_image_that_is_released_meanwhile)
+{
+    struct server s = {.count = 1};
+    struct outcome o = {0};
+    struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
+    const struct shim_image_ops ops = shim_images_of(&from);
+    server_up(&s);
+    ops.release(begin(&ops, NULL, &o));
+    server_down(&s); /* it has hung up: the thread comes to its end */
+    for (int turns = 0;
+         turns < 2000 && event_base_get_num_events(from.base, EVENT_BASE_COUNT_ADDED); turns++) {
+        (void)event_base_loop(from.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        (void)usleep(1000);
+    }
+    ck_assert_int_eq(event_base_get_num_events(from.base, EVENT_BASE_COUNT_ADDED), 0);
+    ck_assert_uint_eq(o.calls, 0);
+    event_base_free(from.base);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("shim_images");
+    TCase *tc = tcase_create("images");
+    tcase_add_checked_fixture(tc, fixture_up, fixture_down);
+    tcase_add_loop_test(tc, test_image_of_a_container, 0, 2);
+    tcase_add_loop_test(tc, test_no_containerd_and_no_image, 0, 2);
+    tcase_add_test(tc, test_an_image_that_is_released_meanwhile);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}
