@@ -21,6 +21,8 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#ifndef WORLD_REAL_SPEC
+
 /* --- the specification ---------------------------------------------------------------------------
  * {"kind":"single|sandbox|container","sandbox":ID,"terminal":true,"volumes":[{"name","kind","path","watch"}]}
  */
@@ -83,6 +85,8 @@ enum cl_status shim_resources_translate(const void *json, size_t len, struct cl_
 {
     return cl_buf_append(ret_guest, json, len, err);
 }
+
+#endif
 
 /* --- the loop
  * ------------------------------------------------------------------------------------------ */
@@ -781,9 +785,8 @@ static void make_service(struct world *w)
 
 int world_call_ms = 300;
 
-void world_up(struct world *w)
+void world_up_on(struct world *w, const struct shim_vm_ops *vm, const struct shim_image_ops *images)
 {
-    static struct shim_image_ops images;
     (void)signal(SIGPIPE, SIG_IGN);
     *w = (struct world){.events_fd = -1};
     the_world = w;
@@ -796,16 +799,22 @@ void world_up(struct world *w)
     w->daemon = (struct shim_daemon){
         .base = w->base, .name_space = "k8s.io", .id = "sb", .bundle = w->dir, .finish = on_finish};
     make_publisher(w);
-    images = (struct shim_image_ops){
-        .ctx = w, .resolve = fake_resolve, .open_blob = fake_open_blob, .release = fake_release};
     const struct shim_pod_config cfg = {
         .daemon = &w->daemon,
         .settings = &w->settings,
-        .vm = &fake_vm,
-        .images = &images,
+        .vm = vm,
+        .images = images,
         .times = {.call = world_call_ms, .stats = 300, .drain = 300, .kill = 500}};
     ck_assert_int_eq(shim_pod_new(&cfg, &w->pod, NULL), CL_OK);
     make_service(w);
+}
+
+void world_up(struct world *w)
+{
+    static struct shim_image_ops images;
+    images = (struct shim_image_ops){
+        .ctx = w, .resolve = fake_resolve, .open_blob = fake_open_blob, .release = fake_release};
+    world_up_on(w, &fake_vm, &images);
 }
 
 void world_down(struct world *w)

@@ -89,6 +89,10 @@ struct world {
 
 extern int world_call_ms; /* that the agent has for an answer; before world_up() */
 void world_up(struct world *w);
+/* With another VM and other images; a test that is compiled with WORLD_REAL_SPEC takes the real
+ * specification, too. */
+void world_up_on(struct world *w, const struct shim_vm_ops *vm,
+                 const struct shim_image_ops *images);
 void world_down(struct world *w);
 /* Turns the loop until nothing more happens. */
 void world_settle(struct world *w);
