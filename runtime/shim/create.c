@@ -21,6 +21,7 @@ struct creation {
     struct shim_rpc_call *call;
     Containerd__Task__V2__CreateTaskRequest *request; /* ours */
     struct shim_spec *spec;
+    bool waits;          /* for another's volumes, which may be its own, too */
     bool has_vm;         /* it was started for this one */
     struct event *timer; /* until the agent has answered for the first time */
 };
@@ -212,6 +213,26 @@ static void on_volumes(struct proc *p, enum shim_code code, const char *message)
     }
 }
 
+/* One container's at a time: they share volumes. */
+static void make_volumes(struct creation *cr)
+{
+    cr->waits = cr->c->pod->fillings > 0;
+    if (!cr->waits) {
+        volumes_make(&cr->c->init, cr->spec, on_volumes);
+    }
+}
+
+void creations_go_on(struct shim_pod *pod)
+{
+    struct container *c = pod->fillings == 0 ? pod->containers : NULL;
+    while (c != NULL && (c->creation == NULL || !c->creation->waits)) {
+        c = c->next;
+    }
+    if (c != NULL) {
+        make_volumes(c->creation);
+    }
+}
+
 /* --- the sandbox
  * -------------------------------------------------------------------------------------- */
 
@@ -234,7 +255,7 @@ static void on_sandbox(struct job *j, enum shim_code code, const char *message, 
     if (c->kind == SHIM_SANDBOX) {
         creation_done(cr);
     } else {
-        volumes_make(&c->init, cr->spec, on_volumes);
+        make_volumes(cr);
     }
 }
 
@@ -413,8 +434,6 @@ static enum cl_status prepare(struct creation *cr, struct cl_err *err)
         return cl_err_nomem(err, "container");
     }
     CL_TRY(proc_init(&c->init, c, "", r->terminal, r->stdin, r->stdout, r->stderr, err));
-    c->init.rows = cr->spec->rows;
-    c->init.cols = cr->spec->cols;
     return c->kind == SHIM_CONTAINER ? CL_OK : boot(cr, err);
 }
 
@@ -491,6 +510,6 @@ void pod_create(void *ctx, struct shim_rpc_call *call,
         return;
     }
     if (cr->c->kind == SHIM_CONTAINER) {
-        volumes_make(&cr->c->init, cr->spec, on_volumes);
+        make_volumes(cr);
     }
 }

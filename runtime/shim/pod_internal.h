@@ -36,9 +36,6 @@ struct proc {
     struct shim_streams *io;
     char *path[3];
     bool terminal;
-    bool resized; /* before Start; rows and cols are to be told then */
-    uint32_t rows;
-    uint32_t cols;
     uint32_t exit_status;
     struct timespec exited_at;
     struct shim_rpc_call **waiter;
@@ -158,6 +155,8 @@ void job_ignore(struct job *j, enum shim_code code, const char *message, const v
 /* --- create.c */
 void pod_create(void *ctx, struct shim_rpc_call *call,
                 const Containerd__Task__V2__CreateTaskRequest *r);
+/* No volumes are being filled: the next container that waits for that may have its own filled. */
+void creations_go_on(struct shim_pod *pod);
 void creation_spawned(struct creation *cr); /* the VM runs: time does, too */
 void creation_booted(struct creation *cr);
 void creation_failed(struct creation *cr, enum shim_code code, const char *message);

@@ -256,8 +256,6 @@ void proc_refuse(struct shim_rpc_call *call, const struct proc *p, const char *e
     shim_answer_error(call, SHIM_CODE_PRECONDITION, &err);
 }
 
-static void tell_size(struct proc *p, struct shim_rpc_call *call);
-
 static void started(struct proc *p)
 {
     const struct shim_pod *pod = p->c->pod;
@@ -269,6 +267,22 @@ static void started(struct proc *p)
     } else {
         shim_publish_exec_started(publisher, p->c->id, p->id, pod_pid(pod));
     }
+}
+
+/* It may start after all, and nobody here would know. */
+static void end_late(struct proc *p)
+{
+    Cloister__Pod__V1__KillRequest q;
+    cloister__pod__v1__kill_request__init(&q);
+    q.container_id = p->c->id;
+    q.exec_id = p->id;
+    q.signal = SIGKILL;
+    const struct job_spec spec = {.proc = p,
+                                  .method = "Kill",
+                                  .request = &q.base,
+                                  .timeout_ms = p->c->pod->cfg.times.call,
+                                  .done = job_ignore};
+    pod_call(p->c->pod, &spec);
 }
 
 static void on_started(struct job *j, enum shim_code code, const char *message, const void *payload,
@@ -284,13 +298,13 @@ static void on_started(struct job *j, enum shim_code code, const char *message, 
     if (code != SHIM_CODE_OK) {
         p->state = PROC_CREATED;
         job_refuse(j, code, message);
+        if (code == SHIM_CODE_DEADLINE) {
+            end_late(p);
+        }
         return;
     }
     started(p);
     shim_answer_start(j->call, pod_pid(j->pod));
-    if (p->resized) {
-        tell_size(p, /* call= */ NULL);
-    }
     proc_wait(p);
 }
 
@@ -340,14 +354,15 @@ static void on_resized(struct job *j, enum shim_code code, const char *message, 
     job_answer_empty(j, over ? SHIM_CODE_OK : code, message, payload, len);
 }
 
-static void tell_size(struct proc *p, struct shim_rpc_call *call)
+static void tell_size(struct proc *p, struct shim_rpc_call *call,
+                      const Containerd__Task__V2__ResizePtyRequest *size)
 {
     Cloister__Pod__V1__ResizeRequest r;
     cloister__pod__v1__resize_request__init(&r);
     r.container_id = p->c->id;
     r.exec_id = p->id;
-    r.rows = p->rows;
-    r.cols = p->cols;
+    r.rows = size->height;
+    r.cols = size->width;
     const struct job_spec spec = {.proc = p,
                                   .call = call,
                                   .method = "Resize",
@@ -371,14 +386,11 @@ void pod_resize(void *ctx, struct shim_rpc_call *call,
         shim_answer_empty(call);
         return;
     }
-    p->rows = r->height;
-    p->cols = r->width;
-    if (p->state == PROC_RUNNING) {
-        tell_size(p, call);
+    if (p->state == PROC_CREATING) {
+        proc_refuse(call, p, "created");
         return;
     }
-    p->resized = true;
-    shim_answer_empty(call);
+    tell_size(p, call, r); /* before Start, too: the guest keeps it */
 }
 
 /* --- Kill

@@ -76,6 +76,7 @@ static void filling_free(struct filling *f)
     shim_files_done(&f->files);
     free(f);
     pod->fillings--;
+    creations_go_on(pod);
     volumes_refresh(pod);
 }
 
@@ -205,7 +206,7 @@ static void on_made(struct job *j, enum shim_code code, const char *message, con
     (void)len;
     if (j->proc == NULL) {
         filling_free(f); /* the process is gone, and with it the specification */
-    } else if (code != SHIM_CODE_OK) {
+    } else if (code != SHIM_CODE_OK && code != SHIM_CODE_EXISTS) { /* for one that was given up */
         filling_end(j->proc, f, code, message);
     } else if (!note_volume(f->pod, f->spec->volume[f->at].name)) {
         filling_end(j->proc, f, SHIM_CODE_EXHAUSTED, "out of memory");

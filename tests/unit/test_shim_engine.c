@@ -546,7 +546,7 @@ START_TEST(test_a_terminal)
     world_call(&w, "ResizePty", &r.base, &a);
     ck_assert_int_eq(a.code, 0);
     start(&w, "c1", NULL);
-    expect(&w, s.out, "tty 1 0 ");
+    expect(&w, s.out, "tty 1 0 40x100");
     ck_assert_uint_eq(end_of(&w, "c1", NULL), 0);
     forget(&w, "c1", NULL);
     stdio_down(&s);

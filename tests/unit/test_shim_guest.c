@@ -285,6 +285,8 @@ START_TEST(test_guest_that_does_not_answer_a_call)
     world_until(&w, &a.done);
     ck_assert_int_eq(a.code, SHIM_CODE_DEADLINE);
     ck_assert_ptr_nonnull(strstr(a.message, "the guest does not answer"));
+    world_settle(&w);
+    ck_assert_int_eq(agent_heard(&w, "Kill c1/e1 9"), strcmp(silent[_i], "Start") == 0);
     ck_assert_int_eq(world_status(&w, "c1", NULL), RUNNING);
     /* A late answer changes nothing. */
     agent_answer(&w, silent[_i], 0, NULL, 0);

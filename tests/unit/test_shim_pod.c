@@ -448,10 +448,8 @@ START_TEST(test_a_terminal_has_its_size_before_and_after_start)
     world_up(&w);
     ck_assert_int_eq(world_create(&w, "c1", "{\"kind\":\"single\",\"terminal\":true}", &a), 0);
     ck_assert_int_eq(resize(&w, "", 24, 80, &a), 0);
-    ck_assert(!agent_heard(&w, "Resize c1 24x80"));
-    ck_assert_int_eq(world_start(&w, "c1", NULL, &a), 0);
-    world_settle(&w);
     ck_assert(agent_heard(&w, "Resize c1 24x80"));
+    ck_assert_int_eq(world_start(&w, "c1", NULL, &a), 0);
     ck_assert_int_eq(resize(&w, "", 50, 132, &a), 0);
     ck_assert(agent_heard(&w, "Resize c1 50x132"));
     ck_assert_int_eq(resize(&w, "", 0, 70000, &a), 0); /* nothing that a terminal can be */
@@ -551,6 +549,81 @@ START_TEST(test_limits_make_the_vm)
 }
 END_TEST
 
+#define VOLUME(kind) "\"volumes\":[{\"name\":\"v\",\"kind\":" kind "}]"
+
+START_TEST(test_containers_that_share_a_volume_are_created_one_by_one)
+{
+    struct world w;
+    struct answer a = {0};
+    struct answer b = {0};
+    struct answer c = {0};
+    static const char config[] = "{\"kind\":\"container\",\"sandbox\":\"sb\"," VOLUME("1") "}";
+    const struct behaviour hold = {.method = "Volume", .reply = REPLY_HOLD};
+    pod_up(&w);
+    agent_on(&w, &hold);
+    world_create_begin(&w, "c2", config, NULL, NULL, NULL, &a);
+    world_create_begin(&w, "c3", config, NULL, NULL, NULL, &b);
+    world_create_begin(&w, "c4", MEMBER, NULL, NULL, NULL, &c);
+    world_settle(&w);
+    ck_assert(!a.done && !b.done && !c.done);
+    ck_assert_uint_eq(w.kept_count, 3); /* NextEvent, the Wait of c1, one Volume */
+    if (_i == 0) {
+        agent_answer(&w, "Volume", 0, NULL, 0);
+        world_until(&w, &a.done);
+        ck_assert_int_eq(a.code, 0);
+        world_until(&w, &b.done); /* without asking again for the volume */
+    } else {
+        struct answer d = {0};
+        ck_assert_int_eq(world_delete(&w, "c2", NULL, &d), 0);
+        world_settle(&w);
+        agent_answer(&w, "Volume", 0, NULL, 0); /* to nobody */
+        world_settle(&w);
+        agent_answer(&w, "Volume", SHIM_CODE_EXISTS, NULL, 0);
+        world_until(&w, &b.done);
+        answer_done(&d);
+    }
+    ck_assert_int_eq(b.code, 0);
+    world_until(&w, &c.done);
+    ck_assert_int_eq(c.code, 0);
+    answer_done(&a);
+    answer_done(&b);
+    answer_done(&c);
+    world_down(&w);
+}
+END_TEST
+
+START_TEST(test_another_containerd_goes_on_where_the_first_one_was)
+{
+    struct world w;
+    struct answer lost = {0};
+    struct answer wait = {0};
+    struct answer a = {0};
+    static const struct shim_rpc_callbacks none = {0};
+    char path[108];
+    int fd = -1;
+    pod_up(&w);
+    world_wait_begin(&w, "c1", NULL, &lost);
+    world_settle(&w);
+    shim_rpc_free(w.client);
+    ck_assert(lost.done);
+    ck_assert_int_eq(lost.code, SHIM_CODE_UNAVAILABLE);
+    (void)snprintf(path, sizeof(path), "%s/task.sock", w.dir);
+    ck_assert_int_eq(cl_unix_connect(path, &fd, NULL), CL_OK);
+    ck_assert_int_eq(shim_rpc_new(w.base, fd, &none, &w.client, NULL), CL_OK);
+    ck_assert_int_eq(world_status(&w, "c1", NULL), RUNNING);
+    ck_assert_int_eq(world_status(&w, "sb", NULL), RUNNING);
+    world_wait_begin(&w, "c1", NULL, &wait);
+    agent_exit(&w, "c1", 4);
+    world_until(&w, &wait.done);
+    ck_assert_uint_eq(wait_status(&wait), 4);
+    ck_assert_int_eq(world_delete(&w, "c1", NULL, &a), 0);
+    answer_done(&lost);
+    answer_done(&wait);
+    answer_done(&a);
+    world_down(&w);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("shim_pod");
@@ -571,6 +644,8 @@ static Suite *suite(void)
     tcase_add_test(tc, test_shutdown_with_containers_goes_on_serving);
     tcase_add_test(tc, test_every_process_has_the_vms_pid);
     tcase_add_test(tc, test_limits_make_the_vm);
+    tcase_add_loop_test(tc, test_containers_that_share_a_volume_are_created_one_by_one, 0, 2);
+    tcase_add_test(tc, test_another_containerd_goes_on_where_the_first_one_was);
     suite_add_tcase(s, tc);
     return s;
 }
