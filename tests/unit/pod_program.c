@@ -16,6 +16,11 @@
 #include <sys/utsname.h>
 #include <unistd.h>
 
+static long number(const char *text)
+{
+    return strtol(text, NULL, 10);
+}
+
 static void on_term(int signo)
 {
     (void)signo;
@@ -60,7 +65,7 @@ static int leave_child(const char *seconds)
 {
     if (fork() == 0) {
         (void)setsid();
-        (void)sleep((unsigned)atoi(seconds));
+        (void)sleep((unsigned)(int)number(seconds));
         (void)write(STDOUT_FILENO, "late\n", 5);
         _exit(0);
     }
@@ -79,7 +84,7 @@ static int show_terminal(void)
 static int show_socket(const char *family)
 {
     /* all 64 bits of the argument, which the library's function does not pass */
-    long fd = syscall(SYS_socket, atol(family), SOCK_STREAM, 0);
+    long fd = syscall(SYS_socket, number(family), SOCK_STREAM, 0);
     printf("socket %s: %s\n", family, fd >= 0 ? "open" : strerror(errno));
     return 0;
 }
@@ -107,7 +112,7 @@ static int flood(const char *kib)
 {
     char block[1024];
     memset(block, 'x', sizeof(block));
-    for (long i = atol(kib); i > 0; i--) {
+    for (long i = number(kib); i > 0; i--) {
         if (write(STDOUT_FILENO, block, sizeof(block)) != (ssize_t)sizeof(block)) {
             return 1;
         }
@@ -132,10 +137,10 @@ int main(int argc, char **argv)
         return 0;
     }
     if (strcmp(what, "exit") == 0) {
-        return atoi(arg);
+        return (int)number(arg);
     }
     if (strcmp(what, "kill") == 0) {
-        return raise(atoi(arg));
+        return raise((int)number(arg));
     }
     if (strcmp(what, "env") == 0) {
         printf("%s\n", getenv(arg) != NULL ? getenv(arg) : "none");

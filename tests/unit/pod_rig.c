@@ -18,7 +18,7 @@
 #include <time.h>
 
 #define CRUN "/usr/bin/crun"
-#define TIMEOUT_MS 12000
+#define TIMEOUT_MS 30000
 
 struct rig rig;
 char rig_message[CL_ERR_MSG_SIZE];
@@ -114,8 +114,11 @@ static int run_inside(Suite *(*suite)(void))
     return failed == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
 }
 
-int pod_rig_run(Suite *(*suite)(void))
+int pod_rig_run(int argc, char **argv, Suite *(*suite)(void))
 {
+    if (argc == 2 && strcmp(argv[0], AGENT_POD_PAUSE) == 0) {
+        agent_pod_pause(argv[1]);
+    }
     char dir[] = "/tmp/cl-pod-XXXXXX";
     char cgroup[256] = "";
     int status = 1 << 8;

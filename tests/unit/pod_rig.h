@@ -15,7 +15,7 @@
 
 /* Runs `suite` as process 1 of new namespaces; says SKIP, and gives success, where the machine does
  * not allow it (not root, no crun, no cgroup v2). */
-int pod_rig_run(Suite *(*suite)(void));
+int pod_rig_run(int argc, char **argv, Suite *(*suite)(void));
 
 #define RIG_STREAMS 1024u
 

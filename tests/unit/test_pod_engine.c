@@ -204,6 +204,7 @@ START_TEST(test_many_containers_at_once_share_one_fetch)
     for (size_t i = 0; i < 8; i++) {
         struct cl_ttrpc_response a = {0};
         ck_assert(!rig_answer(wait[i], 1, &a));
+        ck_assert_str_eq(rig_output(id[i], 1, "ready"), "ready\n");
         ck_assert_int_eq(rig_kill(id[i], "", SIGTERM, false), 0);
         ck_assert(rig_answer(wait[i], 10000, &a));
         ck_assert_int_eq(a.code, 0);
@@ -234,6 +235,7 @@ START_TEST(test_pause_resume_update_pids_and_stats)
     struct cl_ttrpc_response a = {0};
     ck_assert_int_eq(rig_create("p", NULL, NULL, ARGS("wait")), 0);
     ck_assert_int_eq(rig_start("p", ""), 0);
+    ck_assert_str_eq(rig_output("p", 1, "ready"), "ready\n"); /* now it hears SIGTERM */
     ck_assert_msg(rig_about("Pause", "p", NULL) == 0, "%s", rig_message);
     ck_assert_int_eq(rig_kill("p", "", SIGTERM, false), 0);
     ck_assert_int_eq(rig_about("Pids", "p", &a), 0);
@@ -269,6 +271,7 @@ START_TEST(test_too_many_calls_are_refused_and_none_is_lost)
     r.container_id = id;
     ck_assert_int_eq(rig_create(id, NULL, NULL, ARGS("wait")), 0);
     ck_assert_int_eq(rig_start(id, ""), 0);
+    ck_assert_str_eq(rig_output(id, 1, "ready"), "ready\n");
     for (size_t i = 0; i < CL_ARRAY_LEN(wait); i++) {
         wait[i] = rig_send("Wait", &r.base);
     }
@@ -338,7 +341,7 @@ static Suite *suite(void)
     return s;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    return pod_rig_run(suite);
+    return pod_rig_run(argc, argv, suite);
 }

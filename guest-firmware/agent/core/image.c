@@ -234,8 +234,9 @@ static enum cl_status wipe(int root_fd, struct cl_err *err)
     return agent_tree_clear(&t, &root, /* keep= */ NULL, err);
 }
 
-enum cl_status agent_image_fetch(const struct agent_image_want *want, const struct agent_image_ops *ops,
-                                 int root_fd, const struct agent_limits *limits,
+enum cl_status agent_image_fetch(const struct agent_image_want *want,
+                                 const struct agent_image_ops *ops, int root_fd,
+                                 const struct agent_limits *limits,
                                  struct cl_oci_config *ret_config, const char **ret_step,
                                  struct cl_err *err)
 {

@@ -348,9 +348,12 @@ static void run_steps(struct agent *a)
     }
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static struct agent a; /* large, and there is one */
+    if (argc == 2 && strcmp(argv[0], AGENT_POD_PAUSE) == 0) {
+        agent_pod_pause(argv[1]);
+    }
     if (getpid() != 1) {
         (void)fprintf(stderr,
                       "cloister-agent: expected to be process 1 of a guest, got process %d\n",

@@ -39,7 +39,7 @@ static enum cl_status check_link(const struct agent_path *p, const char *target,
     bool good = target[0] != '/' && strlen(target) <= AGENT_MAX_PATH;
     for (const char *at = target; good && *at != '\0';) {
         size_t n = strcspn(at, "/");
-        if (n == 2 && memcmp(at, "..", 2) == 0) {
+        if (n == 2 && strncmp(at, "..", 2) == 0) {
             good = depth > 0;
             depth -= good;
         } else if (n > 0 && !(n == 1 && *at == '.')) {

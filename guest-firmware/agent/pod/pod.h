@@ -22,6 +22,12 @@
 #define AGENT_POD_MAX_CALLS 512u             /* that wait for their answer */
 #define AGENT_POD_WORKERS 8u                 /* for Create; as many for all else */
 
+/* A program that runs pods is run once more, as the first process of the PID namespace that
+ * containers share: when its own name is this, its main() does nothing but call agent_pod_pause()
+ * with its first argument. */
+#define AGENT_POD_PAUSE "cloister-pause"
+CL_NORETURN void agent_pod_pause(const char *dir);
+
 struct agent_pod_config {
     void *ctx;
     /* A connection to a port of the host (I-4). patient: it may be silent for long. */

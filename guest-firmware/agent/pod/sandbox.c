@@ -100,9 +100,9 @@ POD_RUN(pod_sandbox)
 
 /* --- the process that holds a shared PID namespace -------------------------------------------- */
 
-/* Others of its namespace may look at it, so it must not hold what is ours: an empty root, nobody's
- * rights, no descriptors. Runs in a copy of a thread's stack, with nothing but system calls. */
-CL_NORETURN static void pause_for_ever(const char *dir)
+/* Others of its namespace may look at it, so it holds nothing that is ours: a program of its own,
+ * not a copy of the agent's memory; an empty root; nobody's rights; no descriptors. */
+void agent_pod_pause(const char *dir)
 {
     struct sigaction ignore = {.sa_handler = SIG_IGN};
     (void)sigaction(SIGCHLD, &ignore, NULL); /* orphans vanish by themselves */
@@ -114,14 +114,32 @@ CL_NORETURN static void pause_for_ever(const char *dir)
         _exit(125);
     }
     (void)syscall(SYS_close_range, 0U, ~0U, 0U);
-    (void)syscall(SYS_setgroups, 0, NULL);
-    if (syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) != 0 ||
+    if (syscall(SYS_setgroups, 0, NULL) != 0 ||
+        syscall(SYS_setresgid, NOBODY, NOBODY, NOBODY) != 0 ||
         syscall(SYS_setresuid, NOBODY, NOBODY, NOBODY) != 0) {
         _exit(125);
     }
     for (;;) {
         (void)pause();
     }
+}
+
+/* A new process in a new PID namespace. Between clone and exec there are only system calls: other
+ * threads may hold any lock. */
+static pid_t clone_pause(const char *dir)
+{
+    union {
+        const char *c;
+        char *v;
+    } name = {.c = AGENT_POD_PAUSE}, path = {.c = dir};
+    char *const argv[] = {name.v, path.v, NULL};
+    char *const env[] = {NULL};
+    long pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
+    if (pid == 0) {
+        (void)execve("/proc/self/exe", argv, env);
+        _exit(125);
+    }
+    return (pid_t)pid;
 }
 
 enum cl_status pod_pause(struct agent_pod *p, pid_t *ret_pid, struct cl_err *err)
@@ -131,14 +149,11 @@ enum cl_status pod_pause(struct agent_pod *p, pid_t *ret_pid, struct cl_err *err
     (void)snprintf(dir, sizeof(dir), "%.120s/volumes", p->config.dir);
     (void)pthread_mutex_lock(&p->lock);
     if (p->pause_pid == 0) {
-        long pid = syscall(SYS_clone, CLONE_NEWPID | SIGCHLD, NULL, NULL, NULL, NULL);
-        if (pid == 0) {
-            pause_for_ever(dir);
-        }
+        pid_t pid = clone_pause(dir);
         if (pid < 0) {
             st = cl_err_sys(err, errno, "process that holds the PID namespace");
         } else {
-            p->pause_pid = (pid_t)pid;
+            p->pause_pid = pid;
             (void)pthread_cond_broadcast(&p->changed);
         }
     }

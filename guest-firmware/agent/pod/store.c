@@ -74,7 +74,7 @@ static enum cl_status fetch(struct agent_pod *p, const uint8_t *digest, const ch
 static struct pod_image *find_or_add(struct agent_pod *p, const uint8_t *digest)
 {
     struct pod_image *i = p->images;
-    while (i != NULL && memcmp(i->digest, digest, CL_SHA256_SIZE) != 0) {
+    while (i != NULL && memcmp(i->digest, digest, CL_SHA256_SIZE) != 0) { /* public */
         i = i->next;
     }
     if (i == NULL) {
