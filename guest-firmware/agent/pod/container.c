@@ -70,9 +70,8 @@ static enum cl_status read_wish(const Cloister__Pod__V1__CreateRequest *r, struc
     return CL_OK;
 }
 
-/* With the lock held. */
-static enum cl_ttrpc_code add_container(struct agent_pod *p, const struct wish *w,
-                                        struct pod_container **ret, struct cl_err *err)
+/* With the lock held: whether there may be one more, of this id. */
+static enum cl_ttrpc_code check_room(struct agent_pod *p, const struct wish *w, struct cl_err *err)
 {
     if (pod_container_find(p, w->r->container_id, NULL) != NULL) {
         return pod_error(err, CL_TTRPC_ALREADY_EXISTS, "container '%s': exists already",
@@ -84,9 +83,20 @@ static enum cl_ttrpc_code add_container(struct agent_pod *p, const struct wish *
                          "containers: expected at most %u with %u processes, got more",
                          AGENT_POD_MAX_CONTAINERS, AGENT_POD_MAX_PROCESSES);
     }
-    struct pod_container *c = calloc(1, sizeof(*c));
+    return CL_TTRPC_OK;
+}
+
+/* With the lock held; NULL: *ret_code tells why. */
+static struct pod_container *add_container(struct agent_pod *p, const struct wish *w,
+                                           enum cl_ttrpc_code *ret_code, struct cl_err *err)
+{
+    *ret_code = check_room(p, w, err);
+    struct pod_container *c = *ret_code == CL_TTRPC_OK ? calloc(1, sizeof(*c)) : NULL;
     if (c == NULL) {
-        return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+        *ret_code = *ret_code != CL_TTRPC_OK
+                        ? *ret_code
+                        : pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
     }
     c->pod = p;
     c->watch = -1;
@@ -104,8 +114,7 @@ static enum cl_ttrpc_code add_container(struct agent_pod *p, const struct wish *
     p->containers = c;
     p->container_count++;
     p->process_count++;
-    *ret = c;
-    return CL_TTRPC_OK;
+    return c;
 }
 
 /* With the lock held, and nobody else about it. */
@@ -204,11 +213,11 @@ static void discard(struct pod_container *c)
 
 static enum cl_ttrpc_code create(struct agent_pod *p, const struct wish *w, struct cl_err *err)
 {
-    struct pod_container *c = NULL;
+    enum cl_ttrpc_code code = CL_TTRPC_OK;
     (void)pthread_mutex_lock(&p->lock);
-    enum cl_ttrpc_code code = add_container(p, w, &c, err);
+    struct pod_container *c = add_container(p, w, &code, err);
     (void)pthread_mutex_unlock(&p->lock);
-    if (code != CL_TTRPC_OK) {
+    if (c == NULL) {
         return code;
     }
     enum cl_status st = make(c, w, err);

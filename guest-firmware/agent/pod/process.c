@@ -285,11 +285,10 @@ enum cl_status pod_process_spawn(struct pod_process *x, const char *verb, const 
 
 /* --- calls ------------------------------------------------------------------------------------ */
 
-/* With the lock held: a new exec of a container that runs. */
-static enum cl_ttrpc_code add_exec(struct agent_pod *p, const Cloister__Pod__V1__ExecRequest *r,
-                                   struct pod_process **ret, struct cl_err *err)
+/* With the lock held: whether this container, NULL or not, may have one more process of this id. */
+static enum cl_ttrpc_code check_exec(struct agent_pod *p, const struct pod_container *c,
+                                     const Cloister__Pod__V1__ExecRequest *r, struct cl_err *err)
 {
-    struct pod_container *c = pod_container_find(p, r->container_id, err);
     if (c == NULL) {
         return CL_TTRPC_NOT_FOUND;
     }
@@ -304,9 +303,21 @@ static enum cl_ttrpc_code add_exec(struct agent_pod *p, const Cloister__Pod__V1_
         return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED,
                          "processes: expected at most %u, got more", AGENT_POD_MAX_PROCESSES);
     }
-    struct pod_process *x = malloc(sizeof(*x));
+    return CL_TTRPC_OK;
+}
+
+/* With the lock held: a new exec of a container that runs; NULL: *ret_code tells why. */
+static struct pod_process *add_exec(struct agent_pod *p, const Cloister__Pod__V1__ExecRequest *r,
+                                    enum cl_ttrpc_code *ret_code, struct cl_err *err)
+{
+    struct pod_container *c = pod_container_find(p, r->container_id, err);
+    *ret_code = check_exec(p, c, r, err);
+    struct pod_process *x = *ret_code == CL_TTRPC_OK ? malloc(sizeof(*x)) : NULL;
     if (x == NULL) {
-        return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+        *ret_code = *ret_code != CL_TTRPC_OK
+                        ? *ret_code
+                        : pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
+        return NULL;
     }
     pod_process_init(x, c);
     (void)snprintf(x->id, sizeof(x->id), "%s", r->exec_id);
@@ -315,8 +326,7 @@ static enum cl_ttrpc_code add_exec(struct agent_pod *p, const Cloister__Pod__V1_
     c->execs = x;
     c->users++;
     p->process_count++;
-    *ret = x;
-    return CL_TTRPC_OK;
+    return x;
 }
 
 /* With the lock held. */
@@ -337,7 +347,7 @@ POD_RUN(pod_exec)
     const Cloister__Pod__V1__ExecRequest *r = (const Cloister__Pod__V1__ExecRequest *)m;
     const bool stream[3] = {r->attach_stdin, r->attach_stdout, r->attach_stderr};
     CL_CLEANUP(cl_json_decrefp) json_t *spec = NULL;
-    struct pod_process *x = NULL;
+    enum cl_ttrpc_code code = CL_TTRPC_OK;
     bool terminal = false;
     (void)out;
     enum cl_status st = agent_pod_check_id(r->exec_id, "exec id", err);
@@ -350,9 +360,9 @@ POD_RUN(pod_exec)
         return pod_code(st);
     }
     (void)pthread_mutex_lock(&p->lock);
-    enum cl_ttrpc_code code = add_exec(p, r, &x, err);
+    struct pod_process *x = add_exec(p, r, &code, err);
     (void)pthread_mutex_unlock(&p->lock);
-    if (code != CL_TTRPC_OK) {
+    if (x == NULL) {
         return code;
     }
     x->terminal = terminal;
