@@ -154,7 +154,7 @@ static Suite *suite(void)
     return s;
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
-    return pod_rig_run(suite);
+    return pod_rig_run(argc, argv, suite);
 }

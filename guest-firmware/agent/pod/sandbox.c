@@ -3,6 +3,7 @@
  */
 #include "engine.h"
 
+#include "agent/network.h"
 #include "base/io.h"
 
 #include <errno.h>
@@ -58,13 +59,7 @@ static enum cl_status set_up(struct agent_pod *p, const Cloister__Pod__V1__Sandb
                              struct cl_err *err)
 {
     CL_TRY(agent_pod_check_id(r->sandbox_id, "sandbox id", err));
-    if (r->n_interfaces > 0 || r->n_routes > 0 || r->n_neighbours > 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "%s: expected none, got some (networks are not supported yet)",
-                          r->n_interfaces > 0 ? "interfaces"
-                          : r->n_routes > 0   ? "routes"
-                                              : "neighbours");
-    }
+    CL_TRY(agent_network_check(r, err));
     if (r->n_sysctls > MAX_SYSCTLS) {
         return cl_err_set(err, CL_ERR_MALFORMED, "sysctls: expected at most %u, got %zu",
                           MAX_SYSCTLS, r->n_sysctls);
@@ -73,6 +68,7 @@ static enum cl_status set_up(struct agent_pod *p, const Cloister__Pod__V1__Sandb
     for (size_t i = 0; i < r->n_sysctls; i++) {
         CL_TRY(set_sysctl(r->sysctls[i]->name, r->sysctls[i]->value, err));
     }
+    CL_TRY(agent_network_apply(r, err));
     (void)pthread_mutex_lock(&p->lock);
     p->sandbox = true;
     (void)pthread_mutex_unlock(&p->lock);
