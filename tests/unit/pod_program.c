@@ -120,6 +120,19 @@ static int flood(const char *kib)
     return 0;
 }
 
+/* Touches so many MiB. */
+static int eat(const char *mib)
+{
+    for (long i = number(mib); i > 0; i--) {
+        char *p = malloc(1u << 20);
+        if (p == NULL) {
+            return 1;
+        }
+        memset(p, (int)i, 1u << 20);
+    }
+    return 0;
+}
+
 static int mount_something(void)
 {
     printf("mount: %s\n", mount("none", "/tmp", "tmpfs", 0, NULL) == 0 ? "done" : strerror(errno));
@@ -156,6 +169,7 @@ int main(int argc, char **argv)
            : strcmp(what, "host") == 0   ? show_host()
            : strcmp(what, "wait") == 0   ? wait_for_ever()
            : strcmp(what, "flood") == 0  ? flood(arg)
+           : strcmp(what, "eat") == 0    ? eat(arg)
            : strcmp(what, "mount") == 0  ? mount_something()
                                          : 99;
 }

@@ -111,6 +111,9 @@ START_TEST(test_a_program_that_is_not_there)
     ck_assert_int_ne(rig_create("none", NULL, NULL, ((const char *const[]){"/absent", NULL})), 0);
     ck_assert_ptr_nonnull(strstr(rig_message, "executable file not found in $PATH"));
     ck_assert_int_eq(rig_delete("none", ""), CL_TTRPC_NOT_FOUND);
+    ck_assert_int_ne(rig_create("plain", NULL, NULL, ((const char *const[]){"/etc/plain", NULL})),
+                     0);
+    ck_assert_ptr_nonnull(strstr(rig_message, "permission denied or not executable"));
 }
 END_TEST
 
@@ -260,6 +263,52 @@ START_TEST(test_pause_resume_update_pids_and_stats)
 }
 END_TEST
 
+static int update(const char *id, const char *json)
+{
+    char name[64];
+    struct cl_buf text = {0};
+    Cloister__Pod__V1__UpdateRequest r;
+    cloister__pod__v1__update_request__init(&r);
+    (void)snprintf(name, sizeof(name), "%s", id);
+    ck_assert_int_eq(cl_buf_append_str(&text, json, NULL), CL_OK);
+    r.container_id = name;
+    r.resources = (ProtobufCBinaryData){.len = text.len, .data = text.data};
+    int code = rig_call("Update", &r.base, NULL);
+    cl_buf_done(&text);
+    return code;
+}
+
+/* Where this machine's cgroup v2 has the memory controller: else it is shown in a guest only. */
+START_TEST(test_memory_that_runs_out_is_told_before_the_end)
+{
+    Cloister__Pod__V1__Empty e;
+    struct cl_ttrpc_response a = {0};
+    cloister__pod__v1__empty__init(&e);
+    ck_assert_int_eq(rig_create("mem", NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start("mem", ""), 0);
+    ck_assert_int_eq(update("mem", "{\"blockIO\":{}}"), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_int_eq(update("absent", "{}"), CL_TTRPC_NOT_FOUND);
+    if (access("/sys/fs/cgroup/pod/mem/memory.max", F_OK) == 0) {
+        ck_assert_msg(update("mem", "{\"memory\":{\"limit\":8388608}}") == 0, "%s", rig_message);
+        uint32_t event = rig_send("NextEvent", &e.base);
+        ck_assert_int_eq(rig_exec("mem", "x", false, ARGS("eat", "64")), 0);
+        ck_assert_int_eq(rig_start("mem", "x"), 0);
+        ck_assert_uint_eq(rig_wait("mem", "x"), 128 + SIGKILL);
+        ck_assert(rig_answer(event, 1, &a)); /* it has come already */
+        Cloister__Pod__V1__Event *v =
+            cloister__pod__v1__event__unpack(NULL, a.payload_len, a.payload);
+        ck_assert_str_eq(v->oom_container_id, "mem");
+        cloister__pod__v1__event__free_unpacked(v, NULL);
+        cl_ttrpc_response_done(&a);
+    } else {
+        printf("SKIP: no memory controller in cgroup v2: OOM is not shown here\n");
+    }
+    ck_assert_int_eq(rig_kill("mem", "", SIGKILL, false), 0);
+    ck_assert_uint_eq(rig_wait("mem", ""), 128 + SIGKILL);
+    ck_assert_int_eq(rig_delete("mem", ""), 0);
+}
+END_TEST
+
 START_TEST(test_too_many_calls_are_refused_and_none_is_lost)
 {
     static uint32_t wait[AGENT_POD_MAX_CALLS + 8];
@@ -335,6 +384,7 @@ static Suite *suite(void)
     tcase_add_test(t, test_many_containers_at_once_share_one_fetch);
     tcase_add_test(t, test_an_image_that_the_host_has_not_got);
     tcase_add_test(t, test_pause_resume_update_pids_and_stats);
+    tcase_add_test(t, test_memory_that_runs_out_is_told_before_the_end);
     tcase_add_test(t, test_too_many_calls_are_refused_and_none_is_lost);
     tcase_add_test(t, test_stop_kills_and_ends);
     suite_add_tcase(s, t);

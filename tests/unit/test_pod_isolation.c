@@ -240,6 +240,25 @@ START_TEST(test_directories_that_containers_share)
 }
 END_TEST
 
+START_TEST(test_a_volume_of_the_image_begins_with_what_is_there)
+{
+    ck_assert_int_eq(rig_volume("image_1", SCRATCH, 0), 0);
+    ck_assert_int_eq(rig_volume("image_2", SCRATCH, 0), 0);
+    ck_assert_str_eq(
+        run("i1", NULL, BIND("/etc", "image_1", "\"rbind\""), ARGS("show", "/etc/issue")),
+        "of the image\n");
+    ck_assert_str_eq(run("i2", NULL, BIND("/etc", "image_1", "\"rbind\""),
+                         ARGS("put", "/etc/issue", "of the volume")),
+                     "");
+    ck_assert_str_eq(
+        run("i3", NULL, BIND("/etc", "image_1", "\"rbind\""), ARGS("show", "/etc/issue")),
+        "of the volume");
+    ck_assert_str_eq(run("i4", NULL, BIND("/new", "image_2", "\"rbind\""),
+                         ARGS("put", "/new/x", "where the image has nothing")),
+                     "");
+}
+END_TEST
+
 /* What a container left behind leads nowhere: not for the host's GetFile, not for the next mount.
  */
 START_TEST(test_links_of_containers_are_not_followed_out)
@@ -307,6 +326,7 @@ static Suite *suite(void)
     tcase_add_test(t, test_files_change_all_at_once);
     tcase_add_test(t, test_paths_of_files_stay_inside);
     tcase_add_test(t, test_directories_that_containers_share);
+    tcase_add_test(t, test_a_volume_of_the_image_begins_with_what_is_there);
     tcase_add_test(t, test_links_of_containers_are_not_followed_out);
     tcase_add_test(t, test_a_file_that_comes_back);
     tcase_add_test(t, test_nothing_is_left_behind);

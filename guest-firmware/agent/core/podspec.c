@@ -111,6 +111,12 @@ void agent_podspec_done(struct agent_podspec *s)
     *s = (struct agent_podspec){0};
 }
 
+const char *agent_podspec_destination(const struct agent_podspec *s, size_t i)
+{
+    const json_t *m = json_array_get(json_object_get(s->config, "mounts"), s->bind[i].index);
+    return json_string_value(json_object_get(m, "destination"));
+}
+
 /* crun takes a mount for a bind mount by its options, not by its type. */
 static int fix_options(json_t *mount, bool read_only)
 {

@@ -58,15 +58,16 @@ struct cl_ttrpc_service agent_pod_service(struct agent_pod *p)
     return (struct cl_ttrpc_service){AGENT_POD_SERVICE, p, pod_call};
 }
 
-/* Streams and pipes of all processes are ours to hold. */
+/* Streams and pipes of all processes are ours to hold; and containers whose specification has no
+ * limit inherit ours, which is what containerd's have. */
 static void raise_limits(void)
 {
-    struct rlimit r;
-    const rlim_t wanted = AGENT_POD_MAX_PROCESSES * 16u;
-    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < wanted) {
-        r.rlim_cur = wanted;
-        r.rlim_max = r.rlim_max > wanted ? r.rlim_max : wanted;
-        (void)setrlimit(RLIMIT_NOFILE, &r);
+    static const rlim_t wanted[] = {1048576, AGENT_POD_MAX_PROCESSES * 16u};
+    for (size_t i = 0; i < CL_ARRAY_LEN(wanted); i++) {
+        const struct rlimit r = {wanted[i], wanted[i]};
+        if (setrlimit(RLIMIT_NOFILE, &r) == 0) {
+            return;
+        }
     }
 }
 

@@ -7,6 +7,7 @@
 
 #include "agent/spec.h"
 #include "base/io.h"
+#include "rootfile.h"
 #include "tree.h"
 
 #include <dirent.h>
@@ -107,27 +108,97 @@ static enum cl_status bind_fd(struct pod_container *c, int fd, bool read_only, c
     return CL_OK;
 }
 
-static enum cl_status bind_volume(struct pod_container *c, struct agent_podspec *spec, size_t i,
-                                  struct cl_err *err)
+/* --- volumes that an image declares ------------------------------------------------------------
+ */
+
+static bool is_image_volume(const struct pod_volume *v, const char *path)
+{
+    return v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SCRATCH &&
+           strncmp(v->name, "image_", 6) == 0 && path[0] == '\0';
+}
+
+/* What the image has at this place; -1: nothing. */
+static int open_image_directory(const char *image, const char *destination)
+{
+    CL_CLEANUP(cl_close_fdp) int root = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    return root >= 0 ? agent_open_in_root(root, destination + 1, O_PATH | O_DIRECTORY) : -1;
+}
+
+static enum cl_status make_layer_dirs(const struct pod_volume *v, int lower, struct cl_err *err)
+{
+    static const char *const names[] = {"upper", "work"};
+    struct stat s;
+    if (fstat(lower, &s) != 0) {
+        return cl_err_sys(err, errno, "look at a volume of the image");
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
+        char path[POD_PATH_SIZE + 8];
+        (void)snprintf(path, sizeof(path), "%s/%s", v->dir, names[i]);
+        if ((mkdir(path, 0755) != 0 && errno != EEXIST) || chown(path, s.st_uid, s.st_gid) != 0 ||
+            chmod(path, s.st_mode & 07777) != 0) {
+            return cl_err_sys(err, errno, "make '%s'", path);
+        }
+    }
+    return CL_OK;
+}
+
+/* A VOLUME of the image begins with what the image has there, as with every other runtime: the
+ * volume is a layer of its own above that directory. */
+static enum cl_status mount_image_volume(struct pod_container *c, const struct pod_volume *v,
+                                         int lower, char *ret_path, struct cl_err *err)
+{
+    char name[32];
+    char options[2 * POD_PATH_SIZE + 128];
+    CL_TRY(make_layer_dirs(v, lower, err));
+    (void)snprintf(name, sizeof(name), "mounts/%u", c->bind_count);
+    below(c, name, ret_path);
+    CL_TRY(make_target(ret_path, /* is_dir= */ true, err));
+    (void)snprintf(options, sizeof(options),
+                   "lowerdir=/proc/self/fd/%d,upperdir=%s/upper,workdir=%s/work", lower, v->dir,
+                   v->dir);
+    if (mount("overlay", ret_path, "overlay", MS_NODEV, options) != 0) {
+        return cl_err_sys(err, errno, "mount a volume of the image");
+    }
+    c->bind_count++;
+    return CL_OK;
+}
+
+static enum cl_status mount_volume(struct pod_container *c, const struct pod_volume *v,
+                                   const char *image, const char *destination, const char *path,
+                                   char *ret_source, struct cl_err *err)
+{
+    CL_CLEANUP(cl_close_fdp) int fd = -1;
+    if (is_image_volume(v, path)) {
+        fd = open_image_directory(image, destination);
+    }
+    if (fd >= 0) {
+        return mount_image_volume(c, v, fd, ret_source, err);
+    }
+    CL_TRY(pod_volume_open(v, path, &fd, err));
+    return bind_fd(c, fd, v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES, ret_source,
+                   err);
+}
+
+static enum cl_status add_volume(struct pod_container *c, const char *image,
+                                 struct agent_podspec *spec, size_t i, struct cl_err *err)
 {
     const struct agent_pod_bind *b = &spec->bind[i];
-    char path[POD_PATH_SIZE];
-    CL_CLEANUP(cl_close_fdp) int fd = -1;
+    char source[POD_PATH_SIZE];
     (void)pthread_mutex_lock(&c->pod->lock);
-    struct pod_volume *v = pod_volume_find(c->pod, b->volume); /* they stay until the end */
+    const struct pod_volume *v = pod_volume_find(c->pod, b->volume); /* stays until the end */
     (void)pthread_mutex_unlock(&c->pod->lock);
     if (v == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "spec: mounts: source: expected a volume of the pod, got '%s'",
                           b->volume);
     }
-    bool read_only = v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES;
-    enum cl_status st = pod_volume_open(v, b->path, &fd, err);
-    st = st == CL_OK ? bind_fd(c, fd, read_only, path, err) : st;
+    enum cl_status st =
+        mount_volume(c, v, image, agent_podspec_destination(spec, i), b->path, source, err);
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "volume '%s'", b->volume);
     }
-    return agent_podspec_set_source(spec, i, path, read_only, err);
+    return agent_podspec_set_source(spec, i, source,
+                                    v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES, err);
 }
 
 /* Makes the working directory when the image has none, as every runtime does. */
@@ -152,7 +223,7 @@ enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
     CL_TRY(mount_root(c, image, spec->privileged, err));
     CL_TRY(make_workdir(c, spec, err));
     for (size_t i = 0; i < spec->bind_count; i++) {
-        CL_TRY(bind_volume(c, spec, i, err));
+        CL_TRY(add_volume(c, image, spec, i, err));
     }
     return CL_OK;
 }

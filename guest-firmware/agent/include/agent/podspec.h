@@ -49,6 +49,8 @@ CL_NODISCARD enum cl_status agent_pod_check_sysctl(const char *name, const char 
 CL_NODISCARD enum cl_status agent_podspec_parse(const void *data, size_t len, const char *cgroup,
                                                 struct agent_podspec *ret, struct cl_err *err);
 void agent_podspec_done(struct agent_podspec *s); /* zeroed is fine */
+/* Where bind i is mounted: absolute; borrowed. */
+const char *agent_podspec_destination(const struct agent_podspec *s, size_t i);
 /* The source of bind i, as a path of the agent's; read_only: whatever the host's options say. */
 CL_NODISCARD enum cl_status agent_podspec_set_source(struct agent_podspec *s, size_t i,
                                                      const char *source, bool read_only,
