@@ -13,9 +13,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 #include <unistd.h>
 
 #define PATH_MAX_LEN 1024u
+#define LEAVE_TRIES 100 /* of 20 ms */
 
 struct shim_cgroup {
     size_t count;
@@ -183,10 +185,25 @@ enum cl_status shim_cgroup_enter(const char *root, const char *self, const char 
     return CL_OK;
 }
 
+/* A VM that was killed holds its cgroup until the kernel has taken its memory apart. */
+static bool remove_leaf(const char *path)
+{
+    const struct timespec pause = {.tv_nsec = 20000000};
+    bool gone = false;
+    for (int i = 0; i < LEAVE_TRIES && !gone; i++) {
+        gone = rmdir(path) == 0 || errno == ENOENT;
+        if (gone || errno != EBUSY) {
+            break;
+        }
+        (void)nanosleep(&pause, NULL);
+    }
+    return gone;
+}
+
 void shim_cgroup_leave(struct shim_cgroup *g)
 {
     for (size_t i = 0; g != NULL && i < g->count; i++) {
-        if (!join(g->at[i].back, getpid()) || rmdir(g->at[i].leaf) != 0) {
+        if (!join(g->at[i].back, getpid()) || !remove_leaf(g->at[i].leaf)) {
             cl_log(CL_LOG_WARN, "shim.cgroup", "'%.200s': %s", g->at[i].leaf, strerror(errno));
         }
     }

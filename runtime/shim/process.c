@@ -49,6 +49,10 @@ enum cl_status proc_init(struct proc *p, struct container *c, const char *id, bo
     }
     const struct shim_streams_config io = {.path = {p->path[0], p->path[1], p->path[2]},
                                            .terminal = terminal,
+                                           /* `ctr` calls CloseIO only if its input ends after
+                                            * Create has answered; CRI always, and a restart of
+                                            * containerd hangs up too. */
+                                           .hang_up_ends = c->kind == SHIM_SINGLE,
                                            .container_id = c->id,
                                            .name_space = c->pod->cfg.daemon->name_space};
     enum cl_status st = good ? shim_streams_open(&io, &p->io, err) : cl_err_nomem(err, "process");

@@ -48,8 +48,10 @@ static enum cl_status kind_of(const char *path, int fd, bool *ret_fifo, struct c
  * ------------------------------------------------------------------------------------------ */
 
 /* Input: with a writer of our own, that goes with CloseIO: before containerd's has come, and after
- * it went without a word, there is no end of input. */
-static enum cl_status open_in(struct stream *s, const char *path, struct cl_err *err)
+ * it went without a word, there is no end of input. Without, when hanging up is a word too: the
+ * pump reads nothing before there was a writer. */
+static enum cl_status open_in(struct stream *s, const char *path, bool hang_up_ends,
+                              struct cl_err *err)
 {
     bool fifo = false;
     s->fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -57,7 +59,7 @@ static enum cl_status open_in(struct stream *s, const char *path, struct cl_err 
         return cl_err_sys(err, errno, "stdin '%.200s'", path);
     }
     CL_TRY(kind_of(path, s->fd, &fifo, err));
-    if (!fifo) {
+    if (!fifo || hang_up_ends) {
         return CL_OK;
     }
     s->keeper = open(path, O_WRONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
@@ -133,7 +135,7 @@ static enum cl_status open_all(struct shim_streams *io, const struct shim_stream
     const char *errors = cfg->terminal ? NULL : cfg->path[2];
     if (given(in)) {
         const char *path = after_scheme(in, "fifo") != NULL ? after_scheme(in, "fifo") : in;
-        CL_TRY(path[0] == '/' ? open_in(&io->s[0], path, err)
+        CL_TRY(path[0] == '/' ? open_in(&io->s[0], path, cfg->hang_up_ends, err)
                               : not_usable(in, "no absolute path of one", err));
     }
     const char *binary = given(out) ? after_scheme(out, "binary") : NULL;

@@ -18,6 +18,7 @@ struct shim_streams; /* opaque */
 struct shim_streams_config {
     const char *path[3];      /* stdin, stdout, stderr; NULL or empty: none */
     bool terminal;            /* stderr is not used then */
+    bool hang_up_ends;        /* end of input is also when its last writer goes */
     const char *container_id; /* for loggers */
     const char *name_space;
 };

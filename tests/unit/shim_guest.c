@@ -91,7 +91,7 @@ int main(int argc, char **argv)
 {
     dir = argv[argc - 1];
     if (argc < 3) {
-        return pod_rig_run(guest);
+        return pod_rig_run(argc, argv, guest);
     }
     SRunner *r = srunner_create(suite_of(test_image));
     srunner_run_all(r, CK_SILENT);

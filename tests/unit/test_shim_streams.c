@@ -11,6 +11,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -295,9 +296,7 @@ START_TEST(test_input_ends_with_close_io_and_not_before)
     int in = open_end(n.path[0], O_WRONLY);
     say(in, "first");
     expect(&w, guest, "first");
-    (void)close(in); /* containerd goes: that is none either */
     ck_assert(waits(&w, guest));
-    in = open_end(n.path[0], O_WRONLY);
     say(in, "second");
     if (_i == 0) { /* the order of ctr: CloseIO, then the last of the writer */
         close_io(&w);
@@ -365,6 +364,46 @@ START_TEST(test_a_process_that_ended_opens_nothing)
     (void)close(out);
     answer_done(&wait);
     world_down(&w);
+}
+END_TEST
+
+/* --- input that ends with its writer
+ * --------------------------------------------------------------------------------------------------------
+ */
+
+/* Of a container of its own; in a pod of containerd's CRI only CloseIO ends it. */
+START_TEST(test_input_ends_with_its_writer)
+{
+    char dir[] = "/tmp/shim-in-XXXXXX";
+    char path[64];
+    char byte = 0;
+    struct cl_err err = {0};
+    struct shim_streams *io = NULL;
+    int fd = -1;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(path, sizeof(path), "%s/in", dir);
+    ck_assert_int_eq(mkfifo(path, 0600), 0);
+    const struct shim_streams_config cfg = {.path = {path, NULL, NULL},
+                                            .hang_up_ends = _i == 1,
+                                            .container_id = "c1",
+                                            .name_space = "default"};
+    ck_assert_msg(shim_streams_open(&cfg, &io, &err) == CL_OK, "%s", err.msg);
+    ck_assert(shim_streams_take(io, 0, &fd));
+    struct pollfd p = {.fd = fd, .events = POLLIN};
+    ck_assert_int_eq(poll(&p, 1, 0), 0); /* nobody has come: not the end */
+    int writer = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_eq(write(writer, "x", 1), 1);
+    (void)close(writer); /* and no CloseIO */
+    ck_assert_int_eq(poll(&p, 1, 0), 1);
+    ck_assert_int_eq(read(fd, &byte, 1), 1);
+    ck_assert_int_eq(poll(&p, 1, 0), _i);
+    shim_streams_close_stdin(io);
+    ck_assert_int_eq(poll(&p, 1, 0), 1);
+    ck_assert_int_eq(read(fd, &byte, 1), 0);
+    (void)close(fd);
+    shim_streams_free(io);
+    (void)unlink(path);
+    (void)rmdir(dir);
 }
 END_TEST
 
@@ -453,6 +492,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, test_input_ends_with_close_io_and_not_before, 0, 2);
     tcase_add_test(tc, test_streams_are_opened_once_and_by_their_process);
     tcase_add_test(tc, test_a_process_that_ended_opens_nothing);
+    tcase_add_loop_test(tc, test_input_ends_with_its_writer, 0, 2);
     tcase_add_test(tc, test_what_is_no_stream_is_refused);
     tcase_add_test(tc, test_loggers);
     suite_add_tcase(s, tc);
