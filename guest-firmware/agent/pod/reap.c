@@ -136,7 +136,7 @@ static enum cl_status crun_error(const char *verb, const char *log, int status, 
     }
     int shell = agent_crun_exec_failure(msg);
     if (shell != 0) {
-        return cl_err_set(err, CL_ERR_REJECTED, "unable to start container process: %s: %s",
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "unable to start container process: %s: %s",
                           shell == 127 ? "executable file not found in $PATH"
                                        : "permission denied or not executable",
                           msg);
