@@ -5,6 +5,7 @@
 
 #include "agent/ports.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -54,16 +55,34 @@ static bool enter_cgroup(const char *dir, char *ret_cgroup, size_t size)
     return mkdir(ret_cgroup, 0755) == 0 && write_text(path, "0") && unshare(CLONE_NEWCGROUP) == 0;
 }
 
+/* What ran in it has been killed with its PID namespace, but may not be gone yet. */
+static void remove_cgroup(const char *path, unsigned depth)
+{
+    const struct timespec pause = {.tv_nsec = 10000000};
+    DIR *d = depth < 4 ? opendir(path) : NULL;
+    const struct dirent *e = d != NULL ? readdir(d) : NULL;
+    while (e != NULL) {
+        char child[512];
+        int n = snprintf(child, sizeof(child), "%s/%s", path, e->d_name);
+        if (e->d_type == DT_DIR && e->d_name[0] != '.' && n > 0 && (size_t)n < sizeof(child)) {
+            remove_cgroup(child, depth + 1);
+        }
+        e = readdir(d);
+    }
+    if (d != NULL) {
+        (void)closedir(d);
+    }
+    for (unsigned i = 0; i < 200 && rmdir(path) != 0 && errno == EBUSY; i++) {
+        (void)nanosleep(&pause, NULL);
+    }
+}
+
 static void leave_cgroup(const char *dir, const char *cgroup)
 {
     char path[512];
     (void)snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
     (void)write_text(path, "0");
-    static const char *const children[] = {"init", "pod", ""};
-    for (size_t i = 0; i < CL_ARRAY_LEN(children); i++) {
-        (void)snprintf(path, sizeof(path), "%s/%s", cgroup, children[i]);
-        (void)rmdir(path);
-    }
+    remove_cgroup(cgroup, 0);
 }
 
 static void must(bool good, const char *what)
