@@ -39,8 +39,10 @@ enum cl_status host_program_find(const char *program, char *ret, size_t size, st
 }
 
 /* In the child, with all signals blocked. Only what may be called between fork and exec. */
-CL_NORETURN static void become(const char *path, char *const *argv, int keep_fd, pid_t parent)
+CL_NORETURN static void become(const char *path, char *const *argv, const struct host_keep *keep,
+                               pid_t parent)
 {
+    int other[HOST_CHILD_MAX_KEEP];
     sigset_t none;
     (void)sigemptyset(&none);
     for (int s = 1; s < NSIG; s++) {
@@ -55,18 +57,27 @@ CL_NORETURN static void become(const char *path, char *const *argv, int keep_fd,
     if (null < 0 || dup2(null, 0) < 0 || dup2(2, 1) < 0) {
         _exit(125);
     }
-    /* dup2 onto itself would keep close-on-exec, so go by way of another number. */
-    int other = keep_fd >= 0 ? fcntl(keep_fd, F_DUPFD_CLOEXEC, KEEP_FD + 1) : -1;
-    if (keep_fd >= 0 && (other < 0 || dup2(other, KEEP_FD) < 0)) {
-        _exit(125);
+    /* By way of other numbers: none of them is lost before its turn, and dup2 onto itself would
+     * keep close-on-exec. */
+    for (size_t i = 0; i < keep->count; i++) {
+        other[i] = fcntl(keep->fd[i], F_DUPFD_CLOEXEC, (int)(KEEP_FD + HOST_CHILD_MAX_KEEP));
+        if (other[i] < 0) {
+            _exit(125);
+        }
+    }
+    for (size_t i = 0; i < keep->count; i++) {
+        if (dup2(other[i], KEEP_FD + (int)i) < 0) {
+            _exit(125);
+        }
     }
     (void)execv(path, argv);
     _exit(125);
 }
 
 enum cl_status host_child_start(struct host_child *c, const char *program, const char *const *argv,
-                                int keep_fd, struct cl_err *err)
+                                const struct host_keep *keep, struct cl_err *err)
 {
+    static const struct host_keep none = {.count = 0};
     char path[4200];
     char *args[HOST_CHILD_MAX_ARGS + 1];
     size_t count = 0;
@@ -84,7 +95,7 @@ enum cl_status host_child_start(struct host_child *c, const char *program, const
     (void)pthread_sigmask(SIG_SETMASK, &all, &before);
     pid_t pid = fork();
     if (pid == 0) {
-        become(path, args, keep_fd, parent);
+        become(path, args, keep != NULL ? keep : &none, parent);
     }
     int error = errno;
     (void)pthread_sigmask(SIG_SETMASK, &before, NULL);

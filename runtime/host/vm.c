@@ -16,6 +16,8 @@
 #include <unistd.h>
 
 #define PSP_POLL_MS 5
+#define FIRST_NET_FD 4u /* of the VMM; 3 takes its events */
+#define NET_SIZE 48u
 
 enum cl_status vm_path(const struct host_vm *vm, const char *name, char ret[static VM_PATH_SIZE],
                        struct cl_err *err)
@@ -70,6 +72,8 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     CL_TRY(vm_path(vm, "psp.sock", psp, err));
     CL_TRY(vm_path(vm, "control.sock", control, err));
     struct vmm_argv a = {.v = {"cloister-vmm"}, .count = 1};
+    struct host_keep keep = {.fd = {status_fd}, .count = 1};
+    char net[HOST_VM_NETS][NET_SIZE];
     put(&a, "--tee", "sim-snp");
     put(&a, "--firmware", cfg->guest->firmware);
     put(&a, "--kernel", cfg->guest->kernel);
@@ -82,6 +86,15 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     for (size_t i = 0; i < cfg->disk_count && i < HOST_VM_DISKS; i++) {
         put(&a, "--disk", cfg->disk[i]);
     }
+    for (size_t i = 0; i < cfg->net_count && i < HOST_VM_NETS; i++) {
+        const struct host_vm_net *n = &cfg->net[i];
+        char *text = net[i];
+        (void)snprintf(text, NET_SIZE, "%u,%02x:%02x:%02x:%02x:%02x:%02x,%u",
+                       FIRST_NET_FD + (unsigned)i, n->mac[0], n->mac[1], n->mac[2], n->mac[3],
+                       n->mac[4], n->mac[5], (unsigned)n->mtu);
+        put(&a, "--net", text);
+        keep.fd[keep.count++] = n->tap_fd;
+    }
     put(&a, "--psp-socket", psp);
     put(&a, "--control", control);
     put(&a, "--status-fd", "3");
@@ -89,7 +102,7 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     if (cfg->insecure_no_jail) {
         a.v[a.count++] = "--insecure-no-jail";
     }
-    return host_child_start(&vm->vmm, "cloister-vmm", a.v, status_fd, err);
+    return host_child_start(&vm->vmm, "cloister-vmm", a.v, &keep, err);
 }
 
 static void on_status(evutil_socket_t fd, short what, void *ctx);

@@ -55,7 +55,7 @@ enum cl_status vm_psp_start(struct host_vm *vm, struct cl_err *err)
     CL_TRY(vm_path(vm, "psp.sock", launch, err));
     CL_TRY(vm_path(vm, "guest_1030.sock", guest, err));
     CL_TRY(host_psp_state_find(vm->cfg.psp_state, state, sizeof(state), err));
-    return host_child_start(&vm->psp, "cloister-sim-psp", argv, -1, err);
+    return host_child_start(&vm->psp, "cloister-sim-psp", argv, /* keep= */ NULL, err);
 }
 
 bool vm_psp_ready(const struct host_vm *vm)

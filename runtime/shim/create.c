@@ -93,6 +93,9 @@ void creation_failed(struct creation *cr, enum shim_code code, const char *messa
     } else if (c->in_guest && pod->agent != NULL) {
         delete_in_guest(pod, c->id);
     }
+    if (pod->vm == NULL) {
+        pod_leave_network(pod);
+    }
     pod_container_free(c);
 }
 
@@ -276,12 +279,19 @@ void creation_booted(struct creation *cr)
         list[q.n_sysctls++] = &setting[i];
     }
     q.sysctls = list;
+    struct cl_err err = {0};
+    if (shim_network_tell(c->pod->network, &q, &err) != CL_OK) {
+        creation_failed(cr, SHIM_CODE_EXHAUSTED, err.msg);
+        return;
+    }
     const struct job_spec spec = {.proc = &c->init,
                                   .method = "Sandbox",
                                   .request = &q.base,
                                   .timeout_ms = c->pod->cfg.times.call,
                                   .done = on_sandbox};
-    pod_call(c->pod, &spec);
+    struct shim_pod *pod = c->pod;
+    pod_call(pod, &spec);
+    shim_network_told(pod->network); /* it is in the request */
 }
 
 /* --- the VM
@@ -320,7 +330,7 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
 {
     struct shim_pod *pod = cr->c->pod;
     const struct shim_spec *s = cr->spec;
-    struct shim_vm_config vm = {.id = cr->c->id, .netns = s->netns};
+    struct shim_vm_config vm = {.id = cr->c->id};
     CL_CLEANUP(cl_buf_done) struct cl_buf initdata = {0};
     CL_TRY(shim_size_for(pod->cfg.settings, s->cpus, s->memory, &vm.size, err));
     if (s->initdata != NULL) {
@@ -331,6 +341,9 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
     cr->timer = event_new(pod->cfg.daemon->base, -1, 0, on_boot_timeout, cr);
     if (cr->timer == NULL) {
         return cl_err_nomem(err, "creation");
+    }
+    if (s->netns != NULL && pod->network == NULL) {
+        CL_TRY(shim_network_join(s->netns, &pod->network, err));
     }
     CL_TRY(enter_cgroup(cr, err));
     CL_TRY(pod_boot(pod, &vm, err));

@@ -237,6 +237,7 @@ static void on_spawned(void *ctx)
     struct creation *cr = booting(pod);
     pod->vm_pid = pod->cfg.vm->pid(pod->vm);
     note_leftovers(pod);
+    shim_network_taken(pod->network);
     if (cr != NULL) {
         creation_spawned(cr);
     }
@@ -260,6 +261,12 @@ static void end_procs(struct shim_pod *pod)
     }
 }
 
+void pod_leave_network(struct shim_pod *pod)
+{
+    shim_network_leave(pod->network);
+    pod->network = NULL;
+}
+
 static void on_vm_ended(void *ctx, const char *why)
 {
     struct shim_pod *pod = ctx;
@@ -269,6 +276,7 @@ static void on_vm_ended(void *ctx, const char *why)
     }
     cl_log(CL_LOG_INFO, "shim.pod", "%s", pod->why);
     (void)event_del(pod->event_timer);
+    pod_leave_network(pod);
     drop_agent(pod);
     for (struct creation *cr = booting(pod); cr != NULL; cr = booting(pod)) {
         creation_failed(cr, SHIM_CODE_UNAVAILABLE, pod->why);
@@ -289,6 +297,7 @@ enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm, s
                                         .output_end = on_output_end,
                                         .ended = on_vm_ended,
                                         .ctx = pod};
+    cfg.net = shim_network_of(pod->network);
     CL_TRY(pod->cfg.vm->start(&cfg, &pod->vm, err));
     note_leftovers(pod);
     return CL_OK;
@@ -346,6 +355,7 @@ void shim_pod_free(struct shim_pod *pod)
         }
     }
     pod->cfg.vm->free(pod->vm);
+    pod_leave_network(pod);
     volumes_done(pod);
     shim_cgroup_leave(pod->cgroup);
     event_free(pod->event_timer);

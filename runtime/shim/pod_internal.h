@@ -7,6 +7,7 @@
 
 #include "cgroup.h"
 #include "files.h"
+#include "network.h"
 #include "pod.h"
 #include "streams.h"
 #include "translate.h"
@@ -86,14 +87,15 @@ struct shim_pod {
     struct job *jobs;
     struct container *containers;
     size_t container_count;
-    size_t exec_count;           /* of all containers */
-    struct volume_name *volumes; /* that the guest has */
-    uint64_t generation;         /* of the next files */
-    unsigned fillings;           /* volumes of so many containers are being filled */
-    bool refreshing;             /* one volume is */
-    struct shim_watch *watch;    /* NULL: none is watched */
-    struct event *event_timer;   /* before the agent is asked for its next event */
-    struct shim_cgroup *cgroup;  /* that we are in; NULL */
+    size_t exec_count;            /* of all containers */
+    struct volume_name *volumes;  /* that the guest has */
+    uint64_t generation;          /* of the next files */
+    unsigned fillings;            /* volumes of so many containers are being filled */
+    bool refreshing;              /* one volume is */
+    struct shim_watch *watch;     /* NULL: none is watched */
+    struct event *event_timer;    /* before the agent is asked for its next event */
+    struct shim_network *network; /* NULL: none, or left */
+    struct shim_cgroup *cgroup;   /* that we are in; NULL */
 };
 
 /* --- pod.c */
@@ -106,6 +108,8 @@ struct proc *pod_find_proc(const struct shim_pod *pod, const char *id, const cha
 /* Boots the VM. Then creation_booted(), or creation_failed() of the creation. */
 CL_NODISCARD enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm,
                                      struct cl_err *err);
+/* There is no VM (any more). */
+void pod_leave_network(struct shim_pod *pod);
 /* Asks the VM to end, if there is one. */
 void pod_stop_vm(struct shim_pod *pod, const char *why);
 /* Asks for events, as long as the agent has some. */

@@ -17,6 +17,7 @@
 
 #define SHIM_VM_MAX_PROCESSES 4u
 
+struct cl_podnet;
 struct shim_vm; /* a VM that was started; opaque */
 
 /* None of them may free the VM. */
@@ -45,7 +46,7 @@ struct shim_vm_config {
     struct shim_size size;
     const void *initdata; /* the document itself; NULL: none */
     size_t initdata_len;
-    const char *netns; /* path of the pod's network namespace; NULL: none */
+    const struct cl_podnet *net; /* its taps are needed until `spawned`; NULL: no network */
     struct shim_vm_callbacks cb;
 };
 

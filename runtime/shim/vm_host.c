@@ -10,12 +10,15 @@
 #include "host/rundir.h"
 #include "host/serve.h"
 #include "host/vm.h"
+#include "net/podnet.h"
 
 #include "base/log.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+_Static_assert(HOST_VM_NETS >= CL_PODNET_INTERFACES, "a VM has all interfaces of a pod");
 
 struct shim_vm {
     struct shim_vm_callbacks cb;
@@ -151,23 +154,29 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
     if (c->console != NULL) {
         (void)snprintf(vm->console, sizeof(vm->console), "%.400s/%.76s.log", c->console, cfg->id);
     }
-    const struct host_vm_config host = {.base = cfg->base,
-                                        .guest = &vm->guest,
-                                        .dir = vm->dir.path,
-                                        .psp_state = c->psp_state,
-                                        .cpus = cfg->size.cpus,
-                                        .memory = cfg->size.memory,
-                                        .initdata_digest = has_initdata ? vm->digest : NULL,
-                                        .disk = {vm->disk},
-                                        .disk_count = has_initdata ? 1 : 0,
-                                        .console = c->console != NULL ? vm->console : NULL,
-                                        .insecure_no_jail = c->insecure_no_jail,
-                                        .cb = {.mark = on_mark,
-                                               .spawned = on_spawned,
-                                               .launched = on_launched,
-                                               .failed = on_failed,
-                                               .ended = on_ended,
-                                               .ctx = vm}};
+    struct host_vm_config host = {.base = cfg->base,
+                                  .guest = &vm->guest,
+                                  .dir = vm->dir.path,
+                                  .psp_state = c->psp_state,
+                                  .cpus = cfg->size.cpus,
+                                  .memory = cfg->size.memory,
+                                  .initdata_digest = has_initdata ? vm->digest : NULL,
+                                  .disk = {vm->disk},
+                                  .disk_count = has_initdata ? 1 : 0,
+                                  .console = c->console != NULL ? vm->console : NULL,
+                                  .insecure_no_jail = c->insecure_no_jail,
+                                  .cb = {.mark = on_mark,
+                                         .spawned = on_spawned,
+                                         .launched = on_launched,
+                                         .failed = on_failed,
+                                         .ended = on_ended,
+                                         .ctx = vm}};
+    for (unsigned i = 0; cfg->net != NULL && i < cfg->net->interface_count; i++) {
+        const struct cl_podnet_interface *n = &cfg->net->interface[i];
+        host.net[i] = (struct host_vm_net){.tap_fd = n->tap_fd, .mtu = n->mtu};
+        memcpy(host.net[i].mac, n->mac, sizeof(n->mac));
+        host.net_count = i + 1;
+    }
     return host_vm_start(&host, &vm->vm, err);
 }
 

@@ -208,6 +208,7 @@ static enum cl_status fake_start(const struct shim_vm_config *cfg, struct shim_v
     w->vm = cfg->cb;
     w->vm_memory = cfg->size.memory;
     w->vm_cpus = cfg->size.cpus;
+    w->vm_net = cfg->net;
     const struct host_server_config server = {.base = w->base,
                                               .open_blob = cfg->cb.open_blob,
                                               .open_stdio = cfg->cb.open_stdio,
@@ -364,6 +365,10 @@ static void on_agent_request(void *ctx, struct shim_rpc_call *call, const char *
     ck_assert_uint_lt(w->said_count, WORLD_MAX_LINES);
     (void)snprintf(w->said[w->said_count++], sizeof(w->said[0]), "%s%s%s%s", method,
                    who[0] != '\0' ? " " : "", who, more);
+    if (strcmp(method, "Sandbox") == 0) {
+        cl_buf_reset(&w->sandbox);
+        ck_assert_int_eq(cl_buf_append(&w->sandbox, payload, len, NULL), CL_OK);
+    }
     const struct behaviour *b = behaviour_of(w, method);
     if (b->reply == REPLY_HOLD) {
         ck_assert_uint_lt(w->kept_count, WORLD_MAX_KEPT);
@@ -774,6 +779,7 @@ void world_down(struct world *w)
     event_free(w->vm_end_ev);
     event_free(w->vm_up_ev);
     event_base_free(w->base);
+    cl_buf_done(&w->sandbox);
     (void)snprintf(command, sizeof(command), "rm -rf '%s'", w->dir);
     char *const argv[] = {(char[]){"sh"}, (char[]){"-c"}, command, NULL};
     pid_t pid = fork();

@@ -64,6 +64,7 @@ struct world {
     struct shim_vm_callbacks vm;
     uint64_t vm_memory;
     unsigned vm_cpus;
+    const struct cl_podnet *vm_net; /* that it was given; valid until its agent was told */
     bool vm_started;
     bool vm_fails; /* to start */
     bool vm_slow;  /* the agent does not call by itself */
@@ -79,6 +80,7 @@ struct world {
     size_t kept_count;
     char said[WORLD_MAX_LINES][240]; /* "Create c1", "Kill c1 9 all" */
     size_t said_count;
+    struct cl_buf sandbox;   /* the last Sandbox request */
     bool agent_ends_on_kill; /* a signal that kills answers Wait */
 
     /* images */

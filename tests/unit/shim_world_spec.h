@@ -47,6 +47,8 @@ enum cl_status shim_spec_translate(const void *config, size_t len,
     ret->cpus = (uint32_t)json_integer_value(json_object_get(j, "cpus"));
     const char *initdata = json_string_value(json_object_get(j, "initdata"));
     ret->initdata = initdata != NULL ? strdup(initdata) : NULL;
+    const char *netns = json_string_value(json_object_get(j, "netns"));
+    ret->netns = netns != NULL ? strdup(netns) : NULL;
     for (size_t i = 0; i < json_array_size(volumes); i++) {
         copy_volume(json_array_get(volumes, i), &ret->volume[ret->volume_count++]);
     }
@@ -59,6 +61,7 @@ void shim_spec_done(struct shim_spec *s)
         free(s->volume[i].host_path);
     }
     free(s->initdata);
+    free(s->netns);
     cl_buf_done(&s->guest);
 }
 

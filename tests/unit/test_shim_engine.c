@@ -217,8 +217,7 @@ static const char sandbox_config[] =
     "{\"ociVersion\":\"1.1.0\",\"root\":{\"path\":\"rootfs\"},\"process\":{\"user\":{\"uid\":0,"
     "\"gid\":0},\"args\":[\"/pause\"],\"cwd\":\"/\"},\"hostname\":\"web-0\",\"mounts\":[" MOUNTS
     "],\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"ipc\"},{\"type\":\"uts\"},"
-    "{\"type\":\"mount\"},{\"type\":\"network\",\"path\":\"/var/run/netns/cni-1\"}]}," LABELS(
-        "sandbox") "}";
+    "{\"type\":\"mount\"},{\"type\":\"network\"}]}," LABELS("sandbox") "}";
 
 /* args: JSON strings behind "/program"; mounts: JSON objects, each after a comma. */
 static void config_of(char *ret, size_t size, const char *args, const char *mounts, bool terminal)

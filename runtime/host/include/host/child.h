@@ -13,6 +13,13 @@
 #include <sys/types.h>
 
 #define HOST_CHILD_MAX_ARGS 64u
+#define HOST_CHILD_MAX_KEEP 5u
+
+/* Descriptors that the child has, too: as 3, 4 and so on. */
+struct host_keep {
+    int fd[HOST_CHILD_MAX_KEEP];
+    size_t count;
+};
 
 struct host_child {
     const char *program; /* "cloister-vmm" */
@@ -24,10 +31,10 @@ struct host_child {
 /* Path of a program of ours: beside the running executable, then /usr/libexec/cloister (I-6). */
 CL_NODISCARD enum cl_status host_program_find(const char *program, char *ret, size_t size,
                                               struct cl_err *err);
-/* argv[0] is replaced by the path; keep_fd (or -1) becomes descriptor 3 of the child. stdin is
- * /dev/null, stdout is our stderr. */
+/* argv[0] is replaced by the path. keep: NULL for none. stdin is /dev/null, stdout is our stderr.
+ */
 CL_NODISCARD enum cl_status host_child_start(struct host_child *c, const char *program,
-                                             const char *const *argv, int keep_fd,
+                                             const char *const *argv, const struct host_keep *keep,
                                              struct cl_err *err);
 /* Looks whether it has ended; true when it has (now or before). */
 bool host_child_poll(struct host_child *c);

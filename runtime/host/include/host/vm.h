@@ -14,7 +14,8 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-#define HOST_VM_DISKS 7u  /* slots 1 to 7 (I-1.1) */
+#define HOST_VM_DISKS 7u /* slots 1 to 7 (I-1.1) */
+#define HOST_VM_NETS 4u
 #define HOST_VM_PSP_S 300 /* for the security processor to be ready: it may make its keys first */
 #define HOST_VM_STOP_S 10 /* from SIGTERM to SIGKILL */
 
@@ -47,6 +48,14 @@ struct host_vm_callbacks {
     void *ctx;
 };
 
+/* A network interface of the VM: an open tap, which is the caller's until `spawned`, and needed no
+ * longer then. */
+struct host_vm_net {
+    int tap_fd;
+    uint8_t mac[6];
+    uint32_t mtu;
+};
+
 struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     struct event_base *base;
     const struct cl_guest_files *guest;
@@ -58,6 +67,8 @@ struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     const uint8_t *initdata_digest;  /* 32 bytes: HOST_DATA; NULL: none, which is zeros */
     const char *disk[HOST_VM_DISKS]; /* the VMM's --disk: "ro:FILE" or "rw:FILE", from slot 1 on */
     size_t disk_count;
+    struct host_vm_net net[HOST_VM_NETS];
+    size_t net_count;
     const char *console; /* the VMM's --console; NULL: none */
     bool insecure_no_jail;
     struct host_vm_callbacks cb;
