@@ -50,7 +50,7 @@ static enum cl_status add_ingress(struct nl_sock *nl, int index, struct cl_err *
     return rc == 0 ? CL_OK : cl_podnet_error(err, rc, "ingress queueing discipline");
 }
 
-/* The action is the filter's once it was added. */
+/* The filter keeps a reference of its own. */
 static int add_mirred(struct rtnl_cls *cls, int to)
 {
     struct rtnl_act *act = rtnl_act_alloc();
@@ -62,9 +62,7 @@ static int add_mirred(struct rtnl_cls *cls, int to)
     rc = rc == 0 ? rtnl_mirred_set_policy(act, TC_ACT_STOLEN) : rc;
     rc = rc == 0 ? rtnl_mirred_set_ifindex(act, (uint32_t)to) : rc;
     rc = rc == 0 ? rtnl_u32_add_action(cls, act) : rc;
-    if (rc != 0) {
-        rtnl_act_put(act);
-    }
+    rtnl_act_put(act);
     return rc;
 }
 
