@@ -227,9 +227,6 @@ exited() { [[ "$(container_state "$1")" = "CONTAINER_EXITED "* ]]; }            
 pod_ready() { [ "$(cri inspectp "$1" | jq -r .status.state)" = SANDBOX_READY ]; }                    # ID
 
 # pods_steps STEP...: runs these functions, of which PODS_ONLY (words) may select some while one works on them. "a:b" is a with the argument b.
-# What the subject does not have yet is left out, visibly.
-PODS_NOT_YET=""
-[ "$runtime" = runc ] || PODS_NOT_YET="network"
 pods_steps() {
     local step
     for step in "$@"; do
@@ -237,10 +234,7 @@ pods_steps() {
         *" $step "*) ;;
         *) continue ;;
         esac
-        case " $PODS_NOT_YET " in
-        *" $step "*) echo "SKIP: $step: $runtime does not have it yet" ;;
-        *) ${step/:/ } ;;
-        esac
+        ${step/:/ }
     done
 }
 
