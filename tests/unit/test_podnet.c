@@ -172,12 +172,13 @@ END_TEST
 
 static bool possible(void)
 {
-    bool ok = geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 &&
-              sh("ip netns add cl-test-podnet 2>/dev/null && ip -n cl-test-podnet link add va type "
-                 "veth peer name vb 2>/dev/null && ip netns exec cl-test-podnet tc qdisc add dev va "
-                 "ingress 2>/dev/null && ip netns exec cl-test-podnet tc filter add dev va parent "
-                 "ffff: protocol all u32 match u8 0 0 action mirred egress redirect dev vb "
-                 "2>/dev/null") == 0;
+    bool ok =
+        geteuid() == 0 && access("/dev/net/tun", R_OK | W_OK) == 0 &&
+        sh("ip netns add cl-test-podnet 2>/dev/null && ip -n cl-test-podnet link add va type "
+           "veth peer name vb 2>/dev/null && ip netns exec cl-test-podnet tc qdisc add dev va "
+           "ingress 2>/dev/null && ip netns exec cl-test-podnet tc filter add dev va parent "
+           "ffff: protocol all u32 match u8 0 0 action mirred egress redirect dev vb "
+           "2>/dev/null") == 0;
     remove_namespace();
     return ok;
 }

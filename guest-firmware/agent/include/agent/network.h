@@ -9,6 +9,9 @@
 #define AGENT_NETWORK_H
 
 #include "base/err.h"
+
+#include <limits.h> /* the generated header wants it */
+
 #include "pod.pb-c.h"
 
 #define AGENT_MAX_INTERFACES 4u
