@@ -12,7 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define EVENT_PAUSE_MS 200 /* between two events of the guest, at least */
+#define EVENTS_AT_ONCE 4u /* of the guest; then they are asked for again after a pause */
+#define EVENT_PAUSE_S 1
 
 /* --- tables
  * ------------------------------------------------------------------------------------------- */
@@ -98,14 +99,20 @@ static void tell_event(struct shim_pod *pod, const void *payload, size_t len)
 static void on_next_event(struct job *j, enum shim_code code, const char *message,
                           const void *payload, size_t len)
 {
-    static const struct timeval pause = {.tv_usec = EVENT_PAUSE_MS * 1000};
+    static const struct timeval pause = {.tv_sec = EVENT_PAUSE_S};
     struct shim_pod *pod = j->pod;
     if (code != SHIM_CODE_OK) {
         cl_log(CL_LOG_DEBUG, "shim.pod", "no more events: %d %s", (int)code, message);
         return;
     }
     tell_event(pod, payload, len);
-    (void)event_add(pod->event_timer, &pause); /* a guest may have no end of them */
+    /* At once, for an exit may follow that is to be told later; but a guest may have no end of
+     * them. */
+    if (++pod->events < EVENTS_AT_ONCE) {
+        pod_ask_events(pod);
+    } else {
+        (void)event_add(pod->event_timer, &pause);
+    }
 }
 
 void pod_ask_events(struct shim_pod *pod)
@@ -122,6 +129,7 @@ static void on_event_timer(evutil_socket_t fd, short what, void *ctx)
     struct shim_pod *pod = ctx;
     (void)fd;
     (void)what;
+    pod->events = 0;
     if (pod->agent != NULL) {
         pod_ask_events(pod);
     }

@@ -93,6 +93,7 @@ struct shim_pod {
     unsigned fillings;            /* volumes of so many containers are being filled */
     bool refreshing;              /* one volume is */
     struct shim_watch *watch;     /* NULL: none is watched */
+    unsigned events;              /* since the last pause */
     struct event *event_timer;    /* before the agent is asked for its next event */
     struct shim_network *network; /* NULL: none, or left */
     struct shim_cgroup *cgroup;   /* that we are in; NULL */

@@ -474,10 +474,20 @@ START_TEST(test_oom_is_told_and_a_flood_of_it_is_not)
     single_up(&w);
     agent_answer(&w, "NextEvent", 0, out, len);
     (void)event_find(&w, "oom c1");
+    world_settle(&w);
+    agent_answer(&w, "NextEvent", 0, out,
+                 len); /* asked for at once, and before the end that follows */
+    agent_exit(&w, "c1", 137);
+    (void)event_find(&w, "exit c1 137");
+    ck_assert(event_is(&w, w.event_count - 2, "oom c1"));
+    world_down(&w);
+    single_up(&w);
+    w.event_count = 0;
     const struct behaviour flood = {
         .method = "NextEvent", .reply = REPLY_BYTES, .bytes = out, .len = len};
     agent_on(&w, &flood);
-    world_pass(&w, 1000);
+    agent_answer(&w, "NextEvent", 0, out, len);
+    world_pass(&w, 900);
     size_t count = 0;
     for (size_t i = 0; i < w.event_count; i++) {
         count += event_is(&w, i, "oom c1");
