@@ -73,6 +73,8 @@ START_TEST(test_refusals)
         {"\"cloister.toml\"", "\"other.toml\"", "other.toml", CL_ERR_MALFORMED},
         {"[image]", "[image]\nextra = 1", "extra", CL_ERR_MALFORMED},
         {"[image]", "[volumes]\n[image]", "volumes", CL_ERR_MALFORMED},
+        {"[image]", "[pod]\n[image]", "initdata: cloister.toml: pod: not supported yet",
+         CL_ERR_UNSUPPORTED},
         {"[container]", "[container]\nprivileged = true", "privileged", CL_ERR_MALFORMED},
         {"\"required\"", "\"maybe\"",
          "initdata: cloister.toml: image: encryption: expected required or optional, got 'maybe'",
