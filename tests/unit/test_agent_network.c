@@ -4,6 +4,7 @@
  */
 #include "agent/network.h"
 #include "check_main.h"
+#include "pod.pb-c.h"
 
 #include <sched.h>
 #include <stdbool.h>

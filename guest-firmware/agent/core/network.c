@@ -4,6 +4,8 @@
  */
 #include "agent/network.h"
 
+#include "pod.pb-c.h"
+
 #include <arpa/inet.h>
 #include <net/if.h> /* before linux/if.h, which yields to it */
 

@@ -10,9 +10,7 @@
 
 #include "base/err.h"
 
-#include <limits.h> /* the generated header wants it */
-
-#include "pod.pb-c.h"
+struct Cloister__Pod__V1__SandboxRequest; /* pod.pb-c.h */
 
 #define AGENT_MAX_INTERFACES 4u
 #define AGENT_MAX_ADDRESSES 16u /* of one interface */
@@ -20,11 +18,11 @@
 #define AGENT_MAX_NEIGHBOURS 128u
 
 /* CL_ERR_MALFORMED, naming the field, when the request cannot be meant. Changes nothing. */
-CL_NODISCARD enum cl_status agent_network_check(const Cloister__Pod__V1__SandboxRequest *r,
+CL_NODISCARD enum cl_status agent_network_check(const struct Cloister__Pod__V1__SandboxRequest *r,
                                                 struct cl_err *err);
 /* Checks, then configures the interfaces of the calling thread's network namespace.
  * CL_ERR_UNAVAILABLE when an interface is not there, CL_ERR_SYS when the kernel refuses. */
-CL_NODISCARD enum cl_status agent_network_apply(const Cloister__Pod__V1__SandboxRequest *r,
+CL_NODISCARD enum cl_status agent_network_apply(const struct Cloister__Pod__V1__SandboxRequest *r,
                                                 struct cl_err *err);
 
 #endif
