@@ -231,10 +231,8 @@ pods_steps() {
     local step
     for step in "$@"; do
         case " ${PODS_ONLY:-$step} " in
-        *" $step "*) ;;
-        *) continue ;;
+        *" $step "*) ${step/:/ } ;;
         esac
-        ${step/:/ }
     done
 }
 
@@ -242,6 +240,7 @@ pods_steps() {
 # cgroups that runc and the shim make under a parent and do not remove; the parent is ours.
 pods_cgroup() {
     local path=/sys/fs/cgroup/$1 dir=/sys/fs/cgroup part
+    [ ! -d "$path" ] || find "$path" -depth -type d -exec rmdir {} + || fail "cgroup '$path': left by another test, and in use"
     mkdir -p "$path"
     PODS_CGROUPS+=("$path")
     # Controllers come down level by level.
