@@ -4,6 +4,7 @@
 #include "messages.h"
 
 #include "containerd.pb-c.h"
+#include "grpc/pb.h"
 #include "oci/image.h"
 
 #include <stdlib.h>
@@ -11,58 +12,12 @@
 
 #define CONTENT_TYPE "io.containerd.content.v1"
 
-/* --- memory of a reply: protobuf-c takes a struct for as little as two bytes of input
- * ------------------------------------------------------------------------------------ */
-
-static void *take(void *ctx, size_t size)
-{
-    size_t *left = ctx;
-    if (size > *left) {
-        return NULL;
-    }
-    *left -= size;
-    return malloc(size);
-}
-
-static void give_back(void *ctx, void *p)
-{
-    (void)ctx;
-    free(p);
-}
-
-static enum cl_status unpack(const ProtobufCMessageDescriptor *d, const void *data, size_t len,
-                             ProtobufCMessage **ret, struct cl_err *err)
-{
-    size_t left = (size_t)CL_CONTAINERD_MAX_REPLY * 4;
-    ProtobufCAllocator a = {.alloc = take, .free = give_back, .allocator_data = &left};
-    ProtobufCMessage *m =
-        len > CL_CONTAINERD_MAX_REPLY ? NULL : protobuf_c_message_unpack(d, &a, len, data);
-    if (m == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected a protobuf message, got none",
-                          d->short_name);
-    }
-    *ret = m;
-    return CL_OK;
-}
-
-static void free_message(ProtobufCMessage **m)
-{
-    if (*m != NULL) {
-        protobuf_c_message_free_unpacked(*m, NULL); /* malloc's, see give_back() */
-    }
-}
-
 /* --- texts
  * --------------------------------------------------------------------------------------------- */
 
 static bool is_text(const ProtobufCBinaryData *b)
 {
     return b->len <= CL_CONTAINERD_MAX_TEXT && (b->len == 0 || memchr(b->data, 0, b->len) == NULL);
-}
-
-static bool equals(const ProtobufCBinaryData *b, const char *s)
-{
-    return b->len == strlen(s) && (b->len == 0 || memcmp(b->data, s, b->len) == 0);
 }
 
 static enum cl_status dup_text(const ProtobufCBinaryData *b, const char *field, char **ret,
@@ -88,7 +43,7 @@ static enum cl_status dup_text(const ProtobufCBinaryData *b, const char *field, 
 static enum cl_status check_name(const ProtobufCBinaryData *got, const char *want,
                                  const char *field, struct cl_err *err)
 {
-    return equals(got, want)
+    return cl_pb_equals(got, want)
                ? CL_OK
                : cl_err_set(err, CL_ERR_MALFORMED, "%s: expected '%.100s', got '%.*s'", field, want,
                             got->len < 100 ? (int)got->len : 100,
@@ -98,40 +53,22 @@ static enum cl_status check_name(const ProtobufCBinaryData *got, const char *wan
 /* --- requests
  * ------------------------------------------------------------------------------------------ */
 
-static enum cl_status pack(const ProtobufCMessage *m, struct cl_buf *out, struct cl_err *err)
-{
-    size_t size = protobuf_c_message_get_packed_size(m);
-    CL_TRY(cl_buf_reserve(out, size + 1, err));
-    out->len += protobuf_c_message_pack(m, out->data + out->len);
-    out->data[out->len] = 0;
-    return CL_OK;
-}
-
-static ProtobufCBinaryData data_of(const char *s)
-{
-    union {
-        const char *c;
-        uint8_t *u;
-    } p = {.c = s};
-    return (ProtobufCBinaryData){.len = strlen(s), .data = p.u};
-}
-
 enum cl_status containerd_get_encode(const char *name, struct cl_buf *out, struct cl_err *err)
 {
     Cloister__Containerd__GetImageRequest m;
     cloister__containerd__get_image_request__init(&m);
-    m.name = data_of(name);
-    return pack(&m.base, out, err);
+    m.name = cl_pb_data(name);
+    return cl_pb_pack(&m.base, out, err);
 }
 
 enum cl_status containerd_plugins_encode(struct cl_buf *out, struct cl_err *err)
 {
     Cloister__Containerd__PluginsRequest m;
-    ProtobufCBinaryData filter = data_of("type==" CONTENT_TYPE);
+    ProtobufCBinaryData filter = cl_pb_data("type==" CONTENT_TYPE);
     cloister__containerd__plugins_request__init(&m);
     m.n_filters = 1;
     m.filters = &filter;
-    return pack(&m.base, out, err);
+    return cl_pb_pack(&m.base, out, err);
 }
 
 /* --- replies
@@ -172,9 +109,10 @@ static enum cl_status take_container(const Cloister__Containerd__Container *m, c
 enum cl_status containerd_container_parse(const void *data, size_t len, const char *id,
                                           struct cl_containerd_container *ret, struct cl_err *err)
 {
-    CL_CLEANUP(free_message) ProtobufCMessage *m = NULL;
+    CL_CLEANUP(cl_pb_freep) ProtobufCMessage *m = NULL;
     CL_CLEANUP(cl_containerd_container_done) struct cl_containerd_container c = {0};
-    CL_TRY(unpack(&cloister__containerd__get_container_response__descriptor, data, len, &m, err));
+    CL_TRY(cl_pb_unpack(&cloister__containerd__get_container_response__descriptor, data, len,
+                        CL_CONTAINERD_MAX_REPLY, &m, err));
     CL_TRY(
         take_container(((Cloister__Containerd__GetContainerResponse *)m)->container, id, &c, err));
     *ret = c;
@@ -190,9 +128,10 @@ static void free_text(char **s)
 enum cl_status containerd_image_parse(const void *data, size_t len, const char *name,
                                       uint8_t ret_digest[static CL_SHA256_SIZE], struct cl_err *err)
 {
-    CL_CLEANUP(free_message) ProtobufCMessage *m = NULL;
+    CL_CLEANUP(cl_pb_freep) ProtobufCMessage *m = NULL;
     CL_CLEANUP(free_text) char *digest = NULL;
-    CL_TRY(unpack(&cloister__containerd__get_image_response__descriptor, data, len, &m, err));
+    CL_TRY(cl_pb_unpack(&cloister__containerd__get_image_response__descriptor, data, len,
+                        CL_CONTAINERD_MAX_REPLY, &m, err));
     const Cloister__Containerd__Image *i = ((Cloister__Containerd__GetImageResponse *)m)->image;
     if (i == NULL || i->target == NULL) {
         return cl_err_set(err, CL_ERR_MALFORMED, "image: expected a target, got none");
@@ -211,9 +150,10 @@ static const ProtobufCBinaryData *find_root(const Cloister__Containerd__PluginsR
 {
     for (size_t i = 0; i < r->n_plugins; i++) {
         const Cloister__Containerd__Plugin *p = r->plugins[i];
-        for (size_t k = 0;
-             equals(&p->type, CONTENT_TYPE) && equals(&p->id, "content") && k < p->n_exports; k++) {
-            if (equals(&p->exports[k]->key, "root")) {
+        for (size_t k = 0; cl_pb_equals(&p->type, CONTENT_TYPE) &&
+                           cl_pb_equals(&p->id, "content") && k < p->n_exports;
+             k++) {
+            if (cl_pb_equals(&p->exports[k]->key, "root")) {
                 return &p->exports[k]->value;
             }
         }
@@ -224,8 +164,9 @@ static const ProtobufCBinaryData *find_root(const Cloister__Containerd__PluginsR
 enum cl_status containerd_plugins_parse(const void *data, size_t len, char **ret_root,
                                         struct cl_err *err)
 {
-    CL_CLEANUP(free_message) ProtobufCMessage *m = NULL;
-    CL_TRY(unpack(&cloister__containerd__plugins_response__descriptor, data, len, &m, err));
+    CL_CLEANUP(cl_pb_freep) ProtobufCMessage *m = NULL;
+    CL_TRY(cl_pb_unpack(&cloister__containerd__plugins_response__descriptor, data, len,
+                        CL_CONTAINERD_MAX_REPLY, &m, err));
     const ProtobufCBinaryData *root = find_root((Cloister__Containerd__PluginsResponse *)m);
     if (root == NULL || root->len == 0 || root->data[0] != '/') {
         return cl_err_set(err, CL_ERR_MALFORMED, "root: expected a folder, got none");

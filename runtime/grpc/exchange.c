@@ -4,15 +4,14 @@
 #include "exchange.h"
 
 #include "base/io.h"
+#include "header.h"
 
-#include <nghttp2/nghttp2.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define NAME_CHARS "abcdefghijklmnopqrstuvwxyz0123456789-_."
 #define FIXED_HEADERS 8u
-#define HEADER_OVERHEAD 32u /* a header counts for its bytes and these: RFC 9113, 6.5.2 */
 /* Everything a server may send for one call, beside the reply's message: headers as they are on the
  * wire, prefixes, settings, pings. */
 #define OVERHEAD_MAX (256u << 10)
@@ -73,25 +72,6 @@ static enum cl_status check_call(const struct cl_grpc_call *call, struct cl_err 
     return CL_OK;
 }
 
-/* nghttp2 copies what it is given, but does not say so in its type. */
-static uint8_t *bytes(const char *s)
-{
-    union {
-        const char *c;
-        uint8_t *u;
-    } p = {.c = s};
-    return p.u;
-}
-
-static nghttp2_nv header(const char *name, const char *value)
-{
-    return (nghttp2_nv){.name = bytes(name),
-                        .value = bytes(value),
-                        .namelen = strlen(name),
-                        .valuelen = strlen(value),
-                        .flags = NGHTTP2_NV_FLAG_NONE};
-}
-
 static ssize_t read_request(nghttp2_session *session, int32_t stream, uint8_t *buf, size_t size,
                             uint32_t *flags, nghttp2_data_source *source, void *user)
 {
@@ -117,17 +97,17 @@ static enum cl_status submit(struct grpc_exchange *x, struct cl_err *err)
     char timeout[16];
     (void)snprintf(timeout, sizeof(timeout), "%um", x->call->timeout_ms);
     nghttp2_nv nv[FIXED_HEADERS + CL_GRPC_MAX_METADATA] = {
-        header(":method", "POST"),
-        header(":scheme", "http"),
-        header(":path", x->call->path),
-        header(":authority", "localhost"),
-        header("te", "trailers"),
-        header("content-type", "application/grpc"),
-        header("user-agent", "cloister/" CL_VERSION),
-        header("grpc-timeout", timeout)};
+        grpc_header(":method", "POST"),
+        grpc_header(":scheme", "http"),
+        grpc_header(":path", x->call->path),
+        grpc_header(":authority", "localhost"),
+        grpc_header("te", "trailers"),
+        grpc_header("content-type", "application/grpc"),
+        grpc_header("user-agent", "cloister/" CL_VERSION),
+        grpc_header("grpc-timeout", timeout)};
     size_t count = FIXED_HEADERS;
     for (size_t i = 0; i < x->call->metadata_count; i++) {
-        nv[count++] = header(x->call->metadata[i].name, x->call->metadata[i].value);
+        nv[count++] = grpc_header(x->call->metadata[i].name, x->call->metadata[i].value);
     }
     const nghttp2_data_provider body = {.read_callback = read_request};
     if (nghttp2_submit_settings(x->session, NGHTTP2_FLAG_NONE, settings, CL_ARRAY_LEN(settings)) !=
@@ -140,14 +120,6 @@ static enum cl_status submit(struct grpc_exchange *x, struct cl_err *err)
 
 /* --- the reply
  * ----------------------------------------------------------------------------------------- */
-
-static bool is_grpc_type(const char *value)
-{
-    static const char want[] = "application/grpc";
-    const char *rest = value + strlen(want);
-    return strncmp(value, want, strlen(want)) == 0 &&
-           (*rest == '\0' || *rest == '+' || *rest == ';');
-}
 
 /* Of the block that ends the stream: trailers, or the only block there is. */
 static enum cl_status take_trailer(struct grpc_exchange *x, const char *name, const char *value,
@@ -177,7 +149,7 @@ static enum cl_status take_header(struct grpc_exchange *x, const char *name, con
                                        "HTTP status: expected 200, got %.20s", value);
     }
     if (strcmp(name, "content-type") == 0) {
-        x->type_ok = is_grpc_type(value);
+        x->type_ok = cl_grpc_is_content_type(value);
         return x->type_ok
                    ? CL_OK
                    : cl_err_set(err, CL_ERR_MALFORMED,
@@ -208,7 +180,7 @@ static int on_header(nghttp2_session *session, const nghttp2_frame *frame, const
     struct grpc_exchange *x = user;
     (void)session;
     (void)flags;
-    x->header_bytes += name_len + value_len + HEADER_OVERHEAD;
+    x->header_bytes += name_len + value_len + GRPC_HEADER_OVERHEAD;
     if (x->header_bytes > CL_GRPC_MAX_HEADERS) {
         (void)cl_err_set(&x->failed, CL_ERR_MALFORMED,
                          "headers: expected at most %u bytes, got more", CL_GRPC_MAX_HEADERS);

@@ -4,6 +4,9 @@
 #include "grpc/wire.h"
 
 #include "base/bytes.h"
+#include "base/io.h"
+
+#include <string.h>
 
 static const struct {
     const char *name;
@@ -71,6 +74,74 @@ enum cl_status cl_grpc_message_parse(const void *body, size_t len, const uint8_t
     *ret_data = data;
     *ret_len = size;
     return CL_OK;
+}
+
+uint32_t cl_grpc_prefix_length(const uint8_t *body, size_t len)
+{
+    struct cl_reader r = cl_reader_init(body, len);
+    (void)cl_reader_u8(&r, "compressed");
+    return cl_reader_be32(&r, "length");
+}
+
+bool cl_grpc_is_content_type(const char *value)
+{
+    static const char want[] = "application/grpc";
+    const char *rest = value + strlen(want);
+    return strncmp(value, want, strlen(want)) == 0 &&
+           (*rest == '\0' || *rest == '+' || *rest == ';');
+}
+
+/* Microseconds for each unit; nanoseconds round down to none. */
+static uint64_t unit_us(char unit, uint64_t value)
+{
+    switch (unit) {
+    case 'H':
+        return value * UINT64_C(3600000000);
+    case 'M':
+        return value * UINT64_C(60000000);
+    case 'S':
+        return value * UINT64_C(1000000);
+    case 'm':
+        return value * UINT64_C(1000);
+    case 'u':
+        return value;
+    default:
+        return value / 1000;
+    }
+}
+
+enum cl_status cl_grpc_timeout_parse(const char *text, uint64_t *ret_us, struct cl_err *err)
+{
+    char digits[9] = "";
+    size_t n = strspn(text, "0123456789");
+    uint64_t value = 0;
+    if (n == 0 || n >= sizeof(digits) || text[n] == '\0' || strchr("HMSmun", text[n]) == NULL ||
+        text[n + 1] != '\0') {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "grpc-timeout: expected up to eight digits and a unit, got '%.20s'",
+                          text);
+    }
+    memcpy(digits, text, n);
+    CL_TRY(cl_uint_parse(digits, "grpc-timeout", 0, 99999999, &value, err));
+    *ret_us = unit_us(text[n], value);
+    return CL_OK;
+}
+
+void cl_grpc_text_encode(const char *text, char ret[static 3 * CL_GRPC_TEXT_SIZE])
+{
+    static const char hex[] = "0123456789ABCDEF";
+    size_t n = 0;
+    for (size_t i = 0; text[i] != '\0' && i + 1 < CL_GRPC_TEXT_SIZE; i++) {
+        unsigned char c = (unsigned char)text[i];
+        if (c >= 0x20 && c <= 0x7e && c != '%') {
+            ret[n++] = text[i];
+        } else {
+            ret[n++] = '%';
+            ret[n++] = hex[c >> 4];
+            ret[n++] = hex[c & 15];
+        }
+    }
+    ret[n] = '\0';
 }
 
 /* 0..15, or 16 for what is no hex digit. */

@@ -1,6 +1,8 @@
 pkg_check_modules(NGHTTP2 REQUIRED IMPORTED_TARGET libnghttp2)
 cl_unit_test(test_grpc LIBS cl_grpc cl_oci PkgConfig::NGHTTP2 Threads::Threads)
 target_include_directories(test_grpc PRIVATE ${CMAKE_SOURCE_DIR}/runtime/grpc)
+cl_unit_test(test_grpc_server LIBS cl_grpc cl_oci PkgConfig::NGHTTP2 Threads::Threads)
+target_include_directories(test_grpc_server PRIVATE ${CMAKE_SOURCE_DIR}/runtime/grpc)
 cl_unit_test(test_containerd LIBS cl_containerd Threads::Threads)
 target_include_directories(test_containerd PRIVATE ${CMAKE_SOURCE_DIR}/runtime/containerd)
 if(NOT CL_SANITIZE STREQUAL "thread") # see alloc.cmake
