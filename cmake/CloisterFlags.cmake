@@ -53,10 +53,12 @@ endfunction()
 # cl_fuzz_target(NAME LIBS ...): tests/fuzz/NAME.c with its seeds in tests/fuzz/corpus/NAME. In a CL_FUZZ build it is a libFuzzer program,
 # which its test (label "fuzz") runs for CL_FUZZ_SECONDS, keeping what it finds in the build directory; in every other build it is linked
 # with a main() that runs the seed corpus once, and that run is the test.
+add_custom_target(fuzzers) # all of them, and nothing else
 function(cl_fuzz_target name)
     cmake_parse_arguments(T "" "" "SOURCES;LIBS" ${ARGN})
     add_executable(${name} ${name}.c ${T_SOURCES})
     target_link_libraries(${name} PRIVATE cl_flags ${T_LIBS})
+    add_dependencies(fuzzers ${name})
     if(CL_FUZZ)
         target_link_options(${name} PRIVATE -fsanitize=fuzzer)
         set(found ${CMAKE_BINARY_DIR}/fuzz/${name})

@@ -5,6 +5,7 @@
  */
 #include "check_main.h"
 #include "net/podnet.h"
+#include "own_netns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -185,7 +186,7 @@ static bool possible(void)
 
 int main(void)
 {
-    if (!possible()) {
+    if (!own_netns() || !possible()) {
         (void)printf("SKIPPED: needs root, taps, network namespaces and traffic control\n");
         return 77;
     }

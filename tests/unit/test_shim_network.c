@@ -4,6 +4,7 @@
  * be had.
  */
 #include "check_main.h"
+#include "own_netns.h"
 #include "shim_world.h"
 
 #include "net/podnet.h"
@@ -142,7 +143,7 @@ static bool can_run(void)
 {
     struct cl_podnet n;
     struct cl_err err = {0};
-    if (geteuid() != 0 || make_namespace() != 0) {
+    if (!own_netns() || make_namespace() != 0) {
         printf("SKIP: no network namespaces\n");
         return false;
     }
