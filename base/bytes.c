@@ -190,8 +190,9 @@ size_t cl_reader_left(const struct cl_reader *r)
 enum cl_status cl_reader_check(const struct cl_reader *r, const char *what, struct cl_err *err)
 {
     if (r->failed != NULL) {
-        return cl_err_at(err, CL_ERR_TRUNCATED, r->pos, "%s: %s at byte %zu: input ends inside it",
-                         what, r->failed, r->pos);
+        return cl_err_at(err, CL_ERR_TRUNCATED, r->pos,
+                         "%s: %s at byte %zu: expected more bytes, got the end of the input", what,
+                         r->failed, r->pos);
     }
     return CL_OK;
 }

@@ -10,8 +10,8 @@
 static enum cl_status bad(const struct cl_reader *r, struct cl_err *err, enum cl_status st,
                           const char *field, const char *expected)
 {
-    return cl_err_at(err, st, r->pos, "event log: %s before byte %zu: expected %s", field, r->pos,
-                     expected);
+    return cl_err_at(err, st, r->pos, "event log: %s before byte %zu: expected %s, got another",
+                     field, r->pos, expected);
 }
 
 enum cl_status tcg_records_bad(const struct tcg_records *it, struct cl_err *err, enum cl_status st,

@@ -25,36 +25,50 @@ static Cloister__Pod__V1__Neighbour neighbour;
 static Cloister__Pod__V1__Neighbour *neighbours[1] = {&neighbour};
 static Cloister__Pod__V1__SandboxRequest request;
 
+/* A string that a message may point to; nothing of it is freed. */
+static char *text(const char *s)
+{
+    static char pool[16384];
+    static size_t used;
+    size_t size = strlen(s) + 1;
+    if (used + size > sizeof(pool)) {
+        used = 0; /* older ones are not looked at any more */
+    }
+    char *copy = memcpy(pool + used, s, size);
+    used += size;
+    return copy;
+}
+
 static void fill(void)
 {
     cloister__pod__v1__sandbox_request__init(&request);
     cloister__pod__v1__interface__init(&one);
     cloister__pod__v1__interface__init(&two);
     cloister__pod__v1__neighbour__init(&neighbour);
-    one.mac = strdup(MAC1);
-    one.name = strdup("eth0");
+    one.mac = text(MAC1);
+    one.name = text("eth0");
     one.mtu = 1420;
     one.addresses = addresses1;
     one.n_addresses = 2;
-    two.mac = strdup(MAC2);
-    two.name = strdup("net1");
+    two.mac = text(MAC2);
+    two.name = text("net1");
     two.mtu = 1500;
-    static const char *const text[4][4] = {/* destination, gateway, source, device */
-                                           {"", "10.9.0.1", "", "eth0"},
-                                           {"10.8.0.0/16", "", "10.9.0.2", "eth0"},
-                                           {"", "fd09::1", "", "eth0"},
-                                           {"10.7.0.0/16", "10.8.0.9", "", "eth0"}};
+    static const char *const words[4][4] = {/* destination, gateway, source, device */
+                                            {"", "10.9.0.1", "", "eth0"},
+                                            {"10.8.0.0/16", "", "10.9.0.2", "eth0"},
+                                            {"", "fd09::1", "", "eth0"},
+                                            {"10.7.0.0/16", "10.8.0.9", "", "eth0"}};
     for (size_t i = 0; i < 4; i++) {
         cloister__pod__v1__route__init(&routes[i]);
-        routes[i].destination = strdup(text[i][0]);
-        routes[i].gateway = strdup(text[i][1]);
-        routes[i].source = strdup(text[i][2]);
-        routes[i].device = strdup(text[i][3]);
+        routes[i].destination = text(words[i][0]);
+        routes[i].gateway = text(words[i][1]);
+        routes[i].source = text(words[i][2]);
+        routes[i].device = text(words[i][3]);
         routes[i].ipv6 = i == 2;
     }
-    neighbour.address = strdup("10.9.0.1");
-    neighbour.mac = strdup("02:00:5e:10:00:fe");
-    neighbour.device = strdup("eth0");
+    neighbour.address = text("10.9.0.1");
+    neighbour.mac = text("02:00:5e:10:00:fe");
+    neighbour.device = text("eth0");
     request.interfaces = interfaces;
     request.n_interfaces = 2;
     request.routes = route_list;
@@ -78,19 +92,19 @@ START_TEST(test_checks)
     request.n_interfaces = 5;
     refuse("interfaces: expected at most 4, got 5");
     fill();
-    one.mac = strdup("02:00:5e:10:00");
+    one.mac = text("02:00:5e:10:00");
     refuse("interfaces: mac: expected six pairs of hex digits, got '02:00:5e:10:00'");
     fill();
-    two.mac = strdup(MAC1);
+    two.mac = text(MAC1);
     refuse("interfaces: mac: expected one interface of each, got '" MAC1 "'");
     fill();
-    two.name = strdup("eth0");
+    two.name = text("eth0");
     refuse("interfaces: name: expected a name of its own of at most 15 letters, got 'eth0'");
     fill();
-    two.name = strdup("../eth0");
+    two.name = text("../eth0");
     refuse("interfaces: name: expected a name of its own of at most 15 letters, got '../eth0'");
     fill();
-    two.name = strdup("lo");
+    two.name = text("lo");
     refuse("interfaces: name: expected a name of its own of at most 15 letters, got 'lo'");
     fill();
     two.mtu = 67;
@@ -102,19 +116,19 @@ START_TEST(test_checks)
     request.n_routes = 129;
     refuse("routes: expected at most 128, got 129");
     fill();
-    routes[0].device = strdup("eth1");
+    routes[0].device = text("eth1");
     refuse("routes: device: expected the name of an interface, got 'eth1'");
     fill();
-    routes[0].gateway = strdup("fd09::1");
+    routes[0].gateway = text("fd09::1");
     refuse("routes: gateway: expected an address of its family, got 'fd09::1'");
     fill();
-    routes[1].source = strdup("10.9.0.2/24");
+    routes[1].source = text("10.9.0.2/24");
     refuse("routes: source: expected an address of its family, got '10.9.0.2/24'");
     fill();
-    neighbour.mac = strdup("02:00:5e:10:00:fe:00");
+    neighbour.mac = text("02:00:5e:10:00:fe:00");
     refuse("neighbours: mac: expected six pairs of hex digits, got '02:00:5e:10:00:fe:00'");
     fill();
-    neighbour.address = strdup("host.example");
+    neighbour.address = text("host.example");
     refuse("neighbours: address: expected an address, got 'host.example'");
 }
 END_TEST
@@ -128,7 +142,7 @@ static const char *const bad_addresses[] = {
 START_TEST(test_bad_addresses)
 {
     struct cl_err err = {0};
-    char *list[] = {strdup(bad_addresses[_i])};
+    char *list[] = {text(bad_addresses[_i])};
     fill();
     one.addresses = list;
     one.n_addresses = 1;
@@ -190,7 +204,7 @@ START_TEST(test_absent_interface)
         return;
     }
     fill();
-    two.mac = strdup("02:00:5e:10:00:99");
+    two.mac = text("02:00:5e:10:00:99");
     ck_assert_int_eq(agent_network_apply(&request, &err), CL_ERR_UNAVAILABLE);
     ck_assert_str_eq(err.msg,
                      "interfaces: mac: expected one that this machine has, got 02:00:5e:10:00:99");

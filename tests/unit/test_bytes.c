@@ -29,7 +29,8 @@ START_TEST(test_reader_rejects_length_past_end)
     ck_assert_ptr_null(cl_reader_bytes(&r, SIZE_MAX, "huge"));
     ck_assert_uint_eq(cl_reader_u8(&r, "later"), 0); /* the failure sticks */
     ck_assert_int_eq(cl_reader_check(&r, "thing", &err), CL_ERR_TRUNCATED);
-    ck_assert_str_eq(err.msg, "thing: huge at byte 2: input ends inside it");
+    ck_assert_str_eq(err.msg,
+                     "thing: huge at byte 2: expected more bytes, got the end of the input");
     ck_assert_uint_eq(err.offset, 2);
 }
 END_TEST

@@ -441,7 +441,8 @@ START_TEST(test_rom_refuses_metadata_outside)
     put_le(im.data + im.size - 12, 1, 4);
     put_le(im.data + im.size - 8, 1, 4);
     expect(&im, CL_ERR_TRUNCATED,
-           "firmware: SEV metadata: section.size at byte 20: input ends inside it");
+           "firmware: SEV metadata: section.size at byte 20: expected more bytes, got the end of "
+           "the input");
 }
 END_TEST
 

@@ -544,7 +544,8 @@ START_TEST(test_tdvf_refuses_descriptors_elsewhere)
     tdx_image_put(from_end, 20, 4); /* cut off by the image's end */
     memcpy(im.data + im.size - 20, "TDVF\x30\0\0\0\1\0\0\0\1\0\0\0", 16);
     expect_refused(&im, CL_ERR_TRUNCATED,
-                   "firmware: TDVF descriptor: section.raw_size at byte 20: input ends inside it");
+                   "firmware: TDVF descriptor: section.raw_size at byte 20: expected more bytes, "
+                   "got the end of the input");
     tdx_image_make(&im, 'B');
     memset(im.data + im.size - 48, 0, 16); /* no table at all */
     expect_refused(&im, CL_ERR_UNSUPPORTED,
