@@ -16,6 +16,8 @@
 
 #include <stdbool.h>
 
+struct cl_pod_policy;
+
 #define CL_INITDATA_MAX_SIZE (1u << 20)
 #define CL_INITDATA_MAX_ARGS 1024u
 #define CL_INITDATA_MAX_ARG 65536u
@@ -24,6 +26,9 @@ struct cl_initdata {
     /* "aa.toml"; both NULL or both set. A document with encryption = "required" has them. */
     char *kbs_url;  /* owned; "https://host:port" */
     char *kbs_cert; /* owned; PEM of the one certificate the broker must present */
+    /* "pod-policy.json": when set, all that follows is zero, and there is no "cloister.toml". */
+    char *pod_policy;          /* owned; its text, which is what counts; NULL: none */
+    struct cl_pod_policy *pod; /* owned; the same as parsed. cl_initdata_make() does not need it */
     /* [image] */
     uint8_t manifest[CL_SHA256_SIZE]; /* of the platform manifest */
     bool encryption_required;
