@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * initdata.c - reads initdata: CoCo's outer document, its "aa.toml", and our "cloister.toml".
+ * initdata.c - reads initdata: CoCo's outer document, its "aa.toml", and ours: "cloister.toml" or
+ * "pod-policy.json".
  * Trust: the caller has compared the digest (cl_initdata_verify); the parser is strict all the
  * same. Threads: no shared state. Memory: copies of what a text of CL_INITDATA_MAX_SIZE holds.
  */
@@ -8,6 +9,7 @@
 #include "base/encode.h"
 #include "base/io.h"
 #include "base/toml.h"
+#include "cloister/pod_policy.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@ void cl_initdata_done(struct cl_initdata *i)
     }
     free(i->kbs_url);
     free(i->kbs_cert);
+    free(i->pod_policy);
+    cl_pod_policy_free(i->pod);
     cl_strv_done(&i->command);
     cl_strv_done(&i->env);
     free(i->workdir);
@@ -237,10 +241,6 @@ static enum cl_status cloister_parse(const char *text, struct cl_initdata *ret, 
     static const char *const top[] = {"image", "container", NULL};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_TRY(cl_toml_parse(text, strlen(text), "initdata: cloister.toml", &j, err));
-    if (json_object_get(j, "pod") != NULL) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "initdata: cloister.toml: pod: not supported yet");
-    }
     CL_TRY(cl_json_only_keys(j, "initdata: cloister.toml", top, err));
     CL_TRY(image_parse(j, ret, err));
     return container_parse(j, ret, err);
@@ -261,17 +261,35 @@ static enum cl_status expect_text(const json_t *j, const char *key, const char *
     return CL_OK;
 }
 
+/* What is run: one container, or the containers of a pod. */
+static enum cl_status workload_parse(const json_t *data, struct cl_initdata *i, struct cl_err *err)
+{
+    const char *text = NULL;
+    if (json_object_get(data, "pod-policy.json") == NULL) {
+        CL_TRY(cl_json_get_string(data, "initdata: data", "cloister.toml", &text, err));
+        return cloister_parse(text, i, err);
+    }
+    if (json_object_get(data, "cloister.toml") != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "initdata: data: expected cloister.toml or pod-policy.json, got both");
+    }
+    CL_TRY(cl_json_get_string(data, "initdata: data", "pod-policy.json", &text, err));
+    CL_TRY(dup_text(text, &i->pod_policy, err));
+    enum cl_status st = cl_pod_policy_parse(text, strlen(text), &i->pod, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "initdata");
+}
+
 static enum cl_status data_parse(const json_t *data, struct cl_initdata *i, struct cl_err *err)
 {
-    static const char *const keys[] = {"aa.toml", "cloister.toml", NULL};
+    static const char *const keys[] = {"aa.toml", "cloister.toml", "pod-policy.json", NULL};
     const char *text = NULL;
     CL_TRY(cl_json_only_keys(data, "initdata: data", keys, err));
-    CL_TRY(cl_json_get_string(data, "initdata: data", "cloister.toml", &text, err));
-    CL_TRY(cloister_parse(text, i, err));
+    CL_TRY(workload_parse(data, i, err));
+    bool encrypted = i->pod != NULL ? cl_pod_policy_encrypted(i->pod) : i->encryption_required;
     if (json_object_get(data, "aa.toml") != NULL) {
         CL_TRY(cl_json_get_string(data, "initdata: data", "aa.toml", &text, err));
         CL_TRY(aa_parse(text, i, err));
-    } else if (i->encryption_required) {
+    } else if (encrypted) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "initdata: data: aa.toml: expected a broker, as encryption is required");
     }

@@ -91,6 +91,9 @@ static enum cl_status make_text(const struct cl_initdata *i, struct cl_buf *out,
         CL_TRY(put_inner(out, "aa.toml", &inner, err));
         cl_buf_reset(&inner);
     }
+    if (i->pod_policy != NULL) {
+        return cl_toml_put_string(out, "pod-policy.json", i->pod_policy, err);
+    }
     CL_TRY(make_workload(i, &inner, err));
     return put_inner(out, "cloister.toml", &inner, err);
 }
@@ -103,6 +106,7 @@ static bool text_equal(const char *a, const char *b)
 bool cl_initdata_equal(const struct cl_initdata *a, const struct cl_initdata *b)
 {
     return text_equal(a->kbs_url, b->kbs_url) && text_equal(a->kbs_cert, b->kbs_cert) &&
+           text_equal(a->pod_policy, b->pod_policy) &&
            memcmp(a->manifest, b->manifest, sizeof(a->manifest)) == 0 &&
            a->encryption_required == b->encryption_required && a->has_command == b->has_command &&
            cl_strv_equal(&a->command, &b->command) && cl_strv_equal(&a->env, &b->env) &&

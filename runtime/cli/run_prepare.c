@@ -46,6 +46,11 @@ static enum cl_status given_initdata(struct run *r, struct cl_err *err)
     CL_TRY(cl_buf_read_file(&r->initdata_text, r->args.initdata, CL_INITDATA_MAX_SIZE, err));
     enum cl_status st =
         cl_initdata_parse(r->initdata_text.data, r->initdata_text.len, &r->initdata, err);
+    if (st == CL_OK && r->initdata.pod != NULL) {
+        st = cl_err_set(err, CL_ERR_UNSUPPORTED,
+                        "initdata: data: expected cloister.toml, got pod-policy.json, which is for "
+                        "pods");
+    }
     st = st == CL_OK
              ? cli_initdata_agrees(&r->args, cl_image_manifest_digest(r->image), &r->initdata, err)
              : st;

@@ -116,7 +116,7 @@ struct cl_pod_policy_container {
 struct cl_pod_policy {
     char *hostname;                /* owned; NULL: the host's choice */
     struct cl_strv sysctls;        /* "name=value": exactly these */
-    bool share_processes;          /* one PID namespace for all containers */
+    bool share_processes;          /* containers may have one PID namespace */
     bool network;                  /* interfaces, routes and neighbours are the host's; else none */
     struct cl_pod_volume *volumes; /* owned */
     size_t volume_count;

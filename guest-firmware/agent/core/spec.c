@@ -186,6 +186,16 @@ static json_t *strings(const char *const *v, size_t count)
     return a;
 }
 
+json_t *agent_spec_masked_paths(void)
+{
+    return strings(masked_paths, CL_ARRAY_LEN(masked_paths));
+}
+
+json_t *agent_spec_readonly_paths(void)
+{
+    return strings(readonly_paths, CL_ARRAY_LEN(readonly_paths));
+}
+
 static json_t *strv(const struct cl_strv *s)
 {
     return strings((const char *const *)s->v, s->count);
@@ -256,10 +266,9 @@ static json_t *namespaces_json(void)
 static json_t *linux_json(void)
 {
     return json_pack("{s:o,s:o,s:o,s:o,s:s,s:{s:[{s:b,s:s}]}}", "namespaces", namespaces_json(),
-                     "maskedPaths", strings(masked_paths, CL_ARRAY_LEN(masked_paths)),
-                     "readonlyPaths", strings(readonly_paths, CL_ARRAY_LEN(readonly_paths)),
-                     "seccomp", agent_seccomp(), "cgroupsPath", "/container", "resources",
-                     "devices", "allow", 0, "access", "rwm");
+                     "maskedPaths", agent_spec_masked_paths(), "readonlyPaths",
+                     agent_spec_readonly_paths(), "seccomp", agent_seccomp(), "cgroupsPath",
+                     "/container", "resources", "devices", "allow", 0, "access", "rwm");
 }
 
 static json_t *process_json(const struct cl_strv *args, const struct cl_strv *env, const char *cwd,

@@ -2,7 +2,8 @@
  * main.c - cloister-agent, PID 1 of the guest: a list of named steps. The first that fails ends the
  * run; the host is told its name and why, and the guest powers off. Nothing is parsed before its
  * digest is known to be the measured one, and nothing of the image runs before all of it was
- * verified. A guest without initdata, in class sim, serves pods instead (I-10).
+ * verified. A guest whose initdata has the policy of a pod serves pods instead, and one without
+ * initdata, in class sim, any pod (I-10, I-11).
  */
 #include "agent.h"
 
@@ -10,6 +11,7 @@
 #include "agent/image.h"
 #include "agent/start_check.h"
 #include "cloister/kbs_client.h"
+#include "cloister/pod_policy.h"
 #include "cloister/snp_report.h"
 
 #include "base/io.h"
@@ -32,6 +34,7 @@ struct agent {
     struct agent_container container;
     struct cl_buf raw; /* initdata's bytes */
     struct cl_initdata initdata;
+    pthread_mutex_t kbs_lock; /* with pods: what needs keys are many threads */
     struct cl_kbs *kbs;
     struct cl_oci_config image;
     struct cl_agent_outcome outcome;
@@ -109,7 +112,12 @@ static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
     }
     CL_TRY(agent_initdata_read(&a->raw, err));
     CL_TRY(cl_initdata_verify(a->raw.data, a->raw.len, r.host_data, err));
-    return cl_initdata_parse(a->raw.data, a->raw.len, &a->initdata, err);
+    CL_TRY(cl_initdata_parse(a->raw.data, a->raw.len, &a->initdata, err));
+    a->pods = a->initdata.pod != NULL;
+    if (a->pods) {
+        phase(a, "pods-measured");
+    }
+    return CL_OK;
 }
 
 static enum cl_status step_root(struct agent *a, struct cl_err *err)
@@ -131,11 +139,16 @@ static enum cl_status protect_from_oom(struct cl_err *err)
     return cl_write_all(fd, "-1000", 5, path, err);
 }
 
+static enum cl_status get_pod_key(void *ctx, const char *path, struct cl_secret *ret,
+                                  struct cl_err *err);
+
 static enum cl_status step_pods(struct agent *a, struct cl_err *err)
 {
+    const struct agent_pod_measured measured = {a->initdata.pod, a, get_pod_key};
     CL_TRY(protect_from_oom(err));
     CL_TRY(agent_mount_pods(err));
     cl_agent_server_refuse(a->host.server, "this guest serves pods, not cloister run");
+    agent_pod_measure(a->host.pod, &measured);
     return agent_pod_begin(a->host.pod, err);
 }
 
@@ -227,6 +240,23 @@ static enum cl_status get_key(void *ctx, const char *path, struct cl_secret *ret
         return cl_err_set(err, CL_ERR_REJECTED, "broker: expected one in initdata, got none");
     }
     return cl_kbs_get_resource(a->kbs, path, ret, err);
+}
+
+/* The first encrypted image makes us prove what we are; one that cannot be had tries again. */
+static enum cl_status get_pod_key(void *ctx, const char *path, struct cl_secret *ret,
+                                  struct cl_err *err)
+{
+    struct agent *a = ctx;
+    (void)pthread_mutex_lock(&a->kbs_lock);
+    enum cl_status st = a->kbs == NULL ? step_attest(a, err) : CL_OK;
+    if (st != CL_OK) {
+        cl_kbs_freep(&a->kbs);
+        st = cl_err_wrap(err, st, "attest");
+    } else {
+        st = get_key(a, path, ret, err);
+    }
+    (void)pthread_mutex_unlock(&a->kbs_lock);
+    return st;
 }
 
 static void image_done(void *ctx, const char *name)
@@ -361,6 +391,7 @@ int main(int argc, char **argv)
         return 125;
     }
     (void)signal(SIGPIPE, SIG_IGN);
+    (void)pthread_mutex_init(&a.kbs_lock, NULL);
     agent_container_init(&a.container);
     a.host.container = &a.container;
     run_steps(&a);

@@ -49,9 +49,23 @@ struct wish {
     const Cloister__Pod__V1__CreateRequest *r;
     uint8_t digest[CL_SHA256_SIZE];
     struct agent_podspec *spec;
+    const struct cl_pod_policy_container *policy; /* NULL: none */
 };
 
-static enum cl_status read_wish(const Cloister__Pod__V1__CreateRequest *r, struct wish *ret,
+static enum cl_status read_spec(const struct agent_pod *p, const char *cgroup, struct wish *w,
+                                struct cl_err *err)
+{
+    const ProtobufCBinaryData *spec = &w->r->spec;
+    if (p->measured.policy == NULL) {
+        return agent_podspec_parse(spec->data, spec->len, cgroup, w->spec, err);
+    }
+    CL_TRY(cl_pod_policy_find(p->measured.policy, w->r->name, &w->policy, err));
+    return agent_podspec_measured(spec->data, spec->len, cgroup, w->policy, w->digest, w->spec,
+                                  err);
+}
+
+static enum cl_status read_wish(const struct agent_pod *p,
+                                const Cloister__Pod__V1__CreateRequest *r, struct wish *ret,
                                 struct cl_err *err)
 {
     char cgroup[AGENT_POD_MAX_ID + 8];
@@ -63,7 +77,7 @@ static enum cl_status read_wish(const Cloister__Pod__V1__CreateRequest *r, struc
                           "manifest digest: expected sha256 and 64 hex digits, got '%.80s'",
                           r->manifest_digest);
     }
-    CL_TRY(agent_podspec_parse(r->spec.data, r->spec.len, cgroup, ret->spec, err));
+    CL_TRY(read_spec(p, cgroup, ret, err));
     if (ret->spec->terminal != r->terminal) {
         return cl_err_set(err, CL_ERR_MALFORMED, "terminal: expected as in spec, got another");
     }
@@ -83,7 +97,7 @@ static enum cl_ttrpc_code check_room(struct agent_pod *p, const struct wish *w, 
                          "containers: expected at most %u with %u processes, got more",
                          AGENT_POD_MAX_CONTAINERS, AGENT_POD_MAX_PROCESSES);
     }
-    return CL_TTRPC_OK;
+    return pod_code(pod_policy_turn(p, w->policy, err));
 }
 
 /* With the lock held; NULL: *ret_code tells why. */
@@ -99,6 +113,7 @@ static struct pod_container *add_container(struct agent_pod *p, const struct wis
         return NULL;
     }
     c->pod = p;
+    c->policy = w->policy;
     c->watch = -1;
     pod_process_init(&c->init, c);
     c->init.state = POD_STARTING;
@@ -154,10 +169,15 @@ static enum cl_status write_config(const struct pod_container *c, const struct a
 
 static enum cl_status make(struct pod_container *c, const struct wish *w, struct cl_err *err)
 {
-    const bool stream[3] = {w->r->attach_stdin, w->r->attach_stdout, w->r->attach_stderr};
+    const bool stream[3] = {
+        w->r->attach_stdin && (w->policy == NULL || w->policy->streams.stdin_allowed),
+        w->r->attach_stdout && (w->policy == NULL || w->policy->streams.stdout_allowed),
+        w->r->attach_stderr && (w->policy == NULL || w->policy->streams.stderr_allowed),
+    };
     char image[POD_PATH_SIZE];
     char bundle[POD_PATH_SIZE + 16];
     CL_TRY(pod_image_get(c->pod, w->digest, image, err));
+    CL_TRY(pod_policy_groups(c, image, w->spec, err));
     CL_TRY(pod_rootfs_make(c, image, w->spec, err));
     if (w->spec->privileged) {
         CL_TRY(pod_add_devices(w->spec, err));
@@ -180,6 +200,8 @@ static void dismantle(struct pod_container *c)
     }
     pod_process_done(&c->init);
     pod_rootfs_remove(c);
+    json_decref(c->groups);
+    c->groups = NULL;
     (void)rmdir(c->cgroup); /* gone already, as a rule */
 }
 
@@ -240,7 +262,7 @@ POD_RUN(pod_create)
     if (w.spec == NULL) {
         return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
     }
-    enum cl_status st = read_wish((const Cloister__Pod__V1__CreateRequest *)m, &w, err);
+    enum cl_status st = read_wish(p, (const Cloister__Pod__V1__CreateRequest *)m, &w, err);
     enum cl_ttrpc_code code = st == CL_OK ? create(p, &w, err) : pod_code(st);
     agent_podspec_done(w.spec);
     free(w.spec);

@@ -9,6 +9,7 @@
 #include "agent/podspec.h"
 #include "base/buf.h"
 #include "base/digest.h"
+#include "cloister/pod_policy.h"
 #include "crun.h"
 #include "pod.h"
 #include "pod.pb-c.h"
@@ -105,7 +106,9 @@ struct pod_container {
     unsigned bind_count; /* of our own bind mounts below dir */
     bool mounted;        /* its root is */
     bool shares_pid;
-    bool oom; /* the host was not told yet */
+    const struct cl_pod_policy_container *policy; /* NULL: none */
+    json_t *groups; /* additional ones of its processes, under a policy; owned */
+    bool oom;       /* the host was not told yet */
     uint64_t oom_kills;
     int watch; /* inotify's, of memory.events; -1: none */
 };
@@ -137,6 +140,8 @@ struct pod_volume {
 
 struct agent_pod {
     struct agent_pod_config config;
+    struct agent_pod_measured measured;            /* policy NULL: nothing was */
+    bool ended_well[CL_POD_POLICY_MAX_CONTAINERS]; /* of the policy's containers: with status 0 */
     struct agent_crun crun;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a child, process, image, container or the pod's own state */
@@ -213,6 +218,28 @@ POD_RUN(pod_stop);
 void pod_kill_all(struct agent_pod *p);
 /* The process whose PID namespace the containers share. *ret_pid stays until the pod's end. */
 CL_NODISCARD enum cl_status pod_pause(struct agent_pod *p, pid_t *ret_pid, struct cl_err *err);
+
+/* policy.c: what the host asks for against the measured policy. All is well when there is none. */
+CL_NODISCARD enum cl_status pod_policy_sandbox(const struct agent_pod *p,
+                                               const Cloister__Pod__V1__SandboxRequest *r,
+                                               struct cl_err *err);
+CL_NODISCARD enum cl_status pod_policy_volume(const struct agent_pod *p, const char *name, int kind,
+                                              struct cl_err *err);
+CL_NODISCARD enum cl_status pod_policy_put(const struct agent_pod *p, const char *volume,
+                                           struct cl_err *err);
+CL_NODISCARD enum cl_status pod_policy_get(const struct agent_pod *p, const char *volume,
+                                           struct cl_err *err);
+/* With the lock held: whether a container that the policy calls `c` may be made now. */
+CL_NODISCARD enum cl_status pod_policy_turn(const struct agent_pod *p,
+                                            const struct cl_pod_policy_container *c,
+                                            struct cl_err *err);
+/* With the lock held: a process has ended, perhaps an init container. */
+void pod_policy_ended(const struct pod_process *x);
+/* Whether the policy wants this image encrypted. */
+bool pod_policy_encrypted(const struct agent_pod *p, const uint8_t manifest[static CL_SHA256_SIZE]);
+/* The additional groups of c's processes: the policy's, and those that the image gives its user. */
+CL_NODISCARD enum cl_status pod_policy_groups(struct pod_container *c, const char *image,
+                                              struct agent_podspec *spec, struct cl_err *err);
 
 /* store.c */
 CL_NODISCARD enum cl_status pod_store_begin(struct agent_pod *p, struct cl_err *err);

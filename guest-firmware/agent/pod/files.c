@@ -284,6 +284,10 @@ POD_RUN(pod_put_files)
 {
     const Cloister__Pod__V1__PutFilesRequest *r = (const Cloister__Pod__V1__PutFilesRequest *)m;
     (void)out;
+    enum cl_status st = pod_policy_put(p, r->volume, err);
+    if (st != CL_OK) {
+        return pod_code(st);
+    }
     (void)pthread_mutex_lock(&p->lock);
     struct pod_volume *v = pod_volume_find(p, r->volume);
     while (v != NULL && v->busy) {
@@ -296,7 +300,7 @@ POD_RUN(pod_put_files)
     if (v == NULL) {
         return pod_error(err, CL_TTRPC_NOT_FOUND, "volume '%.80s': not found", r->volume);
     }
-    enum cl_status st = put(v, r, err);
+    st = put(v, r, err);
     (void)pthread_mutex_lock(&p->lock);
     v->busy = false;
     (void)pthread_cond_broadcast(&p->changed);
@@ -334,13 +338,17 @@ POD_RUN(pod_get_file)
     CL_CLEANUP(cl_buf_done) struct cl_buf data = {0};
     Cloister__Pod__V1__GetFileResponse answer;
     cloister__pod__v1__get_file_response__init(&answer);
+    enum cl_status st = pod_policy_get(p, r->volume, err);
+    if (st != CL_OK) {
+        return pod_code(st);
+    }
     (void)pthread_mutex_lock(&p->lock);
     const struct pod_volume *v = pod_volume_find(p, r->volume); /* it stays until the end */
     (void)pthread_mutex_unlock(&p->lock);
     if (v == NULL) {
         return pod_error(err, CL_TTRPC_NOT_FOUND, "volume '%.80s': not found", r->volume);
     }
-    enum cl_status st = get(v, r->path, &data, err);
+    st = get(v, r->path, &data, err);
     if (st != CL_OK) {
         return err->sys_errno == ENOENT ? CL_TTRPC_NOT_FOUND : pod_code(st);
     }

@@ -10,6 +10,7 @@
 
 #include "agent/limits.h"
 #include "base/err.h"
+#include "base/secret.h"
 #include "rpc/ttrpc_server.h"
 
 #define AGENT_POD_SERVICE "cloister.pod.v1.Pod"
@@ -41,6 +42,16 @@ struct agent_pod_config {
     struct agent_limits limits; /* of an image */
 };
 
+/* What was measured of the pod. */
+struct agent_pod_measured {
+    const struct cl_pod_policy *policy; /* every request is held against it */
+    void *ctx;
+    /* A key of the broker's, "repository/type/tag". From several threads at once. */
+    enum cl_status (*get_key)(void *ctx, const char *path, struct cl_secret *ret,
+                              struct cl_err *err);
+};
+
+struct cl_pod_policy;
 struct agent_pod; /* opaque */
 
 /* config: strings are borrowed for ever. Calls are kept until _begin or _refuse. */
@@ -49,6 +60,9 @@ CL_NODISCARD enum cl_status agent_pod_new(const struct agent_pod_config *config,
 /* Only while nothing has begun: after _begin a pod ends with its guest. NULL is fine. */
 void agent_pod_free(struct agent_pod *p);
 struct cl_ttrpc_service agent_pod_service(struct agent_pod *p);
+/* Before _begin. Without it the pod is whatever the host asks for, and no image may be encrypted.
+ * The policy is borrowed for ever. */
+void agent_pod_measure(struct agent_pod *p, const struct agent_pod_measured *measured);
 /* This guest serves pods: makes its directories and cgroups, and starts to work on calls. */
 CL_NODISCARD enum cl_status agent_pod_begin(struct agent_pod *p, struct cl_err *err);
 /* It does not: each call, now and later, gets this answer. */

@@ -89,6 +89,7 @@ void pod_process_ended(struct pod_process *x, int wait_status)
         (unsigned)(WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : 128 + WTERMSIG(wait_status));
     x->state = POD_DRAINING;
     pod_oom_check(x->container);
+    pod_policy_ended(x);
     if (x == &x->container->init && x->container->shares_pid) {
         pod_cgroup_signal(x->container, SIGKILL); /* else the kernel has done so */
     }
@@ -342,47 +343,98 @@ static void remove_exec(struct pod_process *x)
     (void)pthread_cond_broadcast(&x->pod->changed);
 }
 
-POD_RUN(pod_exec)
+/* What was read of an Exec, before anything is done about it. */
+struct exec_wish {
+    const Cloister__Pod__V1__ExecRequest *r;
+    json_t *spec; /* owned */
+    bool terminal;
+    bool stream[3];
+};
+
+/* Of a container of the policy, whose groups come from there. */
+static enum cl_ttrpc_code read_measured(struct agent_pod *p, struct exec_wish *w,
+                                        struct cl_err *err)
 {
-    const Cloister__Pod__V1__ExecRequest *r = (const Cloister__Pod__V1__ExecRequest *)m;
-    const bool stream[3] = {r->attach_stdin, r->attach_stdout, r->attach_stderr};
-    CL_CLEANUP(cl_json_decrefp) json_t *spec = NULL;
-    enum cl_ttrpc_code code = CL_TTRPC_OK;
-    bool terminal = false;
-    (void)out;
-    enum cl_status st = agent_pod_check_id(r->exec_id, "exec id", err);
-    st = st == CL_OK ? agent_podspec_process(r->process.data, r->process.len, &spec, &terminal, err)
-                     : st;
-    if (st == CL_OK && terminal != r->terminal) {
-        st = cl_err_set(err, CL_ERR_MALFORMED, "terminal: expected as in process, got another");
-    }
-    if (st != CL_OK) {
-        return pod_code(st);
-    }
+    CL_CLEANUP(cl_json_decrefp) json_t *groups = NULL;
+    const struct cl_pod_exec *allowed = NULL;
     (void)pthread_mutex_lock(&p->lock);
-    struct pod_process *x = add_exec(p, r, &code, err);
+    const struct pod_container *c = pod_container_find(p, w->r->container_id, err);
+    const struct cl_pod_policy_container *policy = c != NULL ? c->policy : NULL;
+    groups = c != NULL && c->groups != NULL ? json_incref(c->groups) : json_array();
     (void)pthread_mutex_unlock(&p->lock);
-    if (x == NULL) {
-        return code;
+    if (policy == NULL) {
+        return CL_TTRPC_NOT_FOUND;
     }
-    x->terminal = terminal;
-    x->rows = r->rows & UINT16_MAX;
-    x->cols = r->cols & UINT16_MAX;
-    x->spec = CL_TAKE(spec);
-    st = pod_process_open(x, stream, err);
-    (void)pthread_mutex_lock(&p->lock);
+    enum cl_status st =
+        agent_podspec_measured_process(w->r->process.data, w->r->process.len, policy, groups,
+                                       &w->spec, &w->terminal, &allowed, err);
+    if (st == CL_OK) {
+        w->stream[0] = w->stream[0] && allowed->streams.stdin_allowed;
+        w->stream[1] = w->stream[1] && allowed->streams.stdout_allowed;
+        w->stream[2] = w->stream[2] && allowed->streams.stderr_allowed;
+    }
+    return pod_code(st);
+}
+
+static enum cl_ttrpc_code read_exec(struct agent_pod *p, struct exec_wish *w, struct cl_err *err)
+{
+    enum cl_status st = agent_pod_check_id(w->r->exec_id, "exec id", err);
+    enum cl_ttrpc_code code = pod_code(st);
+    if (st == CL_OK && p->measured.policy != NULL) {
+        code = read_measured(p, w, err);
+    } else if (st == CL_OK) {
+        code = pod_code(agent_podspec_process(w->r->process.data, w->r->process.len, &w->spec,
+                                              &w->terminal, err));
+    }
+    if (code == CL_TTRPC_OK && w->terminal != w->r->terminal) {
+        code = pod_code(
+            cl_err_set(err, CL_ERR_MALFORMED, "terminal: expected as in process, got another"));
+    }
+    return code;
+}
+
+/* Called without the lock; an exec that could not be opened is gone. */
+static enum cl_status open_exec(struct pod_process *x, const struct exec_wish *w,
+                                struct cl_err *err)
+{
+    enum cl_status st = pod_process_open(x, w->stream, err);
+    (void)pthread_mutex_lock(&x->pod->lock);
     x->busy = false;
     x->container->users--;
     if (st != CL_OK) {
         remove_exec(x);
     }
-    (void)pthread_cond_broadcast(&p->changed);
-    (void)pthread_mutex_unlock(&p->lock);
+    (void)pthread_cond_broadcast(&x->pod->changed);
+    (void)pthread_mutex_unlock(&x->pod->lock);
     if (st != CL_OK) {
         pod_process_done(x);
         free(x);
     }
-    return pod_code(st);
+    return st;
+}
+
+POD_RUN(pod_exec)
+{
+    const Cloister__Pod__V1__ExecRequest *r = (const Cloister__Pod__V1__ExecRequest *)m;
+    struct exec_wish w = {.r = r, .stream = {r->attach_stdin, r->attach_stdout, r->attach_stderr}};
+    (void)out;
+    enum cl_ttrpc_code code = read_exec(p, &w, err);
+    if (code != CL_TTRPC_OK) {
+        json_decref(w.spec);
+        return code;
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    struct pod_process *x = add_exec(p, r, &code, err);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (x == NULL) {
+        json_decref(w.spec);
+        return code;
+    }
+    x->terminal = w.terminal;
+    x->rows = r->rows & UINT16_MAX;
+    x->cols = r->cols & UINT16_MAX;
+    x->spec = w.spec;
+    return pod_code(open_exec(x, &w, err));
 }
 
 static enum cl_status spawn_exec(struct pod_process *x, struct cl_err *err)

@@ -59,6 +59,7 @@ static enum cl_status set_up(struct agent_pod *p, const Cloister__Pod__V1__Sandb
                              struct cl_err *err)
 {
     CL_TRY(agent_pod_check_id(r->sandbox_id, "sandbox id", err));
+    CL_TRY(pod_policy_sandbox(p, r, err));
     CL_TRY(agent_network_check(r, err));
     if (r->n_sysctls > MAX_SYSCTLS) {
         return cl_err_set(err, CL_ERR_MALFORMED, "sysctls: expected at most %u, got %zu",

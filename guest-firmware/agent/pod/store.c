@@ -38,9 +38,10 @@ static enum cl_status dial_blob(void *ctx, int *ret_fd, struct cl_err *err)
 static enum cl_status get_key(void *ctx, const char *path, struct cl_secret *ret,
                               struct cl_err *err)
 {
-    (void)ctx;
-    (void)path;
-    (void)ret;
+    const struct agent_pod *p = ctx;
+    if (p->measured.policy != NULL) {
+        return p->measured.get_key(p->measured.ctx, path, ret, err);
+    }
     return cl_err_set(err, CL_ERR_REJECTED, "broker: expected one in initdata, got none");
 }
 
@@ -54,7 +55,7 @@ static enum cl_status fetch(struct agent_pod *p, const uint8_t *digest, const ch
                             struct cl_err *err)
 {
     const struct agent_image_ops ops = {p, dial_blob, get_key, phase_done};
-    const struct agent_image_want want = {digest, /* encryption_required= */ false};
+    const struct agent_image_want want = {digest, pod_policy_encrypted(p, digest)};
     struct cl_oci_config config = {0};
     const char *step = "";
     if (mkdir(dir, 0755) != 0 && errno != EEXIST) {

@@ -104,6 +104,7 @@ POD_RUN(pod_make_volume)
     const Cloister__Pod__V1__VolumeRequest *r = (const Cloister__Pod__V1__VolumeRequest *)m;
     (void)out;
     enum cl_status st = agent_pod_check_volume_name(r->name, "volume: name", err);
+    st = st == CL_OK ? pod_policy_volume(p, r->name, (int)r->kind, err) : st;
     st = st == CL_OK ? check_kind((int)r->kind, err) : st;
     if (st != CL_OK) {
         return pod_code(st);

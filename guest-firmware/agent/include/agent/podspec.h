@@ -9,6 +9,7 @@
 #ifndef AGENT_PODSPEC_H
 #define AGENT_PODSPEC_H
 
+#include "base/digest.h"
 #include "base/json.h"
 
 #define AGENT_POD_MAX_MOUNTS 256u
@@ -48,6 +49,14 @@ CL_NODISCARD enum cl_status agent_pod_check_sysctl(const char *name, const char 
  * CL_ERR_MALFORMED "spec: <member>: expected <x>, got <y>". */
 CL_NODISCARD enum cl_status agent_podspec_parse(const void *data, size_t len, const char *cgroup,
                                                 struct agent_podspec *ret, struct cl_err *err);
+/* The same for a container of the measured policy: CL_ERR_REJECTED "policy: ..." when the host asks
+ * for anything else. What the host may not choose (system call filter, masked paths, groups) is
+ * ours, whatever it says. */
+struct cl_pod_policy_container;
+CL_NODISCARD enum cl_status agent_podspec_measured(const void *data, size_t len, const char *cgroup,
+                                                   const struct cl_pod_policy_container *c,
+                                                   const uint8_t manifest[static CL_SHA256_SIZE],
+                                                   struct agent_podspec *ret, struct cl_err *err);
 void agent_podspec_done(struct agent_podspec *s); /* zeroed is fine */
 /* Where bind i is mounted: absolute; borrowed. */
 const char *agent_podspec_destination(const struct agent_podspec *s, size_t i);
@@ -67,6 +76,14 @@ CL_NODISCARD enum cl_status agent_podspec_add_device(struct agent_podspec *s, co
 CL_NODISCARD enum cl_status agent_podspec_process(const void *data, size_t len,
                                                   json_t **ret_process, bool *ret_terminal,
                                                   struct cl_err *err);
+/* A process of a container of the policy; groups: its additional ones. *ret_exec is borrowed. */
+struct cl_pod_exec;
+CL_NODISCARD enum cl_status agent_podspec_measured_process(const void *data, size_t len,
+                                                           const struct cl_pod_policy_container *c,
+                                                           json_t *groups, json_t **ret_process,
+                                                           bool *ret_terminal,
+                                                           const struct cl_pod_exec **ret_exec,
+                                                           struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podspec_resources(const void *data, size_t len,
                                                     json_t **ret_resources, struct cl_err *err);
 

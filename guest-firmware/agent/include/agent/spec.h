@@ -28,6 +28,11 @@ CL_NODISCARD enum cl_status agent_spec_workdir(const struct cl_initdata *i,
 CL_NODISCARD enum cl_status agent_spec_make_workdir(int root_fd, const char *dir,
                                                     struct cl_err *err);
 
+/* What of /proc and /sys a container does not see, and what it cannot write: members of
+ * config.json's `linux`; owned by the caller, NULL when memory ran out. */
+json_t *agent_spec_masked_paths(void);
+json_t *agent_spec_readonly_paths(void);
+
 /* config.json, appended to out. rows and cols (0: none) only matter with a terminal. */
 CL_NODISCARD enum cl_status agent_spec_build(const struct cl_initdata *i,
                                              const struct cl_oci_config *c,

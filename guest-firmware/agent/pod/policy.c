@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * policy.c - calls of the host against the measured policy (docs/interfaces.md I-11). The rules are
+ * cloister/pod_policy.h's; here is what they need to know of the pod. A guest without a policy
+ * (class sim, no initdata) allows everything.
+ */
+#include "engine.h"
+
+#include "agent/user.h"
+#include "base/io.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MAX_SETTINGS 64u
+
+enum cl_status pod_policy_sandbox(const struct agent_pod *p,
+                                  const Cloister__Pod__V1__SandboxRequest *r, struct cl_err *err)
+{
+    struct cl_pod_setting settings[MAX_SETTINGS];
+    if (p->measured.policy == NULL) {
+        return CL_OK;
+    }
+    if (r->n_sysctls > MAX_SETTINGS) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "sysctls: expected at most %u, got %zu",
+                          MAX_SETTINGS, r->n_sysctls);
+    }
+    for (size_t i = 0; i < r->n_sysctls; i++) {
+        settings[i] = (struct cl_pod_setting){r->sysctls[i]->name, r->sysctls[i]->value};
+    }
+    const struct cl_pod_sandbox asked = {
+        .hostname = r->hostname,
+        .sysctls = settings,
+        .sysctl_count = r->n_sysctls,
+        .share_processes = r->share_processes,
+        .network = r->n_interfaces + r->n_routes + r->n_neighbours,
+    };
+    return cl_pod_policy_sandbox(p->measured.policy, &asked, err);
+}
+
+enum cl_status pod_policy_volume(const struct agent_pod *p, const char *name, int kind,
+                                 struct cl_err *err)
+{
+    return p->measured.policy == NULL ? CL_OK
+                                      : cl_pod_policy_volume(p->measured.policy, name, kind, err);
+}
+
+enum cl_status pod_policy_put(const struct agent_pod *p, const char *volume, struct cl_err *err)
+{
+    return p->measured.policy == NULL ? CL_OK : cl_pod_policy_put(p->measured.policy, volume, err);
+}
+
+enum cl_status pod_policy_get(const struct agent_pod *p, const char *volume, struct cl_err *err)
+{
+    return p->measured.policy == NULL ? CL_OK : cl_pod_policy_get(p->measured.policy, volume, err);
+}
+
+bool pod_policy_encrypted(const struct agent_pod *p, const uint8_t manifest[static CL_SHA256_SIZE])
+{
+    const struct cl_pod_policy *policy = p->measured.policy;
+    for (size_t i = 0; policy != NULL && i < policy->container_count; i++) {
+        const struct cl_pod_policy_container *c = &policy->containers[i];
+        if (c->encryption_required && memcmp(c->manifest, manifest, CL_SHA256_SIZE) == 0) {
+            return true; /* digests are public */
+        }
+    }
+    return false;
+}
+
+/* --- whose turn it is ------------------------------------------------------------------------- */
+
+static size_t index_of(const struct agent_pod *p, const struct cl_pod_policy_container *c)
+{
+    return (size_t)(c - p->measured.policy->containers);
+}
+
+/* One that has ended and was not deleted yet may have its successor. */
+static const struct pod_container *living(const struct agent_pod *p,
+                                          const struct cl_pod_policy_container *c)
+{
+    const struct pod_container *at = p->containers;
+    while (at != NULL &&
+           !(at->policy == c && at->init.state != POD_DRAINING && at->init.state != POD_DONE)) {
+        at = at->next;
+    }
+    return at;
+}
+
+enum cl_status pod_policy_turn(const struct agent_pod *p, const struct cl_pod_policy_container *c,
+                               struct cl_err *err)
+{
+    if (c == NULL) {
+        return CL_OK;
+    }
+    if (living(p, c) != NULL) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "policy: containers[%s]: expected one at a time, got another", c->name);
+    }
+    for (size_t i = 0; i < index_of(p, c); i++) {
+        const struct cl_pod_policy_container *before = &p->measured.policy->containers[i];
+        if (before->init && !p->ended_well[i]) {
+            return cl_err_set(err, CL_ERR_REJECTED,
+                              "policy: containers[%s]: expected after init container '%s' has "
+                              "ended with status 0, got before",
+                              c->name, before->name);
+        }
+    }
+    return CL_OK;
+}
+
+void pod_policy_ended(const struct pod_process *x)
+{
+    const struct pod_container *c = x->container;
+    if (c->policy != NULL && x == &c->init && x->status == 0) {
+        c->pod->ended_well[index_of(c->pod, c->policy)] = true;
+    }
+}
+
+/* --- groups ----------------------------------------------------------------------------------- */
+
+static enum cl_status add_group(json_t *list, uint32_t gid, struct cl_err *err)
+{
+    for (size_t i = 0; i < json_array_size(list); i++) {
+        if (json_integer_value(json_array_get(list, i)) == (json_int_t)gid) {
+            return CL_OK;
+        }
+    }
+    return json_array_append_new(list, json_integer((json_int_t)gid)) == 0
+               ? CL_OK
+               : cl_err_nomem(err, "groups");
+}
+
+/* The image was verified: what its etc/group says is the tenant's. */
+static enum cl_status image_groups(const char *image, const struct cl_pod_user *user, json_t *list,
+                                   struct cl_err *err)
+{
+    char text[16];
+    struct agent_user u;
+    CL_CLEANUP(cl_close_fdp) int root = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (root < 0) {
+        return cl_err_sys(err, errno, "open '%s'", image);
+    }
+    (void)snprintf(text, sizeof(text), "%u", (unsigned)user->uid);
+    CL_TRY(agent_user_resolve(root, text, &u, err));
+    for (size_t i = 0; i < u.group_count && json_array_size(list) < AGENT_MAX_GROUPS; i++) {
+        CL_TRY(add_group(list, u.groups[i], err));
+    }
+    return CL_OK;
+}
+
+enum cl_status pod_policy_groups(struct pod_container *c, const char *image,
+                                 struct agent_podspec *spec, struct cl_err *err)
+{
+    if (c->policy == NULL) {
+        return CL_OK;
+    }
+    const struct cl_pod_user *user = &c->policy->user;
+    CL_CLEANUP(cl_json_decrefp) json_t *list = json_array();
+    for (size_t i = 0; i < user->group_count; i++) {
+        CL_TRY(add_group(list, user->groups[i], err));
+    }
+    CL_TRY(image_groups(image, user, list, err));
+    json_t *to = json_object_get(json_object_get(spec->config, "process"), "user");
+    if (json_object_set(to, "additionalGids", list) != 0) {
+        return cl_err_nomem(err, "groups");
+    }
+    c->groups = CL_TAKE(list);
+    return CL_OK;
+}
