@@ -343,7 +343,11 @@ static void add_program(struct cl_buf *tar)
 static void make_rig_image(void)
 {
     static const char *const dirs[] = {"proc", "sys", "dev", "tmp", "data", "etc"};
-    struct made_layer layer = {.how = CL_OCI_GZIP};
+    struct made_layer layer = {
+        .how = CL_OCI_GZIP, .encrypted = rig.measure != NULL, .kid = "kbs:///default/image-kek/1"};
+    if (layer.encrypted) {
+        ck_assert_int_eq(cl_secret_random(&rig.kek, 32, NULL), CL_OK);
+    }
     for (size_t i = 0; i < CL_ARRAY_LEN(dirs); i++) {
         tar_dir(&layer.tar, dirs[i]);
     }
@@ -352,7 +356,7 @@ static void make_rig_image(void)
     tar_link(&layer.tar, '2', "escape", "/proc/1/root/etc");
     add_program(&layer.tar);
     tar_end(&layer.tar);
-    make_layer(&layer, NULL);
+    make_layer(&layer, &rig.kek);
     make_image(&rig.host, &layer, 1, rig.manifest);
     cl_oci_digest_format(rig.digest, rig.manifest);
     layer_done(&layer);
@@ -381,6 +385,11 @@ static void begin(void)
     rig.fd = sv[1];
     ck_assert_int_eq(pthread_create(&rig.serving, NULL, serve_thread, NULL), 0);
     ck_assert_int_eq(pthread_create(&rig.reading, NULL, read_thread, NULL), 0);
+    if (rig.measure != NULL) {
+        struct agent_pod_measured measured = {0};
+        rig.measure(&measured);
+        agent_pod_measure(rig.pod, &measured);
+    }
     ck_assert_msg(agent_pod_begin(rig.pod, &err) == CL_OK, "%s", err.msg);
 }
 
@@ -444,6 +453,8 @@ int rig_call(const char *method, const ProtobufCMessage *m, struct cl_ttrpc_resp
     return code;
 }
 
+#define PATH_ONLY "\"PATH=/\""
+
 static void put_args(struct cl_buf *out, const char *const *args)
 {
     for (size_t i = 0; args[i] != NULL; i++) {
@@ -455,6 +466,7 @@ int rig_create(const char *id, const char *more, const char *mounts, const char 
 {
     struct cl_buf spec = {0};
     char name[128];
+    char policy_name[80];
     Cloister__Pod__V1__CreateRequest r;
     cloister__pod__v1__create_request__init(&r);
     bool terminal = more != NULL && strstr(more, "\"terminal\":true") != NULL;
@@ -467,10 +479,10 @@ int rig_create(const char *id, const char *more, const char *mounts, const char 
                       "{\"ociVersion\":\"1.0.2\",\"root\":{\"path\":\"rootfs\",\"readonly\":%s},"
                       "\"process\":{\"capabilities\":{\"bounding\":[%s%s%s],"
                       "\"effective\":[%s%s%s],\"permitted\":[%s%s%s]},\"cwd\":\"/"
-                      "\",\"env\":[\"PATH=/\"],\"user\":{\"uid\":0,\"gid\":0}%s,"
+                      "\",\"env\":[%s],\"user\":{\"uid\":0,\"gid\":0}%s,"
                       "\"args\":[",
                       rig.read_only_root ? "true" : "false", q, cap, q, q, cap, q, q, cap, q,
-                      process),
+                      rig.env != NULL ? rig.env : PATH_ONLY, process),
         CL_OK);
     put_args(&spec, args);
     ck_assert_int_eq(
@@ -485,6 +497,8 @@ int rig_create(const char *id, const char *more, const char *mounts, const char 
                 ? ""
                 : ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"}]}"),
         CL_OK);
+    (void)snprintf(policy_name, sizeof(policy_name), "%s", rig.name != NULL ? rig.name : "");
+    r.name = policy_name;
     r.container_id = name;
     r.manifest_digest = rig.digest;
     r.spec = (ProtobufCBinaryData){.len = spec.len, .data = spec.data};
@@ -569,8 +583,9 @@ int rig_exec(const char *id, const char *exec, bool terminal, const char *const 
     cloister__pod__v1__exec_request__init(&r);
     (void)snprintf(a, sizeof(a), "%s", id);
     (void)snprintf(b, sizeof(b), "%s", exec);
-    ck_assert_int_eq(cl_buf_printf(&json, NULL, "{\"cwd\":\"/\",\"terminal\":%s,\"args\":[",
-                                   terminal ? "true" : "false"),
+    ck_assert_int_eq(cl_buf_printf(&json, NULL,
+                                   "{\"cwd\":\"/\",\"terminal\":%s,\"env\":[%s],\"args\":[",
+                                   terminal ? "true" : "false", rig.env != NULL ? rig.env : ""),
                      CL_OK);
     put_args(&json, args);
     ck_assert_int_eq(cl_buf_append_str(&json, "]}", NULL), CL_OK);

@@ -49,6 +49,12 @@ struct rig {
     bool hold_output;       /* the host does not read what comes */
     bool read_only_root;    /* of what rig_create() makes */
     const char *capability; /* one that it gets; NULL: none */
+    const char *name;       /* Create.name; NULL: none */
+    const char *env;        /* JSON strings, of containers and execs; NULL: PATH=/ */
+    /* Set before the first call: what was measured of the pod, once its image is known. Then the
+     * image is encrypted with `kek`. NULL: nothing was. */
+    void (*measure)(struct agent_pod_measured *ret);
+    struct cl_secret kek;
 };
 
 /* One rig for the whole program: a guest serves one pod. */

@@ -79,8 +79,7 @@ static const struct changed {
     {"process/args/1", "1", AT "args[1]: expected '--serve', got ''"},
     {"process/env/1", "\"MODE=open\"", AT "env: expected 'MODE=safe', got 'MODE=open'"},
     {"process/env/1", NULL, AT "env: expected 'MODE=safe', got none"},
-    {"process/env/+", "\"LD_PRELOAD=/x\"",
-     AT "env: expected no LD_PRELOAD, got 'LD_PRELOAD=/x'"},
+    {"process/env/+", "\"LD_PRELOAD=/x\"", AT "env: expected no LD_PRELOAD, got 'LD_PRELOAD=/x'"},
     {"process/env/+", "\"MODE=safe\"", AT "env: expected each name once, got 'MODE=safe'"},
     {"process/env/+", "\"HOSTNAME=y\"", AT "env: expected each name once, got 'HOSTNAME=y'"},
     {"process/env/+", "\"plain\"", AT "env: expected NAME=value, got 'plain'"},
@@ -165,8 +164,7 @@ static const struct changed {
     {"mounts/0", "{\"destination\":\"/dev/shm\",\"type\":\"tmpfs\"}",
      AT "mounts[/dev]: expected before '/dev/shm', which it would hide, got it after"},
     {"mounts/+", "7", AT "mounts[]: expected none, got a "},
-    {"linux/namespaces/0", NULL,
-     AT "pid: expected the container's namespace, got the pod's"},
+    {"linux/namespaces/0", NULL, AT "pid: expected the container's namespace, got the pod's"},
     {"linux/namespaces/+", "{\"type\":\"ipc\"}",
      AT "ipc: expected the pod's namespace, got the container's"},
     {"linux/namespaces/+", "{\"type\":\"uts\"}",
@@ -352,8 +350,8 @@ START_TEST(test_volumes)
     ck_assert_int_eq(cl_pod_policy_put(policy, "config", &err), CL_OK);
     ck_assert_int_eq(cl_pod_policy_put(policy, "result_1", &err), CL_OK);
     ck_assert_int_eq(cl_pod_policy_put(policy, "data", &err), CL_ERR_REJECTED);
-    ck_assert_str_eq(
-        err.msg, "policy: volumes[data]: host_writes: expected no files of the host, got some");
+    ck_assert_str_eq(err.msg,
+                     "policy: volumes[data]: host_writes: expected no files of the host, got some");
     ck_assert_int_eq(cl_pod_policy_get(policy, "result_1", &err), CL_OK);
     ck_assert_int_eq(cl_pod_policy_get(policy, "config", &err), CL_ERR_REJECTED);
     ck_assert_str_eq(

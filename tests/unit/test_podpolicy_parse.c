@@ -326,8 +326,8 @@ START_TEST(test_initdata_that_cannot_be)
 {
     struct cl_initdata i = {0};
     ck_assert_int_eq(initdata(POLICY, NULL, NULL, &i), CL_ERR_MALFORMED);
-    ck_assert_str_eq(
-        err.msg, "initdata: data: aa.toml: expected a broker, as encryption is required");
+    ck_assert_str_eq(err.msg,
+                     "initdata: data: aa.toml: expected a broker, as encryption is required");
     ck_assert_int_eq(initdata(POLICY, BROKER, "[image]\n", &i), CL_ERR_MALFORMED);
     ck_assert_str_eq(err.msg,
                      "initdata: data: expected cloister.toml or pod-policy.json, got both");
