@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_yaml LIBS cl_yaml)
