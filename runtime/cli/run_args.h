@@ -53,6 +53,8 @@ CL_NODISCARD enum cl_status cli_initdata_from_args(const struct cli_run_args *a,
                                                    const struct cl_image *image,
                                                    const char *default_stdio,
                                                    struct cl_initdata *ret, struct cl_err *err);
+/* The file of --kbs-cert: one certificate in PEM, and no private key. *ret is the caller's. */
+CL_NODISCARD enum cl_status cli_read_cert(const char *path, char **ret, struct cl_err *err);
 /* CL_ERR_REJECTED "initdata: <field>: expected <initdata's>, got <the flag's>" when a flag that was
  * given, or the image, differs. */
 CL_NODISCARD enum cl_status cli_initdata_agrees(const struct cli_run_args *a,

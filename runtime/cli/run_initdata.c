@@ -30,7 +30,7 @@ static bool has_stream(const char *list, const char *name)
     return false;
 }
 
-static enum cl_status read_cert(const char *path, char **ret, struct cl_err *err)
+enum cl_status cli_read_cert(const char *path, char **ret, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
     const char *text = NULL;
@@ -61,7 +61,7 @@ enum cl_status cli_initdata_from_args(const struct cli_run_args *a, const struct
     memcpy(i.manifest, cl_image_manifest_digest(image), sizeof(i.manifest));
     CL_TRY(set_text(&i.kbs_url, a->kbs_url, err));
     if (a->kbs_cert != NULL) {
-        CL_TRY(read_cert(a->kbs_cert, &i.kbs_cert, err));
+        CL_TRY(cli_read_cert(a->kbs_cert, &i.kbs_cert, err));
     }
     CL_TRY(set_text(&i.workdir, a->workdir, err));
     CL_TRY(set_text(&i.user, a->user, err));
@@ -139,7 +139,7 @@ static enum cl_status agree_cert(const struct cli_run_args *a, const struct cl_i
     if (a->kbs_cert == NULL) {
         return CL_OK;
     }
-    CL_TRY(read_cert(a->kbs_cert, &cert, err));
+    CL_TRY(cli_read_cert(a->kbs_cert, &cert, err));
     bool same = i->kbs_cert != NULL && strcmp(cert, i->kbs_cert) == 0;
     free(cert);
     return same ? CL_OK

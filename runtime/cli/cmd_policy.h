@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cmd_policy.h - between the files of `cloister policy`.
+ */
+#ifndef CLI_CMD_POLICY_H
+#define CLI_CMD_POLICY_H
+
+#include "base/json.h"
+
+int cli_policy_from_pod(int argc, char **argv);
+
+/* One document on stdout; NULL is CL_ERR_NOMEM. */
+CL_NODISCARD enum cl_status cli_policy_print(const json_t *j, bool compact, struct cl_err *err);
+
+#endif
