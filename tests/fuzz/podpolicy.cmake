@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_pod_policy LIBS cl_agent_core)
