@@ -40,34 +40,34 @@ static void measure(struct agent_pod_measured *ret)
     struct cl_buf text = {0};
     struct cl_pod_policy *policy = NULL;
     struct cl_err err = {0};
-    ck_assert_int_eq(cl_buf_printf(
-                         &text, NULL,
-                         "{\"schema\":\"cloister.pod-policy/"
-                         "1\",\"sandbox\":{\"hostname\":\"measured\"},"
-                         "\"volumes\":[{\"name\":\"config\",\"kind\":\"files\"},"
-                         "{\"name\":\"data\",\"kind\":\"scratch\"},"
-                         "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,"
-                         "\"host_reads\":true}],\"containers\":[" CONTAINER(
-                             "first", "\"out\",\"first\"",
-                             ",\"init\":true") "," CONTAINER("app", "\"wait\"",
-                                                             ",\"streams\":{\"stdout\":true},"
-                                                             "\"mounts\":[{\"destination\":\"/"
-                                                             "data\","
-                                                             "\"volume\":\"data\"}],\"exec\":[{"
-                                                             "\"args\":[\"/program\",\"show\","
-                                                             "\"/proc/self/"
-                                                             "status\"],\"streams\":{\"stdout\":"
-                                                             "true}}]") "," CONTAINER("masked",
-                                                                                      "\"show\",\"/"
-                                                                                      "proc/"
-                                                                                      "timer_"
-                                                                                      "list\"",
-                                                                                      ",\"streams\""
-                                                                                      ":{"
-                                                                                      "\"stdout\":"
-                                                                                      "true}") "]}",
-                         rig.digest, rig.digest, rig.digest),
-                     CL_OK);
+    ck_assert_int_eq(
+        cl_buf_printf(&text, NULL,
+                      "{\"schema\":\"cloister.pod-policy/"
+                      "1\",\"sandbox\":{\"hostname\":\"measured\"},"
+                      "\"volumes\":[{\"name\":\"config\",\"kind\":\"files\"},"
+                      "{\"name\":\"data\",\"kind\":\"scratch\"},"
+                      "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,"
+                      "\"host_reads\":true}],\"containers\":[" CONTAINER(
+                          "first", "\"out\",\"first\"",
+                          ",\"init\":true") "," CONTAINER("app", "\"wait\"",
+                                                          ",\"streams\":{\"stdout\":true},"
+                                                          "\"mounts\":[{\"destination\":\"/"
+                                                          "data\","
+                                                          "\"volume\":\"data\"}],\"exec\":[{"
+                                                          "\"args\":[\"/program\",\"show\","
+                                                          "\"/proc/self/"
+                                                          "status\"],\"streams\":{\"stdout\":"
+                                                          "true}}]") "," CONTAINER("masked",
+                                                                                   "\"show\",\"/"
+                                                                                   "proc/"
+                                                                                   "timer_"
+                                                                                   "list\"",
+                                                                                   ",\"streams\""
+                                                                                   ":{"
+                                                                                   "\"stdout\":"
+                                                                                   "true}") "]}",
+                      rig.digest, rig.digest, rig.digest),
+        CL_OK);
     ck_assert_msg(cl_pod_policy_parse(text.data, text.len, &policy, &err) == CL_OK, "%s", err.msg);
     cl_buf_done(&text);
     *ret = (struct agent_pod_measured){.policy = policy, .get_key = get_key};

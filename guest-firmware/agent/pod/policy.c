@@ -62,8 +62,9 @@ bool pod_policy_encrypted(const struct agent_pod *p, const uint8_t manifest[stat
     const struct cl_pod_policy *policy = p->measured.policy;
     for (size_t i = 0; policy != NULL && i < policy->container_count; i++) {
         const struct cl_pod_policy_container *c = &policy->containers[i];
-        if (c->encryption_required && memcmp(c->manifest, manifest, CL_SHA256_SIZE) == 0) {
-            return true; /* digests are public */
+        if (c->encryption_required &&
+            memcmp(c->manifest, manifest, CL_SHA256_SIZE) == 0) { /* both are public */
+            return true;
         }
     }
     return false;
