@@ -255,16 +255,21 @@ static enum cl_status make_policy(struct args *a, struct output *o, struct cl_er
     return st;
 }
 
-static enum cl_status make_initdata(const struct args *a, struct output *o, struct cl_err *err)
+static enum cl_status check_broker(const struct args *a, struct output *o, struct cl_err *err)
 {
-    CL_CLEANUP(cl_initdata_done) struct cl_initdata i = {0};
-    uint8_t digest[CL_SHA256_SIZE];
-    const char *text = NULL;
     if (a->from.encryption_required && a->kbs_url == NULL) {
         o->hint = "name it with --kbs-url and --kbs-cert, or say --encryption optional";
         return cl_err_set(err, CL_ERR_REJECTED,
                           "--kbs-url: expected a broker, as encryption is required, got none");
     }
+    return CL_OK;
+}
+
+static enum cl_status make_initdata(const struct args *a, struct output *o, struct cl_err *err)
+{
+    CL_CLEANUP(cl_initdata_done) struct cl_initdata i = {0};
+    uint8_t digest[CL_SHA256_SIZE];
+    const char *text = NULL;
     CL_TRY(cl_buf_cstr(&o->policy, "policy", &text, err));
     i.pod_policy = strdup(text);
     i.kbs_url = a->kbs_url != NULL ? strdup(a->kbs_url) : NULL;
@@ -324,7 +329,8 @@ static enum cl_status write_output(const struct args *a, const struct output *o,
 
 static enum cl_status from_pod(struct args *a, struct output *o, struct cl_err *err)
 {
-    enum cl_status st = make_policy(a, o, err);
+    enum cl_status st = check_broker(a, o, err);
+    st = st == CL_OK ? make_policy(a, o, err) : st;
     st = st == CL_OK ? make_initdata(a, o, err) : st;
     if (st != CL_OK && st != CL_ERR_SYS) {
         return cl_err_wrap(err, st, "policy from-pod '%.200s'", a->file);
