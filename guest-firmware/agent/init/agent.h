@@ -22,6 +22,7 @@
 
 #define AGENT_BUNDLE "/run/cloister"
 #define AGENT_ROOTFS AGENT_BUNDLE "/rootfs"
+#define AGENT_SCRATCH AGENT_BUNDLE "/scratch"
 
 /* --- say.c: the kernel's log, for the debug console. Never a secret, never guest data. */
 CL_PRINTF(1, 2) void agent_say(const char *fmt, ...);
@@ -48,7 +49,13 @@ CL_NODISCARD enum cl_status agent_evidence_get(enum agent_tee tee, const uint8_t
 CL_NODISCARD enum cl_status agent_evidence_json(enum agent_tee tee, const uint8_t report_data[64],
                                                 struct cl_buf *out, struct cl_err *err);
 
-/* --- disk.c: initdata's bytes from block slot 1 (I-4.4), not yet believed. */
+/* --- disk.c: "/dev/vdb" for a block slot; *ret_present is false when the host has no disk there.
+ */
+#define AGENT_DISK_PATH_SIZE 272u
+CL_NODISCARD enum cl_status agent_disk_find(unsigned slot, bool *ret_present,
+                                            char ret_path[static AGENT_DISK_PATH_SIZE],
+                                            struct cl_err *err);
+/* Initdata's bytes from block slot 1 (I-4.4), not yet believed. */
 /* Whether the slot has a disk with anything on it. */
 CL_NODISCARD enum cl_status agent_initdata_present(bool *ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err);
@@ -58,6 +65,10 @@ CL_NODISCARD enum cl_status agent_switch_root(struct cl_err *err);
 CL_NODISCARD enum cl_status agent_mount_late(struct cl_err *err);
 /* Where pods have what they are made of: images, roots, volumes. */
 CL_NODISCARD enum cl_status agent_mount_pods(struct cl_err *err);
+
+/* --- scratch.c: mounts AGENT_SCRATCH on the disk in block slot 2, encrypted with a key of this
+ * boot. *ret_size: bytes of it; 0: the host gave no disk, and nothing was mounted. */
+CL_NODISCARD enum cl_status agent_mount_scratch(uint64_t *ret_size, struct cl_err *err);
 
 /* --- host.c: the connection on which the host calls us, for `cloister run` or for pods. */
 struct agent_host {

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * disk.c - initdata's bytes from block slot 1. The disk is found by the address of its slot
- * (I-1.1), not by the order in which the kernel named the disks. Trust: the host writes the disk;
- * length and magic are bounded here, the bytes are compared with HOST_DATA by the caller.
+ * disk.c - disks by their block slot, and initdata's bytes from slot 1. A disk is found by the
+ * address of its slot (I-1.1), not by the order in which the kernel named the disks. Trust: the
+ * host writes the disk; length and magic are bounded here, the bytes are compared with HOST_DATA by
+ * the caller.
  */
 #include "agent.h"
 
@@ -17,28 +18,31 @@
 #include <time.h>
 #include <unistd.h>
 
-#define SLOT_ADDRESS "d0001000-" /* slot 1, as /proc/iomem begins its line */
+#define SLOT_ADDRESS "d000%u000-" /* as /proc/iomem begins its line */
+#define INITDATA_SLOT 1u
 #define MAGIC "CLINITD1"
 #define MAX_IOMEM (1u << 20)
 #define TRIES 40 /* of 50 ms: the driver may still be probing */
 
 /* "  d0001000-d0001fff : LNRO0005:01 LNRO0005:01" -> "LNRO0005:01" */
-static enum cl_status slot_device(char ret[static 64], struct cl_err *err)
+static enum cl_status slot_device(unsigned slot, char ret[static 64], struct cl_err *err)
 {
+    char address[24];
     CL_CLEANUP(cl_buf_done) struct cl_buf iomem = {0};
     const char *text = NULL;
     CL_TRY(cl_buf_read_file(&iomem, "/proc/iomem", MAX_IOMEM, err));
     CL_TRY(cl_buf_cstr(&iomem, "/proc/iomem", &text, err));
-    const char *at = strstr(text, SLOT_ADDRESS);
+    (void)snprintf(address, sizeof(address), SLOT_ADDRESS, slot);
+    const char *at = strstr(text, address);
     const char *name = at != NULL ? strstr(at, " : ") : NULL;
     if (name == NULL) {
         return cl_err_set(err, CL_ERR_UNAVAILABLE,
-                          "initdata disk: slot 1: expected a virtio device, got none");
+                          "block slot %u: expected a virtio device, got none", slot);
     }
     name += 3;
     size_t n = strcspn(name, " \n");
     if (n == 0 || n >= 64) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "initdata disk: slot 1: its name is too long");
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "block slot %u: its name is too long", slot);
     }
     memcpy(ret, name, n);
     ret[n] = '\0';
@@ -59,14 +63,14 @@ static bool belongs_to(const char *name, const char *device)
     return found;
 }
 
-static bool find_disk(const char *device, char ret_path[static 272])
+static bool find_disk(const char *device, char ret_path[static AGENT_DISK_PATH_SIZE])
 {
     DIR *dir = opendir("/sys/class/block");
     bool found = false;
     struct dirent *e = NULL;
     while (dir != NULL && !found && (e = readdir(dir)) != NULL) {
         if (e->d_name[0] != '.' && belongs_to(e->d_name, device)) {
-            (void)snprintf(ret_path, 272, "/dev/%s", e->d_name);
+            (void)snprintf(ret_path, AGENT_DISK_PATH_SIZE, "/dev/%s", e->d_name);
             found = true;
         }
     }
@@ -121,7 +125,7 @@ static enum cl_status disk_is_empty(const char *path, bool *ret, struct cl_err *
 }
 
 /* Waits for the driver when there is one. */
-static bool await_disk(const char *device, char ret_path[static 272])
+static bool await_disk(const char *device, char ret_path[static AGENT_DISK_PATH_SIZE])
 {
     const struct timespec pause = {.tv_nsec = 50000000};
     bool found = false;
@@ -134,33 +138,39 @@ static bool await_disk(const char *device, char ret_path[static 272])
     return found;
 }
 
-enum cl_status agent_initdata_present(bool *ret, struct cl_err *err)
+enum cl_status agent_disk_find(unsigned slot, bool *ret_present,
+                               char ret_path[static AGENT_DISK_PATH_SIZE], struct cl_err *err)
 {
     char device[64];
-    char path[272];
-    bool empty = false;
-    CL_TRY(slot_device(device, err));
-    if (!has_driver(device)) {
-        *ret = false;
-        return CL_OK;
+    CL_TRY(slot_device(slot, device, err));
+    *ret_present = has_driver(device);
+    if (*ret_present && !await_disk(device, ret_path)) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "block slot %u: expected a disk, got none",
+                          slot);
     }
-    if (!await_disk(device, path)) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE,
-                          "initdata disk: slot 1: expected a disk, got none");
+    return CL_OK;
+}
+
+enum cl_status agent_initdata_present(bool *ret, struct cl_err *err)
+{
+    char path[AGENT_DISK_PATH_SIZE];
+    bool present = false;
+    bool empty = true;
+    CL_TRY(agent_disk_find(INITDATA_SLOT, &present, path, err));
+    if (present) {
+        CL_TRY(disk_is_empty(path, &empty, err));
     }
-    CL_TRY(disk_is_empty(path, &empty, err));
     *ret = !empty;
     return CL_OK;
 }
 
 enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err)
 {
-    char device[64];
-    char path[272];
-    CL_TRY(slot_device(device, err));
-    if (!await_disk(device, path)) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE,
-                          "initdata disk: slot 1: expected a disk, got none");
+    char path[AGENT_DISK_PATH_SIZE];
+    bool present = false;
+    CL_TRY(agent_disk_find(INITDATA_SLOT, &present, path, err));
+    if (!present) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "initdata disk: expected one, got none");
     }
     CL_CLEANUP(cl_close_fdp) int fd = open(path, O_RDONLY | O_CLOEXEC);
     if (fd < 0) {

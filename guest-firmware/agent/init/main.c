@@ -145,8 +145,14 @@ static enum cl_status get_pod_key(void *ctx, const char *path, struct cl_secret 
 static enum cl_status step_pods(struct agent *a, struct cl_err *err)
 {
     const struct agent_pod_measured measured = {a->initdata.pod, a, get_pod_key};
+    uint64_t scratch = 0;
     CL_TRY(protect_from_oom(err));
     CL_TRY(agent_mount_pods(err));
+    CL_TRY(agent_mount_scratch(&scratch, err));
+    if (scratch > 0) {
+        agent_pod_use_disk(a->host.pod, AGENT_SCRATCH, scratch);
+        phase(a, "scratch");
+    }
     cl_agent_server_refuse(a->host.server, "this guest serves pods, not cloister run");
     agent_pod_measure(a->host.pod, &measured);
     return agent_pod_begin(a->host.pod, err);

@@ -122,8 +122,9 @@ static struct pod_container *add_container(struct agent_pod *p, const struct wis
     c->init.cols = w->r->cols & UINT16_MAX;
     c->shares_pid = !w->spec->own_pid;
     (void)snprintf(c->id, sizeof(c->id), "%s", w->r->container_id);
-    (void)snprintf(c->dir, sizeof(c->dir), "%.100s/containers/%llu", p->config.dir,
-                   (unsigned long long)pod_next_number(p));
+    unsigned long long number = pod_next_number(p);
+    (void)snprintf(c->dir, sizeof(c->dir), "%.100s/containers/%llu", p->config.dir, number);
+    (void)snprintf(c->layer, sizeof(c->layer), "%.100s/containers/%llu", p->data, number);
     (void)snprintf(c->cgroup, sizeof(c->cgroup), "%.100s/pod/%s", p->config.cgroup, c->id);
     c->next = p->containers;
     p->containers = c;

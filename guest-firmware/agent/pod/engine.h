@@ -98,6 +98,7 @@ struct pod_container {
     struct agent_pod *pod;
     char id[AGENT_POD_MAX_ID + 1];
     char dir[POD_PATH_SIZE];
+    char layer[POD_PATH_SIZE]; /* what it writes; the same as dir without a disk */
     char cgroup[POD_PATH_SIZE + AGENT_POD_MAX_ID]; /* absolute */
     enum pod_container_state state;
     unsigned users; /* workers that use it: it must not be deleted */
@@ -142,6 +143,7 @@ struct agent_pod {
     struct agent_pod_config config;
     struct agent_pod_measured measured;            /* policy NULL: nothing was */
     bool ended_well[CL_POD_POLICY_MAX_CONTAINERS]; /* of the policy's containers: with status 0 */
+    const char *data; /* where what is large goes: config.dir, or on a disk */
     struct agent_crun crun;
     pthread_mutex_t lock;
     pthread_cond_t changed; /* a child, process, image, container or the pod's own state */

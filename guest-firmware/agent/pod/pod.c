@@ -23,6 +23,7 @@ enum cl_status agent_pod_new(const struct agent_pod_config *config, struct agent
         return cl_err_nomem(err, "pod");
     }
     p->config = *config;
+    p->data = config->dir;
     p->crun = (struct agent_crun){config->crun, config->crun_root};
     p->inotify = -1;
     (void)pthread_mutex_init(&p->lock, NULL);
@@ -74,6 +75,12 @@ static void raise_limits(void)
 void agent_pod_measure(struct agent_pod *p, const struct agent_pod_measured *measured)
 {
     p->measured = *measured;
+}
+
+void agent_pod_use_disk(struct agent_pod *p, const char *dir, uint64_t size)
+{
+    p->data = dir;
+    p->config.limits.max_bytes = size;
 }
 
 enum cl_status agent_pod_begin(struct agent_pod *p, struct cl_err *err)

@@ -63,6 +63,9 @@ struct cl_ttrpc_service agent_pod_service(struct agent_pod *p);
 /* Before _begin. Without it the pod is whatever the host asks for, and no image may be encrypted.
  * The policy is borrowed for ever. */
 void agent_pod_measure(struct agent_pod *p, const struct agent_pod_measured *measured);
+/* Before _begin: images, what containers write and SCRATCH volumes go to this empty directory of a
+ * disk, which has room for so many bytes, and not to config.dir. dir: borrowed for ever. */
+void agent_pod_use_disk(struct agent_pod *p, const char *dir, uint64_t size);
 /* This guest serves pods: makes its directories and cgroups, and starts to work on calls. */
 CL_NODISCARD enum cl_status agent_pod_begin(struct agent_pod *p, struct cl_err *err);
 /* It does not: each call, now and later, gets this answer. */

@@ -27,18 +27,38 @@ static void below(const struct pod_container *c, const char *name, char ret[stat
     (void)snprintf(ret, POD_PATH_SIZE, "%.120s/%s", c->dir, name);
 }
 
+static void in_layer(const struct pod_container *c, const char *name,
+                     char ret[static POD_PATH_SIZE])
+{
+    (void)snprintf(ret, POD_PATH_SIZE, "%.120s/%s", c->layer, name);
+}
+
+static bool has_layer_apart(const struct pod_container *c)
+{
+    return strcmp(c->layer, c->dir) != 0;
+}
+
+static enum cl_status make_dir(const char *path, mode_t mode, struct cl_err *err)
+{
+    return mkdir(path, mode) == 0 ? CL_OK : cl_err_sys(err, errno, "make '%s'", path);
+}
+
 static enum cl_status make_dirs(const struct pod_container *c, struct cl_err *err)
 {
-    static const char *const names[] = {"upper", "work", "rootfs", "mounts"};
-    if (mkdir(c->dir, 0700) != 0) {
-        return cl_err_sys(err, errno, "make '%s'", c->dir);
+    static const char *const own[] = {"rootfs", "mounts"};
+    static const char *const layer[] = {"upper", "work"};
+    char path[POD_PATH_SIZE];
+    CL_TRY(make_dir(c->dir, 0700, err));
+    for (size_t i = 0; i < CL_ARRAY_LEN(own); i++) {
+        below(c, own[i], path);
+        CL_TRY(make_dir(path, 0755, err));
     }
-    for (size_t i = 0; i < CL_ARRAY_LEN(names); i++) {
-        char path[POD_PATH_SIZE];
-        below(c, names[i], path);
-        if (mkdir(path, 0755) != 0) {
-            return cl_err_sys(err, errno, "make '%s'", path);
-        }
+    if (has_layer_apart(c)) {
+        CL_TRY(make_dir(c->layer, 0700, err));
+    }
+    for (size_t i = 0; i < CL_ARRAY_LEN(layer); i++) {
+        in_layer(c, layer[i], path);
+        CL_TRY(make_dir(path, 0755, err));
     }
     return CL_OK;
 }
@@ -61,10 +81,10 @@ static enum cl_status mount_root(struct pod_container *c, const char *image, boo
     char upper[POD_PATH_SIZE];
     char options[3 * POD_PATH_SIZE + 64];
     below(c, "rootfs", root);
-    below(c, "upper", upper);
+    in_layer(c, "upper", upper);
     CL_TRY(copy_mode(image, upper, err));
     (void)snprintf(options, sizeof(options), "lowerdir=%s,upperdir=%s,workdir=%s/work", image,
-                   upper, c->dir);
+                   upper, c->layer);
     if (mount("overlay", root, "overlay", devices ? 0 : MS_NODEV, options) != 0) {
         return cl_err_sys(err, errno, "mount overlay '%s'", root);
     }
@@ -259,6 +279,9 @@ void pod_rootfs_remove(struct pod_container *c)
         below(c, "rootfs", path);
         (void)umount2(path, MNT_DETACH);
         c->mounted = false;
+    }
+    if (has_layer_apart(c)) {
+        remove_tree(c->layer);
     }
     remove_tree(c->dir);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * store.c - images, unpacked once for each manifest. They stay until the guest ends: a container
- * that is made again finds its image.
+ * that is made again finds its image. They lie on the pod's disk when it has one.
  */
 #include "engine.h"
 
@@ -16,17 +16,23 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum cl_status pod_store_begin(struct agent_pod *p, struct cl_err *err)
+static enum cl_status make_dirs(const char *root, struct cl_err *err)
 {
     static const char *const dirs[] = {"images", "containers", "volumes"};
     for (size_t i = 0; i < CL_ARRAY_LEN(dirs); i++) {
         char path[POD_PATH_SIZE];
-        (void)snprintf(path, sizeof(path), "%s/%s", p->config.dir, dirs[i]);
+        (void)snprintf(path, sizeof(path), "%s/%s", root, dirs[i]);
         if (mkdir(path, 0700) != 0) {
             return cl_err_sys(err, errno, "make '%s'", path);
         }
     }
     return CL_OK;
+}
+
+enum cl_status pod_store_begin(struct agent_pod *p, struct cl_err *err)
+{
+    CL_TRY(make_dirs(p->config.dir, err));
+    return p->data != p->config.dir ? make_dirs(p->data, err) : CL_OK;
 }
 
 static enum cl_status dial_blob(void *ctx, int *ret_fd, struct cl_err *err)
@@ -125,7 +131,7 @@ enum cl_status pod_image_get(struct agent_pod *p, const uint8_t digest[static CL
     char parent[POD_PATH_SIZE - 8];
     enum cl_status st = CL_OK;
     cl_hex(hex, digest, CL_SHA256_SIZE);
-    (void)snprintf(parent, sizeof(parent), "%s/images/%s", p->config.dir, hex);
+    (void)snprintf(parent, sizeof(parent), "%s/images/%s", p->data, hex);
     (void)snprintf(ret_dir, POD_PATH_SIZE, "%s/rootfs", parent);
     if (mkdir(parent, 0700) != 0 && errno != EEXIST) {
         return cl_err_sys(err, errno, "make '%s'", parent);

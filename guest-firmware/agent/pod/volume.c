@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * volume.c - volumes of the pod: directories of the agent's, which live until the guest ends.
+ * volume.c - volumes of the pod: directories of the agent's, which live until the guest ends. Those
+ * of kind SCRATCH lie on the pod's disk when it has one; all others stay in memory.
  */
 #include "engine.h"
 
@@ -85,9 +86,10 @@ static enum cl_ttrpc_code add(struct agent_pod *p, const Cloister__Pod__V1__Volu
         return pod_error(err, CL_TTRPC_RESOURCE_EXHAUSTED, "out of memory");
     }
     (void)snprintf(v->name, sizeof(v->name), "%s", r->name);
-    (void)snprintf(v->dir, sizeof(v->dir), "%.120s/volumes/%" PRIu64, p->config.dir,
-                   pod_next_number(p));
     v->kind = (int)r->kind;
+    (void)snprintf(v->dir, sizeof(v->dir), "%.120s/volumes/%" PRIu64,
+                   v->kind == KIND(SCRATCH) && r->size == 0 ? p->data : p->config.dir,
+                   pod_next_number(p));
     enum cl_status st = make_dir(v, r->size, err);
     if (st != CL_OK) {
         free(v);
