@@ -16,7 +16,7 @@
 #include <unistd.h>
 
 #define PSP_POLL_MS 5
-#define FIRST_NET_FD 4u /* of the VMM; 3 takes its events */
+#define FIRST_FD 3u /* of the VMM: takes its events; then a disk's, then the taps' */
 #define NET_SIZE 48u
 
 enum cl_status vm_path(const struct host_vm *vm, const char *name, char ret[static VM_PATH_SIZE],
@@ -74,6 +74,7 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     struct vmm_argv a = {.v = {"cloister-vmm"}, .count = 1};
     struct host_keep keep = {.fd = {status_fd}, .count = 1};
     char net[HOST_VM_NETS][NET_SIZE];
+    char scratch[16];
     put(&a, "--tee", "sim-snp");
     put(&a, "--firmware", cfg->guest->firmware);
     put(&a, "--kernel", cfg->guest->kernel);
@@ -86,12 +87,18 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     for (size_t i = 0; i < cfg->disk_count && i < HOST_VM_DISKS; i++) {
         put(&a, "--disk", cfg->disk[i]);
     }
+    if (cfg->scratch_fd > 0) {
+        put(&a, "--disk", cfg->disk_count == 0 ? "none" : NULL);
+        (void)snprintf(scratch, sizeof(scratch), "fd:%zu", FIRST_FD + keep.count);
+        put(&a, "--disk", scratch);
+        keep.fd[keep.count++] = cfg->scratch_fd;
+    }
     for (size_t i = 0; i < cfg->net_count && i < HOST_VM_NETS; i++) {
         const struct host_vm_net *n = &cfg->net[i];
         char *text = net[i];
-        (void)snprintf(text, NET_SIZE, "%u,%02x:%02x:%02x:%02x:%02x:%02x,%u",
-                       FIRST_NET_FD + (unsigned)i, n->mac[0], n->mac[1], n->mac[2], n->mac[3],
-                       n->mac[4], n->mac[5], (unsigned)n->mtu);
+        (void)snprintf(text, NET_SIZE, "%zu,%02x:%02x:%02x:%02x:%02x:%02x,%u",
+                       FIRST_FD + keep.count, n->mac[0], n->mac[1], n->mac[2], n->mac[3], n->mac[4],
+                       n->mac[5], (unsigned)n->mtu);
         put(&a, "--net", text);
         keep.fd[keep.count++] = n->tap_fd;
     }

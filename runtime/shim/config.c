@@ -4,6 +4,7 @@
 #include "config.h"
 
 #include "base/toml.h"
+#include "host/scratch_file.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -28,6 +29,7 @@ void shim_config_done(struct shim_config *c)
     free(c->guest);
     free(c->psp_state);
     free(c->console);
+    free(c->scratch_dir);
     free(c->registry_ca);
     free(c->kubelet);
     for (size_t i = 0; i < c->relay_count; i++) {
@@ -106,11 +108,32 @@ static enum cl_status table_of(const json_t *root, const char *name, const char 
     return cl_json_only_keys(*ret, name, keys, err);
 }
 
+static enum cl_status take_scratch(const json_t *vm, struct shim_config *c, struct cl_err *err)
+{
+    CL_TRY(take_number(vm, "vm", "scratch-mib", 0, HOST_SCRATCH_MAX_MIB, &c->scratch_mib, err));
+    if (c->scratch_mib > 0 && c->scratch_mib < HOST_SCRATCH_MIN_MIB) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "vm: scratch-mib: expected 0, or %u to %u, got %u",
+                          HOST_SCRATCH_MIN_MIB, HOST_SCRATCH_MAX_MIB, c->scratch_mib);
+    }
+    return take_path(vm, "vm", "scratch-dir", &c->scratch_dir, err);
+}
+
 static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct cl_err *err)
 {
-    static const char *const keys[] = {
-        "tee",      "guest",      "psp-state",      "console",      "insecure-no-jail", "cpus",
-        "cpus-max", "memory-mib", "memory-max-mib", "overhead-mib", "boot-timeout-s",   NULL};
+    static const char *const keys[] = {"tee",
+                                       "guest",
+                                       "psp-state",
+                                       "console",
+                                       "insecure-no-jail",
+                                       "cpus",
+                                       "cpus-max",
+                                       "memory-mib",
+                                       "memory-max-mib",
+                                       "overhead-mib",
+                                       "boot-timeout-s",
+                                       "scratch-mib",
+                                       "scratch-dir",
+                                       NULL};
     json_t *vm = NULL;
     CL_TRY(table_of(root, "vm", keys, &vm, err));
     CL_TRY(take_tee(vm, &c->tee, err));
@@ -124,6 +147,7 @@ static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct 
                        &c->memory_max_mib, err));
     CL_TRY(take_number(vm, "vm", "memory-mib", 0, c->memory_max_mib, &c->memory_mib, err));
     CL_TRY(take_number(vm, "vm", "overhead-mib", 0, 65536, &c->overhead_mib, err));
+    CL_TRY(take_scratch(vm, c, err));
     return take_number(vm, "vm", "boot-timeout-s", 1, 3600, &c->boot_timeout_s, err);
 }
 

@@ -31,9 +31,11 @@ struct shim_config {
     uint32_t cpus_max;
     uint32_t memory_mib; /* of a pod without a limit */
     uint32_t memory_max_mib;
-    uint32_t overhead_mib;                    /* what the guest needs besides the pod's own limit */
-    uint32_t boot_timeout_s;                  /* from the VMM's start until the agent answers */
-    uint32_t image_timeout_s;                 /* for the guest to have the image of one container */
+    uint32_t overhead_mib;    /* what the guest needs besides the pod's own limit */
+    uint32_t scratch_mib;     /* of a pod's scratch disk; 0: none */
+    char *scratch_dir;        /* folder of the files behind them; NULL: HOST_SCRATCH_DIR */
+    uint32_t boot_timeout_s;  /* from the VMM's start until the agent answers */
+    uint32_t image_timeout_s; /* for the guest to have the image of one container */
     char *relay_allow[SHIM_CONFIG_MAX_RELAY]; /* HOST:PORT */
     size_t relay_count;
     char *registry_ca; /* PEM file; NULL: the system's */

@@ -8,10 +8,12 @@
 #include "cloister/initdata.h"
 #include "host/initdata_disk.h"
 #include "host/rundir.h"
+#include "host/scratch_file.h"
 #include "host/serve.h"
 #include "host/vm.h"
 #include "net/podnet.h"
 
+#include "base/io.h"
 #include "base/log.h"
 
 #include <stdio.h>
@@ -28,6 +30,7 @@ struct shim_vm {
     struct host_vm *vm;
     uint8_t digest[CL_SHA256_SIZE];
     char disk[128]; /* "ro:FILE" */
+    int scratch_fd; /* -1: none, or the VMM has it */
     char console[512];
     char failure[CL_ERR_MSG_SIZE]; /* what was heard before the end */
 };
@@ -43,7 +46,8 @@ static void on_mark(void *ctx, const char *name, uint64_t us)
 
 static void on_spawned(void *ctx)
 {
-    const struct shim_vm *vm = ctx;
+    struct shim_vm *vm = ctx;
+    cl_close_fdp(&vm->scratch_fd);
     vm->cb.spawned(vm->cb.ctx);
 }
 
@@ -150,6 +154,10 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
     if (has_initdata) {
         CL_TRY(write_initdata(vm, cfg, err));
     }
+    if (c->scratch_mib > 0) {
+        CL_TRY(host_scratch_file(c->scratch_dir, (uint64_t)c->scratch_mib << 20, &vm->scratch_fd,
+                                 err));
+    }
     CL_TRY(serve(vm, cfg, err));
     if (c->console != NULL) {
         (void)snprintf(vm->console, sizeof(vm->console), "%.400s/%.76s.log", c->console, cfg->id);
@@ -163,6 +171,7 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
                                   .initdata_digest = has_initdata ? vm->digest : NULL,
                                   .disk = {vm->disk},
                                   .disk_count = has_initdata ? 1 : 0,
+                                  .scratch_fd = vm->scratch_fd >= 0 ? vm->scratch_fd : 0,
                                   .console = c->console != NULL ? vm->console : NULL,
                                   .insecure_no_jail = c->insecure_no_jail,
                                   .cb = {.mark = on_mark,
@@ -187,6 +196,7 @@ static void vm_free(struct shim_vm *vm)
     }
     host_vm_free(vm->vm);
     host_server_free(vm->server);
+    cl_close_fdp(&vm->scratch_fd);
     host_rundir_remove(&vm->dir);
     free(vm);
 }
@@ -199,6 +209,7 @@ static enum cl_status vm_start(const struct shim_vm_config *cfg, struct shim_vm 
         return cl_err_nomem(err, "VM");
     }
     vm->cb = cfg->cb;
+    vm->scratch_fd = -1;
     enum cl_status st = launch(vm, cfg, err);
     if (st != CL_OK) {
         vm_free(vm);

@@ -125,6 +125,18 @@ static enum cl_status open_psp(struct vmm_files *f, const char *path, struct cl_
     return CL_OK;
 }
 
+static enum cl_status open_disk(const struct vmm_disk_option *d, int *ret_fd, struct cl_err *err)
+{
+    if (d->path != NULL) {
+        return open_file(d->path, d->read_only ? O_RDONLY : O_RDWR, ret_fd, err);
+    }
+    if (d->fd >= 0 && fcntl(d->fd, F_SETFD, FD_CLOEXEC) != 0) {
+        return cl_err_sys(err, errno, "disk: descriptor %d", d->fd);
+    }
+    *ret_fd = d->fd; /* ours from here on */
+    return CL_OK;
+}
+
 static enum cl_status open_optional(struct vmm_files *f, const struct vmm_options *o,
                                     struct cl_err *err)
 {
@@ -146,8 +158,7 @@ static enum cl_status open_optional(struct vmm_files *f, const struct vmm_option
         CL_TRY(cl_unix_listen(o->control, &f->control_fd, err));
     }
     for (unsigned i = 0; i < o->disk_count; i++) {
-        CL_TRY(open_file(o->disk[i].path, o->disk[i].read_only ? O_RDONLY : O_RDWR, &f->disk_fd[i],
-                         err));
+        CL_TRY(open_disk(&o->disk[i], &f->disk_fd[i], err));
     }
     return CL_OK;
 }

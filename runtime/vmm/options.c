@@ -82,7 +82,9 @@ static const char help_text[] =
     "  --kernel-digest HEX   SHA-256 of the kernel, where it is known: saves time; a wrong one is\n"
     "  --initrd-digest HEX   refused by the firmware\n"
     "  --vsock-dir DIR       guest_P.sock in it serves the guest's port P; host.sock is made here\n"
-    "  --disk ro:F | rw:F    a block device; slots are filled from 1 on\n"
+    "  --disk ro:F | rw:F | fd:N | none\n"
+    "                        a block device: a file, or an open one; slots are filled from 1 on,\n"
+    "                        and none leaves one empty\n"
     "  --net FD,MAC,MTU      a network interface: an open tap with 12-byte vnet headers\n"
     "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
     "  --console FILE|-      debug console, visible to the host\n"
@@ -106,14 +108,26 @@ static int bad(const struct cl_err *err)
 
 static int parse_disk(const char *arg, struct vmm_options *o)
 {
-    bool ro = strncmp(arg, "ro:", 3) == 0;
-    if ((!ro && strncmp(arg, "rw:", 3) != 0) || arg[3] == '\0') {
-        return cl_usage_error(PROG, "--disk: expected ro:FILE or rw:FILE, got '%s'", arg);
+    struct vmm_disk_option d = {.fd = -1};
+    struct cl_err err = {0};
+    uint64_t fd = 0;
+    if (strncmp(arg, "fd:", 3) == 0) {
+        if (cl_uint_parse(arg + 3, "--disk: descriptor", 3, 1023, &fd, &err) != CL_OK) {
+            return bad(&err);
+        }
+        d.fd = (int)fd;
+    } else if (strcmp(arg, "none") != 0) {
+        d.read_only = strncmp(arg, "ro:", 3) == 0;
+        if ((!d.read_only && strncmp(arg, "rw:", 3) != 0) || arg[3] == '\0') {
+            return cl_usage_error(PROG, "--disk: expected ro:FILE, rw:FILE, fd:N or none, got '%s'",
+                                  arg);
+        }
+        d.path = arg + 3;
     }
     if (o->disk_count == VMM_DISKS) {
         return cl_usage_error(PROG, "--disk: expected at most %d disks", VMM_DISKS);
     }
-    o->disk[o->disk_count++] = (struct vmm_disk_option){.read_only = ro, .path = arg + 3};
+    o->disk[o->disk_count++] = d;
     return -1;
 }
 

@@ -9,7 +9,8 @@
 
 struct vmm_disk_option {
     bool read_only;
-    const char *path;
+    const char *path; /* NULL: fd instead */
+    int fd;           /* open already; -1: the slot stays empty */
 };
 
 struct vmm_options {

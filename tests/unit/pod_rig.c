@@ -390,6 +390,11 @@ static void begin(void)
         rig.measure(&measured);
         agent_pod_measure(rig.pod, &measured);
     }
+#ifdef POD_RIG_DISK
+    ck_assert_int_eq(mkdir("/run/cloister/scratch", 0700), 0);
+    ck_assert_int_eq(mount("disk", "/run/cloister/scratch", "tmpfs", MS_NODEV, "mode=0700"), 0);
+    agent_pod_use_disk(rig.pod, "/run/cloister/scratch", 1u << 28);
+#endif
     ck_assert_msg(agent_pod_begin(rig.pod, &err) == CL_OK, "%s", err.msg);
 }
 

@@ -56,6 +56,7 @@ START_TEST(test_settings_are_read)
               "tee = \"sim\"\nguest = \"/g\"\npsp-state = \"/p\"\nconsole = \"/c\"\n"
               "insecure-no-jail = true\ncpus = 2\ncpus-max = 4\nmemory-mib = 512\n"
               "memory-max-mib = 4096\noverhead-mib = 64\nboot-timeout-s = 120\n"
+              "scratch-mib = 16\nscratch-dir = \"/s\"\n"
               "[relay]\nallow = [\"kbs.example:8080\", \"[fd00::1]:443\"]\n"
               "[image]\nregistry-ca = \"/ca.pem\"\ntimeout-s = 30\n"
               "[pod]\nkubelet = \"/k\"\nhost-files = true\n",
@@ -71,6 +72,8 @@ START_TEST(test_settings_are_read)
     ck_assert_uint_eq(c.memory_max_mib, 4096);
     ck_assert_uint_eq(c.overhead_mib, 64);
     ck_assert_uint_eq(c.boot_timeout_s, 120);
+    ck_assert_uint_eq(c.scratch_mib, 16);
+    ck_assert_str_eq(c.scratch_dir, "/s");
     ck_assert_uint_eq(c.image_timeout_s, 30);
     ck_assert_uint_eq(c.relay_count, 2);
     ck_assert_str_eq(c.relay_allow[1], "[fd00::1]:443");
@@ -97,6 +100,9 @@ static const struct {
     {"[vm]\nmemory-max-mib = 127\n", "vm: memory-max-mib: "},
     {"[vm]\nmemory-max-mib = 256\nmemory-mib = 257\n", "vm: memory-mib: "},
     {"[vm]\nboot-timeout-s = 0\n", "vm: boot-timeout-s: "},
+    {"[vm]\nscratch-mib = 15\n", "vm: scratch-mib: expected 0, or 16 to 1048576, got 15"},
+    {"[vm]\nscratch-mib = 1048577\n", "vm: scratch-mib: "},
+    {"[vm]\nscratch-dir = \"s\"\n", "vm: scratch-dir: expected an absolute path, got 's'"},
     {"[vm]\ninsecure-no-jail = \"yes\"\n", "vm: insecure-no-jail: "},
     {"[relay]\nallow = \"a:1\"\n", "relay: allow: expected array, got string"},
     {"[relay]\nallow = [\"a\"]\n", "relay: allow: expected HOST:PORT, got 'a'"},

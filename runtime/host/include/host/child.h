@@ -13,7 +13,7 @@
 #include <sys/types.h>
 
 #define HOST_CHILD_MAX_ARGS 64u
-#define HOST_CHILD_MAX_KEEP 5u
+#define HOST_CHILD_MAX_KEEP 6u
 
 /* Descriptors that the child has, too: as 3, 4 and so on. */
 struct host_keep {

@@ -67,6 +67,9 @@ struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     const uint8_t *initdata_digest;  /* 32 bytes: HOST_DATA; NULL: none, which is zeros */
     const char *disk[HOST_VM_DISKS]; /* the VMM's --disk: "ro:FILE" or "rw:FILE", from slot 1 on */
     size_t disk_count;
+    /* A file open for writing, for slot 2 (I-4.5), where disk_count is at most 1; the caller's
+     * until `spawned`, and needed no longer then. 0: none. */
+    int scratch_fd;
     struct host_vm_net net[HOST_VM_NETS];
     size_t net_count;
     const char *console; /* the VMM's --console; NULL: none */
