@@ -9,3 +9,5 @@ add_test(NAME unit.test_pod_disk COMMAND test_pod_disk)
 set_tests_properties(unit.test_pod_disk PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT CK_DEFAULT_TIMEOUT=120)
 add_dependencies(test_pod_disk pod_program pod_no_memlock)
 target_compile_definitions(test_pod_disk PRIVATE POD_RIG_DISK POD_PROGRAM="$<TARGET_FILE:pod_program>" POD_NO_MEMLOCK="$<TARGET_FILE:pod_no_memlock>")
+
+cl_unit_test(test_host_scratch LIBS cl_host)

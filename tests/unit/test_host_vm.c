@@ -26,6 +26,8 @@ struct life {
     struct host_vm_end end;
     bool stop_when_spawned;
     unsigned stop_ms; /* stop it after that time; 0: not */
+    int scratch_fd;   /* 0: none, and two disks */
+    bool initdata;    /* with scratch_fd: a disk before it */
 };
 
 static void on_mark(void *ctx, const char *name, uint64_t us)
@@ -97,7 +99,8 @@ static void live(struct life *l, const char *psp, const char *vmm)
         .cpus = 3,
         .memory = UINT64_C(512) << 20,
         .disk = {"ro:a", "rw:b"},
-        .disk_count = 2,
+        .disk_count = l->scratch_fd == 0 ? 2 : l->initdata,
+        .scratch_fd = l->scratch_fd,
         .cb = {on_mark, on_spawned, on_launched, on_failed, on_ended, l},
     };
     const struct timeval limit = {.tv_sec = 60};
@@ -147,6 +150,21 @@ START_TEST(test_a_whole_life)
                            "0000000000000000000000000000000000000000000000000000000000000000 "
                            "--vsock-dir run --disk ro:a --disk rw:b --psp-socket run/psp.sock "
                            "--control run/control.sock --status-fd 3\n");
+}
+END_TEST
+
+/* In slot 2, whether or not there is a disk in slot 1. */
+START_TEST(test_scratch_disk)
+{
+    static const char *const want[] = {" --disk none --disk fd:4 --psp-",
+                                       " --disk ro:a --disk fd:4 --psp-"};
+    struct life l = {.initdata = _i == 1};
+    char text[1024] = "";
+    l.scratch_fd = open("scratch", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600);
+    live(&l, PSP_GOOD, "#!/bin/sh\necho \"$@\" >&4\n");
+    ck_assert_int_gt(pread(l.scratch_fd, text, sizeof(text) - 1, 0), 0);
+    ck_assert_msg(strstr(text, want[_i]) != NULL, "got %s", text);
+    (void)close(l.scratch_fd);
 }
 END_TEST
 
@@ -241,6 +259,7 @@ static int run_tests(void)
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_a_whole_life);
+    tcase_add_loop_test(t, test_scratch_disk, 0, 2);
     tcase_add_test(t, test_a_vmm_that_ends_without_a_word);
     tcase_add_test(t, test_a_security_processor_that_ends_at_once);
     tcase_add_test(t, test_a_security_processor_that_dies_takes_the_vm_along);
