@@ -54,5 +54,18 @@ if(TARGET containerd-shim-cloister-v2)
     cl_pods_test(cri_many cri_many TIMEOUT 600 ARGS 10 3)
     cl_pods_test(cri_kills cri_kills TIMEOUT 400 ARGS 1 containerd@running containerd-shim@running cloister-vmm@running cloister-vmm@starting)
 endif()
+
+# Scratch disks: the agent's own code with a file for the host's disk; and a pod that has one.
+if(TARGET cl_agent_core)
+    add_executable(scratch_rig scratch_rig.c)
+    target_include_directories(scratch_rig PRIVATE ${CMAKE_SOURCE_DIR}/guest-firmware/agent/core)
+    target_link_libraries(scratch_rig PRIVATE cl_flags cl_agent_core)
+    cl_lab_test(scratch TIMEOUT 300 COMMAND ${pods}/scratch ${CMAKE_BINARY_DIR}/bin)
+    set_tests_properties(lab.scratch PROPERTIES SKIP_RETURN_CODE 77)
+endif()
+if(TARGET containerd-shim-cloister-v2)
+    cl_pods_test(cri_scratch cri_scratch TIMEOUT 400)
+endif()
+
 cl_pods_test(cri_many_long cri_many LONG TIMEOUT 7200 ARGS 200 8)
 cl_pods_test(cri_kills_long cri_kills LONG TIMEOUT 7200 ARGS 3)
