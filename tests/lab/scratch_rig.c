@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * scratch_rig.c - what the agent does with a scratch disk, one step at a time, for tests/lab/pods/scratch:
- *   scratch_rig open DISK MEMORY_DIR    prints the device
- *   scratch_rig mkfs DEVICE MEMORY_DIR MKE2FS
- *   scratch_rig close
+ * scratch_rig.c - what the agent does with a scratch disk, one step at a time, for
+ * tests/lab/pods/scratch: scratch_rig open DISK MEMORY_DIR    prints the device scratch_rig mkfs
+ * DEVICE MEMORY_DIR MKE2FS scratch_rig close
  */
 #include "base/io.h"
 #include "dm.h"

@@ -103,7 +103,7 @@ agent_scratch_read_superblock(const uint8_t data[static AGENT_SCRATCH_SUPERBLOCK
     uint32_t journal_sections = cl_reader_le32(&r, "journal sections");
     uint64_t sectors = cl_reader_le64(&r, "sectors");
     CL_TRY(cl_reader_check(&r, "scratch disk: superblock", err));
-    if (memcmp(magic, "integrt", 8) != 0 || tag_size != AGENT_SCRATCH_TAG_SIZE ||
+    if (memcmp(magic, "integrt", 8) != 0 /* public */ || tag_size != AGENT_SCRATCH_TAG_SIZE ||
         journal_sections != 1) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "scratch disk: superblock: expected tags of %u bytes and a journal of 1 "

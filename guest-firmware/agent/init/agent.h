@@ -49,8 +49,8 @@ CL_NODISCARD enum cl_status agent_evidence_get(enum agent_tee tee, const uint8_t
 CL_NODISCARD enum cl_status agent_evidence_json(enum agent_tee tee, const uint8_t report_data[64],
                                                 struct cl_buf *out, struct cl_err *err);
 
-/* --- disk.c: "/dev/vdb" for a block slot; *ret_present is false when the host has no disk there.
- */
+/* --- disk.c: "/dev/vdb" for a block slot; *ret_present is false when the host has no disk there,
+ * or an empty one (which is what a slot without a disk looks like). */
 #define AGENT_DISK_PATH_SIZE 272u
 CL_NODISCARD enum cl_status agent_disk_find(unsigned slot, bool *ret_present,
                                             char ret_path[static AGENT_DISK_PATH_SIZE],

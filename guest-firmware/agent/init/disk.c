@@ -142,26 +142,23 @@ enum cl_status agent_disk_find(unsigned slot, bool *ret_present,
                                char ret_path[static AGENT_DISK_PATH_SIZE], struct cl_err *err)
 {
     char device[64];
+    bool empty = true;
     CL_TRY(slot_device(slot, device, err));
-    *ret_present = has_driver(device);
-    if (*ret_present && !await_disk(device, ret_path)) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "block slot %u: expected a disk, got none",
-                          slot);
+    if (has_driver(device)) {
+        if (!await_disk(device, ret_path)) {
+            return cl_err_set(err, CL_ERR_UNAVAILABLE, "block slot %u: expected a disk, got none",
+                              slot);
+        }
+        CL_TRY(disk_is_empty(ret_path, &empty, err));
     }
+    *ret_present = !empty;
     return CL_OK;
 }
 
 enum cl_status agent_initdata_present(bool *ret, struct cl_err *err)
 {
     char path[AGENT_DISK_PATH_SIZE];
-    bool present = false;
-    bool empty = true;
-    CL_TRY(agent_disk_find(INITDATA_SLOT, &present, path, err));
-    if (present) {
-        CL_TRY(disk_is_empty(path, &empty, err));
-    }
-    *ret = !empty;
-    return CL_OK;
+    return agent_disk_find(INITDATA_SLOT, ret, path, err);
 }
 
 enum cl_status agent_initdata_read(struct cl_buf *out, struct cl_err *err)
