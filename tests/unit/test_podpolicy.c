@@ -369,6 +369,55 @@ START_TEST(test_a_container_that_was_added_is_denied)
 }
 END_TEST
 
+/* --- a pod of a kubelet's, as the shim translates it --------------------------------------------
+ */
+
+#define KUBELET                                                                                    \
+    "{\"schema\":\"cloister.pod-policy/1\",\"volumes\":["                                          \
+    "{\"name\":\"settings\",\"kind\":\"files\"},{\"name\":\"tls\",\"kind\":\"files\"},"            \
+    "{\"name\":\"kube-api-access-*\",\"kind\":\"files\"},"                                         \
+    "{\"name\":\"podinfo\",\"kind\":\"files\"},{\"name\":\"cache\",\"kind\":\"scratch\"},"         \
+    "{\"name\":\"fast\",\"kind\":\"memory\"},{\"name\":\"etc_hosts\",\"kind\":\"files\"},"         \
+    "{\"name\":\"etc_hostname\",\"kind\":\"files\"},{\"name\":\"etc_resolv.conf\",\"kind\":"       \
+    "\"files\"},{\"name\":\"dev_shm\",\"kind\":\"shm\"},{\"name\":\"image_*\",\"kind\":"           \
+    "\"scratch\"},"                                                                                \
+    "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,\"host_reads\":true},"       \
+    "{\"name\":\"block_*\",\"kind\":\"block\"}],\"containers\":[{\"name\":\"web\",\"image\":{"     \
+    "\"manifest\":\"" MANIFEST "\",\"encryption\":\"optional\"},\"args\":[\"/bin/app\"],"          \
+    "\"env\":[\"PATH=/bin\"],\"env_host\":[\"HOSTNAME\"],\"service_env\":true,\"cwd\":\"/\","      \
+    "\"user\":{\"uid\":0,\"gid\":0},\"capabilities\":[\"CAP_CHOWN\",\"CAP_DAC_OVERRIDE\","         \
+    "\"CAP_FSETID\",\"CAP_FOWNER\",\"CAP_MKNOD\",\"CAP_NET_RAW\",\"CAP_SETGID\",\"CAP_SETUID\","   \
+    "\"CAP_SETFCAP\",\"CAP_SETPCAP\",\"CAP_NET_BIND_SERVICE\",\"CAP_SYS_CHROOT\",\"CAP_KILL\","    \
+    "\"CAP_AUDIT_WRITE\"],\"devices\":[{\"path\":\"/dev/xvda\",\"volume\":\"block_*\"}],"          \
+    "\"mounts\":[{\"destination\":\"/etc/app\",\"volume\":\"settings\"},"                          \
+    "{\"destination\":\"/etc/tls\",\"volume\":\"tls\"},"                                           \
+    "{\"destination\":\"/var/run/secrets/kubernetes.io/serviceaccount\",\"volume\":"               \
+    "\"kube-api-access-*\"},{\"destination\":\"/etc/podinfo\",\"volume\":\"podinfo\"},"            \
+    "{\"destination\":\"/cache\",\"volume\":\"cache\"},"                                           \
+    "{\"destination\":\"/fast\",\"volume\":\"fast\"},"                                             \
+    "{\"destination\":\"/etc/one.conf\",\"volume\":\"settings\",\"path\":\"one.conf\"},"           \
+    "{\"destination\":\"/cache/logs\",\"volume\":\"cache\",\"path\":\"a b/logs\"},"                \
+    "{\"destination\":\"/key.pem\",\"volume\":\"tls\",\"path\":\"key.pem\"},"                      \
+    "{\"destination\":\"/etc/hosts\",\"volume\":\"etc_hosts\",\"path\":\"etc-hosts\"},"            \
+    "{\"destination\":\"/dev/termination-log\",\"volume\":\"result_*\",\"path\":\"message\"},"     \
+    "{\"destination\":\"/etc/hostname\",\"volume\":\"etc_hostname\",\"path\":\"hostname\"},"       \
+    "{\"destination\":\"/etc/resolv.conf\",\"volume\":\"etc_resolv.conf\",\"path\":\"*\"},"        \
+    "{\"destination\":\"/dev/shm\",\"volume\":\"dev_shm\"},"                                       \
+    "{\"destination\":\"/data\",\"volume\":\"image_*\"}]}]}"
+
+START_TEST(test_what_containerd_makes_of_a_pod_is_allowed)
+{
+    CL_CLEANUP(cl_pod_policy_freep) struct cl_pod_policy *p = NULL;
+    CL_CLEANUP(cl_json_decrefp) json_t *spec = NULL;
+    ck_assert_msg(cl_pod_policy_parse(KUBELET, strlen(KUBELET), &p, &err) == CL_OK, "%s", err.msg);
+    ck_assert_msg(
+        cl_json_read_file(SHIM_VECTORS "/container-1.7.guest.json", 1u << 20, &spec, &err) == CL_OK,
+        "%s", err.msg);
+    ck_assert_msg(cl_pod_policy_create(&p->containers[0], manifest, spec, &err) == CL_OK, "%s",
+                  err.msg);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("podpolicy");
@@ -383,6 +432,7 @@ static Suite *suite(void)
     tcase_add_test(t, test_the_sandbox);
     tcase_add_test(t, test_volumes);
     tcase_add_test(t, test_a_container_that_was_added_is_denied);
+    tcase_add_test(t, test_what_containerd_makes_of_a_pod_is_allowed);
     suite_add_tcase(s, t);
     return s;
 }
