@@ -42,9 +42,9 @@ enum cl_status cli_policy_print(const json_t *j, bool compact, struct cl_err *er
     return CL_OK;
 }
 
-/* -1: go on, with `count` files in *ret_files; else the exit status. */
+/* -1: go on, with `count` files in ret_files; else the exit status. */
 static int parse(const char *prog, const char *help, int argc, char **argv, int count, bool *json,
-                 char ***ret_files)
+                 const char *ret_files[static 2])
 {
     static const struct option options[] = {
         {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'}, {0}};
@@ -63,7 +63,9 @@ static int parse(const char *prog, const char *help, int argc, char **argv, int 
     if (argc - optind != count) {
         return cl_usage_error(prog, "expected %d files, got %d", count, argc - optind);
     }
-    *ret_files = argv + optind;
+    for (int i = 0; i < count; i++) {
+        ret_files[i] = argv[optind + i];
+    }
     return -1;
 }
 
@@ -101,9 +103,9 @@ static enum cl_status explain(const char *path, bool json, struct cl_err *err)
 static int cmd_explain(int argc, char **argv)
 {
     bool json = false;
-    char **files = NULL;
+    const char *files[2] = {"", ""};
     struct cl_err err = {0};
-    int rc = parse("cloister policy explain", explain_help, argc, argv, 1, &json, &files);
+    int rc = parse("cloister policy explain", explain_help, argc, argv, 1, &json, files);
     if (rc >= 0) {
         return rc;
     }
@@ -125,7 +127,8 @@ static enum cl_status print_differences(const json_t *differences, struct cl_err
     return CL_OK;
 }
 
-static enum cl_status diff(char **files, bool json, bool *ret_equal, struct cl_err *err)
+static enum cl_status diff(const char *files[static 2], bool json, bool *ret_equal,
+                           struct cl_err *err)
 {
     CL_CLEANUP(policy_file_done) struct policy_file a = {0};
     CL_CLEANUP(policy_file_done) struct policy_file b = {0};
@@ -147,9 +150,9 @@ static int cmd_diff(int argc, char **argv)
 {
     bool json = false;
     bool equal = false;
-    char **files = NULL;
+    const char *files[2] = {"", ""};
     struct cl_err err = {0};
-    int rc = parse("cloister policy diff", diff_help, argc, argv, 2, &json, &files);
+    int rc = parse("cloister policy diff", diff_help, argc, argv, 2, &json, files);
     if (rc >= 0) {
         return rc;
     }

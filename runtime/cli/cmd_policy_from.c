@@ -340,7 +340,7 @@ static enum cl_status from_pod(struct args *a, struct output *o, struct cl_err *
 
 int cli_policy_from_pod(int argc, char **argv)
 {
-    struct args a = {.from = {.encryption_required = true}};
+    struct args a = {.file = "", .from = {.encryption_required = true}};
     struct output o = {0};
     struct cl_err err = {0};
     int rc = parse(argc, argv, &a);

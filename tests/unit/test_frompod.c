@@ -69,7 +69,8 @@ START_TEST(test_environment)
                  POD("", "tty: true, env: [{name: B}, {name: PATH, value: /x}, {name: B, value: "
                          "'$(PATH)$(C)'}]"),
                  "env", "[\"PATH=/x\",\"HOSTNAME=web-0\",\"TERM=xterm\",\"B=/x$(C)\"]");
-    world_expect(&w, POD("", "env: [{name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"),
+    world_expect(&w,
+                 POD("", "env: [{name: NAME, valueFrom: {fieldRef: {fieldPath: metadata.name}}}]"),
                  "env", "[\"PATH=/bin\",\"HOSTNAME=web-0\",\"NAME=web-0\"]");
     world_expect(&w,
                  POD("", "env: [{name: S, valueFrom: {secretKeyRef: {name: s, key: k}}}, {name: "
@@ -100,7 +101,8 @@ START_TEST(test_configmaps_beside_the_pod)
                        "{name: Z, valueFrom: {configMapKeyRef: {name: m, key: none, optional: "
                        "true}}}]"),
                    map);
-    world_expect(&w, text, "env", "[\"PATH=/bin\",\"HOSTNAME=web-0\",\"X_K=v\",\"X_L=w\",\"YY=v\"]");
+    world_expect(&w, text, "env",
+                 "[\"PATH=/bin\",\"HOSTNAME=web-0\",\"X_K=v\",\"X_L=w\",\"YY=v\"]");
     world_expect(&w, text, "env_host", "[\"P\"]");
     world_refused(&w, POD("", "envFrom: [{configMapRef: {name: m}}]"), CL_ERR_REJECTED,
                   C "envFrom: configMapRef: expected the ConfigMap 'm' beside the pod, got none");
