@@ -3,11 +3,13 @@
  * sockets of a run folder as a VMM would, and ends when its standard input does.
  * usage: shim_guest DIR | shim_guest image DIR     (the latter writes an image's blobs, and prints
  * the digest of its manifest)
+ * SHIM_GUEST_POLICY: file with the policy of the pod; without it there is none.
  */
 #include "pod_rig.c" /* NOLINT(bugprone-suspicious-include): its namespaces, its image, its crun */
 
 #include "base/encode.h"
 #include "base/io.h"
+#include "cloister/pod_policy.h"
 
 static const char *dir;
 static struct cl_ttrpc_server *guest_server;
@@ -20,6 +22,21 @@ static enum cl_status guest_dial(void *ctx, uint32_t port, bool patient, int *re
     (void)patient;
     (void)snprintf(path, sizeof(path), "%s/guest_%u.sock", dir, (unsigned)port);
     return cl_unix_connect(path, ret_fd, err);
+}
+
+static void measured_pod(struct agent_pod *pod)
+{
+    const char *path = getenv("SHIM_GUEST_POLICY"); /* NOLINT(concurrency-mt-unsafe) */
+    struct cl_buf text = {0};
+    struct cl_pod_policy *policy = NULL;
+    struct cl_err err = {0};
+    if (path == NULL) {
+        return;
+    }
+    ck_assert_int_eq(cl_buf_read_file(&text, path, CL_POD_POLICY_MAX_SIZE, &err), CL_OK);
+    ck_assert_msg(cl_pod_policy_parse(text.data, text.len, &policy, &err) == CL_OK, "%s", err.msg);
+    cl_buf_done(&text);
+    agent_pod_measure(pod, &(struct agent_pod_measured){.policy = policy});
 }
 
 static void *watch_stdin(void *arg)
@@ -50,6 +67,7 @@ START_TEST(test_guest)
     const struct cl_ttrpc_service service = agent_pod_service(pod);
     ck_assert_int_eq(cl_ttrpc_server_new(fd, &service, 1, &guest_server, &err), CL_OK);
     ck_assert_int_eq(pthread_create(&watching, NULL, watch_stdin, NULL), 0);
+    measured_pod(pod);
     ck_assert_msg(agent_pod_begin(pod, &err) == CL_OK, "%s", err.msg);
     (void)!cl_ttrpc_server_run(guest_server, &err);
     agent_pod_hang_up(pod);

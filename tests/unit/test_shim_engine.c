@@ -416,6 +416,58 @@ START_TEST(test_signals_and_execs)
 }
 END_TEST
 
+/* One line of the guest's is what containerd gets to hear. */
+static void denied(struct world *w, const char *id, const char *args, const char *mounts,
+                   const char *line)
+{
+    static char config[65536];
+    struct answer a = {0};
+    struct stdio s;
+    config_of(config, sizeof(config), args, mounts, false);
+    stdio_up(w, id, &s);
+    world_create_begin(w, id, config, s.path[0], s.path[1], s.path[2], &a);
+    world_until(w, &a.done);
+    ck_assert_int_eq(a.code, 7);
+    ck_assert_msg(strstr(a.message, line) != NULL, "%s", a.message);
+    ck_assert_ptr_null(strchr(a.message, '\n'));
+    answer_done(&a);
+    stdio_down(&s);
+}
+
+START_TEST(test_a_measured_pod_is_what_containerd_may_have)
+{
+    struct world w;
+    struct stdio s;
+    char path[96];
+    char text[1024];
+    int n = snprintf(text, sizeof(text),
+                     "{\"schema\":\"cloister.pod-policy/1\",\"sandbox\":{\"hostname\":\"web-0\"},"
+                     "\"containers\":[{\"name\":\"app\",\"image\":{\"manifest\":\"%s\","
+                     "\"encryption\":\"optional\"},\"args\":[\"/program\",\"out\",\"hello\"],"
+                     "\"env\":[\"PATH=/\"],\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0},"
+                     "\"streams\":{\"stdout\":true}}]}",
+                     digest);
+    (void)snprintf(path, sizeof(path), "%s.policy", blobs);
+    ck_assert_int_eq(cl_write_file(path, text, (size_t)n, 0600, NULL), CL_OK);
+    ck_assert_int_eq(setenv("SHIM_GUEST_POLICY", path, 1), 0); /* of this test's process */
+    engine_up(&w);
+    denied(&w, "c1", ",\"exit\",\"42\"", "",
+           "policy: containers[app]: args[1]: expected 'out', got 'exit'");
+    denied(&w, "c2", ",\"out\",\"hello\"",
+           ",{\"destination\":\"/etc\",\"type\":\"tmpfs\",\"source\":\"tmpfs\"}",
+           "policy: containers[app]: mounts[/etc]: expected none, got a tmpfs");
+    create(&w, "c3", ",\"out\",\"hello\"", "", &s);
+    start(&w, "c3", NULL);
+    ck_assert_uint_eq(end_of(&w, "c3", NULL), 0);
+    expect(&w, s.out, "hello\n");
+    ck_assert_int_le(read(s.err, text, sizeof(text)), 0);
+    forget(&w, "c3", NULL);
+    stdio_down(&s);
+    engine_down(&w);
+    (void)unlink(path);
+}
+END_TEST
+
 START_TEST(test_input_and_its_end)
 {
     struct world w;
@@ -655,6 +707,7 @@ static Suite *suite(void)
     TCase *tc = tcase_create("engine");
     tcase_add_test(tc, test_a_container_runs);
     tcase_add_test(tc, test_signals_and_execs);
+    tcase_add_test(tc, test_a_measured_pod_is_what_containerd_may_have);
     tcase_add_test(tc, test_input_and_its_end);
     tcase_add_test(tc, test_volumes_of_kubelet);
     tcase_add_test(tc, test_a_terminal);
