@@ -9,11 +9,19 @@
 
 #define L1_ECX_VMX BIT(5)
 #define L1_ECX_TSC_DEADLINE BIT(24)
+#define L1_ECX_XSAVE BIT(26)
 #define L1_ECX_RDRAND BIT(30)
 #define L1_ECX_HYPERVISOR BIT(31)
 #define L1_EDX_HTT BIT(28)
 #define X1_ECX_SVM BIT(2)
 #define X1_ECX_CMP_LEGACY BIT(1)
+/* What needs the state that XSAVE keeps: FMA, AVX, F16C; AVX2, AVX-512 and what builds on them; XOP
+ * and FMA4. */
+#define L1_ECX_AVX (BIT(12) | BIT(28) | BIT(29))
+#define L7_EBX_AVX                                                                                 \
+    (BIT(5) | BIT(16) | BIT(17) | BIT(21) | BIT(26) | BIT(27) | BIT(28) | BIT(30) | BIT(31))
+#define L7_ECX_AVX (BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
+#define X1_ECX_AVX (BIT(11) | BIT(16))
 
 #define KVM_LEAF_BASE 0x40000000u
 #define KVM_LEAF_FEATURES 0x40000001u
@@ -104,11 +112,29 @@ static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, b
     }
 }
 
+/* An emulated processor may offer AVX without XSAVE; Linux believes the one and dies of the other.
+ */
+static void drop_avx(struct vmm_cpuid *c)
+{
+    for (uint32_t i = 0; i < c->head.nent && i < VMM_CPUID_MAX; i++) {
+        struct kvm_cpuid_entry2 *e = &c->entry[i];
+        if (e->function == 1) {
+            e->ecx &= ~L1_ECX_AVX;
+        } else if (e->function == 7 && e->index == 0) {
+            e->ebx &= ~L7_EBX_AVX;
+            e->ecx &= ~L7_ECX_AVX;
+        } else if (e->function == 0x80000001) {
+            e->ecx &= ~X1_ECX_AVX;
+        }
+    }
+}
+
 enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned count,
                                bool tsc_deadline, struct cl_err *err)
 {
     bool rdrand = false;
     bool clock = false;
+    bool xsave = false;
     uint32_t kept = 0;
     for (uint32_t i = 0; i < c->head.nent && i < VMM_CPUID_MAX; i++) {
         struct kvm_cpuid_entry2 *e = &c->entry[i];
@@ -116,6 +142,7 @@ enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned cou
             continue;
         }
         adjust(e, index, count, tsc_deadline);
+        xsave = xsave || (e->function == 1 && (e->ecx & L1_ECX_XSAVE) != 0);
         rdrand = rdrand || (e->function == 1 && (e->ecx & L1_ECX_RDRAND) != 0);
         clock = clock || (e->function == KVM_LEAF_FEATURES && (e->eax & KVM_CLOCK_BITS) != 0);
         c->entry[kept++] = *e;
@@ -124,6 +151,9 @@ enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned cou
         c->entry[kept++] = topology(level, index, count);
     }
     c->head.nent = kept;
+    if (!xsave) {
+        drop_avx(c);
+    }
     if (!rdrand) {
         return cl_err_set(err, CL_ERR_SYS, "CPU: expected RDRAND, got a CPU without");
     }

@@ -67,6 +67,25 @@ START_TEST(test_topology_of_one_of_three)
 }
 END_TEST
 
+START_TEST(test_no_avx_without_xsave)
+{
+    add(7, 0, UINT32_MAX, UINT32_MAX, 0);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, NULL), CL_OK);
+    ck_assert_uint_ne(leaf(1, 0)->ecx & 1u << 28, 0);
+    ck_assert_uint_ne(leaf(7, 0)->ebx & 1u << 5, 0);
+    setup();
+    add(7, 0, UINT32_MAX, UINT32_MAX, 0);
+    leaf(1, 0)->ecx &= ~(1u << 26);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, NULL), CL_OK);
+    ck_assert_uint_eq(leaf(1, 0)->ecx & (1u << 12 | 1u << 28 | 1u << 29), 0);
+    ck_assert_uint_ne(leaf(1, 0)->ecx & 1u << 25, 0); /* AES-NI needs no XSAVE */
+    ck_assert_uint_eq(leaf(7, 0)->ebx & (1u << 5 | 1u << 16), 0);
+    ck_assert_uint_ne(leaf(7, 0)->ebx & 1u << 29, 0); /* nor do SHA extensions */
+    ck_assert_uint_eq(leaf(7, 0)->ecx & (1u << 9 | 1u << 10), 0);
+    ck_assert_uint_eq(leaf(0x80000001, 0)->ecx & (1u << 11 | 1u << 16), 0);
+}
+END_TEST
+
 START_TEST(test_nothing_nested_and_no_other_tee)
 {
     static const uint32_t gone[] = {0x1f, 0x21, 0x8000000a, 0x8000001f};
@@ -260,6 +279,7 @@ int main(void)
     TCase *c = tcase_create("all");
     tcase_add_checked_fixture(c, setup, NULL);
     tcase_add_test(c, test_topology_of_one_of_three);
+    tcase_add_test(c, test_no_avx_without_xsave);
     tcase_add_test(c, test_nothing_nested_and_no_other_tee);
     tcase_add_test(c, test_tsc_deadline_follows_kvm);
     tcase_add_test(c, test_rdrand_and_clock_are_required);
