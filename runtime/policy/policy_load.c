@@ -133,9 +133,9 @@ static json_t *volumes(const struct cl_pod_policy *p)
     for (size_t i = 0; i < p->volume_count; i++) {
         const struct cl_pod_volume *v = &p->volumes[i];
         (void)json_object_set_new(j, v->name,
-                                  json_pack("{s:s, s:b, s:b}", "kind", cl_pod_kind_name(v->kind),
-                                            "host_writes", v->host_writes, "host_reads",
-                                            v->host_reads));
+                                  json_pack("{s:s, s:b, s:b}", "kind",
+                                            cl_pod_kind_name((int)v->kind), "host_writes",
+                                            v->host_writes, "host_reads", v->host_reads));
     }
     return j;
 }
