@@ -11,7 +11,7 @@ CL_DIE_STATUS=125
 
 LAB_KERNEL_PACKAGE='linux-image-6.12.*-amd64'
 # What init needs before it can reach the machine's root, what lab_server needs, and KVM. The rest is found by modprobe later.
-LAB_MODULES="virtio_pci 9p 9pnet_virtio overlay virtio_console kvm_amd tun sch_ingress cls_u32 act_mirred loop dm_crypt dm_integrity authenc xts ext4"
+LAB_MODULES="virtio_pci 9p 9pnet_virtio overlay virtio_console kvm_amd tun sch_ingress cls_u32 act_mirred loop dm_crypt dm_integrity authenc ecb xts ext4"
 LAB_PORTS=4
 LAB_BOOT_TIMEOUT="${LAB_BOOT_TIMEOUT:-90}"
 
