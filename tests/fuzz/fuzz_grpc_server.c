@@ -5,6 +5,7 @@
 #include "conn.h"
 #include "service.h"
 
+#undef NDEBUG /* the assertions are the test */
 #include <assert.h>
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);

@@ -3,6 +3,7 @@
  */
 #include "service.h"
 
+#undef NDEBUG /* the assertions are the test */
 #include <assert.h>
 #include <stdio.h>
 

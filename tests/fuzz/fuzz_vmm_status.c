@@ -3,6 +3,7 @@
  */
 #include "host/status.h"
 
+#undef NDEBUG /* the assertions are the test */
 #include <assert.h>
 #include <string.h>
 
