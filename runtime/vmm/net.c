@@ -149,7 +149,7 @@ static enum vmm_virtq_result deliver(struct vmm_net *n, struct vmm_virtq *q)
     size_t done = 0;
     cl_le16 wire;
     struct iovec first;
-    while (done < n->packet_len) {
+    do { /* there is a packet */
         enum vmm_virtq_result got =
             count < VMM_NET_MAX_BUFFERS ? vmm_virtq_pop(q, &n->chain) : VMM_VIRTQ_BROKEN;
         if (got != VMM_VIRTQ_GOT) {
@@ -168,10 +168,8 @@ static enum vmm_virtq_result deliver(struct vmm_net *n, struct vmm_virtq *q)
         num_buffers = count == 0 ? (uint8_t *)first.iov_base + NUM_BUFFERS_OFFSET : num_buffers;
         used[count++] = (struct vmm_used){n->chain.head, (uint32_t)part};
         done += part;
-        if (!merge) {
-            break; /* what has no room is lost; a driver without merging gives room enough */
-        }
-    }
+        /* Without merging, what has no room is lost; such a driver gives room enough. */
+    } while (merge && done < n->packet_len);
     cl_le16_put(&wire, count);
     memcpy(num_buffers, &wire, sizeof(wire));
     vmm_virtq_push_all(q, used, count);
