@@ -223,3 +223,33 @@ enum cl_status cl_json_only_keys(const json_t *obj, const char *what, const char
     }
     return CL_OK;
 }
+
+enum cl_status cl_json_opt_bool(const json_t *obj, const char *what, const char *key, bool *ret_b,
+                                struct cl_err *err)
+{
+    *ret_b = false;
+    return json_object_get(obj, key) == NULL ? CL_OK : cl_json_get_bool(obj, what, key, ret_b, err);
+}
+
+enum cl_status cl_json_opt_object(const json_t *obj, const char *what, const char *key,
+                                  json_t **ret_o, struct cl_err *err)
+{
+    *ret_o = NULL;
+    return json_object_get(obj, key) == NULL ? CL_OK
+                                             : cl_json_get_object(obj, what, key, ret_o, err);
+}
+
+enum cl_status cl_json_opt_array(const json_t *obj, const char *what, const char *key, size_t max,
+                                 json_t **ret_a, struct cl_err *err)
+{
+    *ret_a = NULL;
+    if (json_object_get(obj, key) == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_json_get_array(obj, what, key, ret_a, err));
+    if (json_array_size(*ret_a) > max) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected at most %zu, got %zu", what, key,
+                          max, json_array_size(*ret_a));
+    }
+    return CL_OK;
+}

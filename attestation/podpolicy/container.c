@@ -113,7 +113,7 @@ static enum cl_status env_parse(const json_t *j, const char *what,
     }
     CL_TRY(podpolicy_names(j, what, "env_host", is_variable_pattern,
                            "the name of a variable, or its beginning and '*'", &c->env_host, err));
-    return podpolicy_flag(j, what, "service_env", &c->service_env, err);
+    return cl_json_opt_bool(j, what, "service_env", &c->service_env, err);
 }
 
 static enum cl_status id_parse(const json_t *obj, const char *what, const char *key, uint32_t *ret,
@@ -135,7 +135,7 @@ static enum cl_status user_parse(const json_t *j, const char *what, struct cl_po
     CL_TRY(cl_json_only_keys(user, what, keys, err));
     CL_TRY(id_parse(user, what, "uid", &u->uid, err));
     CL_TRY(id_parse(user, what, "gid", &u->gid, err));
-    CL_TRY(podpolicy_array(user, what, "groups", CL_POD_POLICY_MAX_GROUPS, &groups, err));
+    CL_TRY(cl_json_opt_array(user, what, "groups", CL_POD_POLICY_MAX_GROUPS, &groups, err));
     u->groups = calloc(json_array_size(groups) + 1, sizeof(*u->groups));
     if (u->groups == NULL) {
         return cl_err_nomem(err, "pod policy");
@@ -157,12 +157,12 @@ static enum cl_status streams_parse(const json_t *j, const char *what, struct cl
 {
     static const char *const keys[] = {"terminal", "stdin", "stdout", "stderr", NULL};
     json_t *o = NULL;
-    CL_TRY(podpolicy_object(j, what, "streams", &o, err));
+    CL_TRY(cl_json_opt_object(j, what, "streams", &o, err));
     CL_TRY(cl_json_only_keys(o, what, keys, err));
-    CL_TRY(podpolicy_flag(o, what, "terminal", &s->terminal, err));
-    CL_TRY(podpolicy_flag(o, what, "stdin", &s->stdin_allowed, err));
-    CL_TRY(podpolicy_flag(o, what, "stdout", &s->stdout_allowed, err));
-    CL_TRY(podpolicy_flag(o, what, "stderr", &s->stderr_allowed, err));
+    CL_TRY(cl_json_opt_bool(o, what, "terminal", &s->terminal, err));
+    CL_TRY(cl_json_opt_bool(o, what, "stdin", &s->stdin_allowed, err));
+    CL_TRY(cl_json_opt_bool(o, what, "stdout", &s->stdout_allowed, err));
+    CL_TRY(cl_json_opt_bool(o, what, "stderr", &s->stderr_allowed, err));
     if (s->terminal && s->stderr_allowed) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "%s: streams: expected no stderr with a terminal, which carries both, "
@@ -177,11 +177,11 @@ static enum cl_status flags_parse(const json_t *j, const char *what,
 {
     static const char *const words[] = {"container", "pod", NULL};
     size_t word = 0;
-    CL_TRY(podpolicy_flag(j, what, "init", &c->init, err));
-    CL_TRY(podpolicy_flag(j, what, "no_new_privileges", &c->no_new_privileges, err));
-    CL_TRY(podpolicy_flag(j, what, "read_only_root", &c->read_only_root, err));
-    CL_TRY(podpolicy_flag(j, what, "privileged", &c->privileged, err));
-    CL_TRY(podpolicy_flag(j, what, "unmasked", &c->unmasked, err));
+    CL_TRY(cl_json_opt_bool(j, what, "init", &c->init, err));
+    CL_TRY(cl_json_opt_bool(j, what, "no_new_privileges", &c->no_new_privileges, err));
+    CL_TRY(cl_json_opt_bool(j, what, "read_only_root", &c->read_only_root, err));
+    CL_TRY(cl_json_opt_bool(j, what, "privileged", &c->privileged, err));
+    CL_TRY(cl_json_opt_bool(j, what, "unmasked", &c->unmasked, err));
     if (json_object_get(j, "pid") != NULL) {
         CL_TRY(podpolicy_word(j, what, "pid", words, &word, err));
     }
@@ -242,8 +242,8 @@ static enum cl_status mount_parse(const json_t *j, const char *what, const struc
     CL_TRY(podpolicy_path(j, what, "destination", &m->destination, err));
     CL_TRY(volume_parse(j, what, p, m->volume, &v, err));
     CL_TRY(subpath_parse(j, what, m, err));
-    CL_TRY(podpolicy_flag(j, what, "read_only", &m->read_only, err));
-    CL_TRY(podpolicy_flag(j, what, "optional", &m->optional, err));
+    CL_TRY(cl_json_opt_bool(j, what, "read_only", &m->read_only, err));
+    CL_TRY(cl_json_opt_bool(j, what, "optional", &m->optional, err));
     m->read_only = m->read_only || v->kind == CL_POD_FILES;
     if (json_object_get(j, "propagation") != NULL) {
         CL_TRY(podpolicy_word(j, what, "propagation", words, &word, err));
@@ -257,7 +257,7 @@ static enum cl_status mounts_parse(const json_t *j, const char *what, const stru
 {
     char inner[PODPOLICY_WHAT_SIZE];
     json_t *list = NULL;
-    CL_TRY(podpolicy_array(j, what, "mounts", CL_POD_POLICY_MAX_MOUNTS, &list, err));
+    CL_TRY(cl_json_opt_array(j, what, "mounts", CL_POD_POLICY_MAX_MOUNTS, &list, err));
     c->mounts = calloc(json_array_size(list) + 1, sizeof(*c->mounts));
     if (c->mounts == NULL) {
         return cl_err_nomem(err, "pod policy");
@@ -297,7 +297,7 @@ static enum cl_status devices_parse(const json_t *j, const char *what,
 {
     char inner[PODPOLICY_WHAT_SIZE];
     json_t *list = NULL;
-    CL_TRY(podpolicy_array(j, what, "devices", MAX_DEVICES, &list, err));
+    CL_TRY(cl_json_opt_array(j, what, "devices", MAX_DEVICES, &list, err));
     c->devices = calloc(json_array_size(list) + 1, sizeof(*c->devices));
     if (c->devices == NULL) {
         return cl_err_nomem(err, "pod policy");
@@ -316,7 +316,7 @@ static enum cl_status execs_parse(const json_t *j, const char *what,
     static const char *const keys[] = {"args", "streams", NULL};
     char inner[PODPOLICY_WHAT_SIZE];
     json_t *list = NULL;
-    CL_TRY(podpolicy_array(j, what, "exec", CL_POD_POLICY_MAX_EXECS, &list, err));
+    CL_TRY(cl_json_opt_array(j, what, "exec", CL_POD_POLICY_MAX_EXECS, &list, err));
     c->execs = calloc(json_array_size(list) + 1, sizeof(*c->execs));
     if (c->execs == NULL) {
         return cl_err_nomem(err, "pod policy");

@@ -69,7 +69,7 @@ static enum cl_status sysctls_parse(const json_t *j, struct cl_pod_policy *p, st
     json_t *all = NULL;
     json_t *value = NULL;
     const char *name = NULL;
-    CL_TRY(podpolicy_object(j, WHAT ": sandbox", "sysctls", &all, err));
+    CL_TRY(cl_json_opt_object(j, WHAT ": sandbox", "sysctls", &all, err));
     if (json_object_size(all) > MAX_SYSCTLS) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           WHAT ": sandbox: sysctls: expected at most %u, got %zu", MAX_SYSCTLS,
@@ -91,12 +91,12 @@ static enum cl_status sandbox_parse(const json_t *j, struct cl_pod_policy *p, st
 {
     static const char *const keys[] = {"hostname", "sysctls", "share_processes", "network", NULL};
     json_t *s = NULL;
-    CL_TRY(podpolicy_object(j, WHAT, "sandbox", &s, err));
+    CL_TRY(cl_json_opt_object(j, WHAT, "sandbox", &s, err));
     CL_TRY(cl_json_only_keys(s, WHAT ": sandbox", keys, err));
     CL_TRY(hostname_parse(s, p, err));
     CL_TRY(sysctls_parse(s, p, err));
-    CL_TRY(podpolicy_flag(s, WHAT ": sandbox", "share_processes", &p->share_processes, err));
-    return podpolicy_flag(s, WHAT ": sandbox", "network", &p->network, err);
+    CL_TRY(cl_json_opt_bool(s, WHAT ": sandbox", "share_processes", &p->share_processes, err));
+    return cl_json_opt_bool(s, WHAT ": sandbox", "network", &p->network, err);
 }
 
 static enum cl_status volume_parse(const json_t *j, struct cl_pod_volume *v, struct cl_err *err)
@@ -108,8 +108,8 @@ static enum cl_status volume_parse(const json_t *j, struct cl_pod_volume *v, str
     CL_TRY(cl_json_only_keys(j, what, keys, err));
     CL_TRY(podpolicy_word(j, what, "kind", kinds, &kind, err));
     v->kind = (enum cl_pod_kind)(kind + CL_POD_FILES);
-    CL_TRY(podpolicy_flag(j, what, "host_writes", &v->host_writes, err));
-    CL_TRY(podpolicy_flag(j, what, "host_reads", &v->host_reads, err));
+    CL_TRY(cl_json_opt_bool(j, what, "host_writes", &v->host_writes, err));
+    CL_TRY(cl_json_opt_bool(j, what, "host_reads", &v->host_reads, err));
     if (v->kind == CL_POD_FILES) {
         if (json_object_get(j, "host_writes") != NULL && !v->host_writes) {
             return cl_err_set(err, CL_ERR_MALFORMED,
@@ -140,7 +140,7 @@ static bool overlap(const struct cl_pod_volume *a, const struct cl_pod_volume *b
 static enum cl_status volumes_parse(const json_t *j, struct cl_pod_policy *p, struct cl_err *err)
 {
     json_t *list = NULL;
-    CL_TRY(podpolicy_array(j, WHAT, "volumes", CL_POD_POLICY_MAX_VOLUMES, &list, err));
+    CL_TRY(cl_json_opt_array(j, WHAT, "volumes", CL_POD_POLICY_MAX_VOLUMES, &list, err));
     size_t count = json_array_size(list);
     p->volumes = calloc(count + 1, sizeof(*p->volumes));
     if (p->volumes == NULL) {

@@ -12,12 +12,6 @@
 
 #define PODPOLICY_WHAT_SIZE 160u
 
-CL_NODISCARD enum cl_status podpolicy_flag(const json_t *obj, const char *what, const char *key,
-                                           bool *ret, struct cl_err *err);
-CL_NODISCARD enum cl_status podpolicy_object(const json_t *obj, const char *what, const char *key,
-                                             json_t **ret, struct cl_err *err); /* NULL: absent */
-CL_NODISCARD enum cl_status podpolicy_array(const json_t *obj, const char *what, const char *key,
-                                            size_t max, json_t **ret, struct cl_err *err);
 CL_NODISCARD enum cl_status podpolicy_strings(const json_t *obj, const char *what, const char *key,
                                               struct cl_strv *ret, struct cl_err *err);
 /* Each of them once, and one that `good` takes. */

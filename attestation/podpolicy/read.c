@@ -15,35 +15,6 @@ enum cl_status podpolicy_dup(const char *text, char **ret, struct cl_err *err)
     return *ret != NULL ? CL_OK : cl_err_nomem(err, "pod policy");
 }
 
-enum cl_status podpolicy_flag(const json_t *obj, const char *what, const char *key, bool *ret,
-                              struct cl_err *err)
-{
-    *ret = false;
-    return json_object_get(obj, key) == NULL ? CL_OK : cl_json_get_bool(obj, what, key, ret, err);
-}
-
-enum cl_status podpolicy_object(const json_t *obj, const char *what, const char *key, json_t **ret,
-                                struct cl_err *err)
-{
-    *ret = NULL;
-    return json_object_get(obj, key) == NULL ? CL_OK : cl_json_get_object(obj, what, key, ret, err);
-}
-
-enum cl_status podpolicy_array(const json_t *obj, const char *what, const char *key, size_t max,
-                               json_t **ret, struct cl_err *err)
-{
-    *ret = NULL;
-    if (json_object_get(obj, key) == NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_json_get_array(obj, what, key, ret, err));
-    if (json_array_size(*ret) > max) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected at most %zu, got %zu", what, key,
-                          max, json_array_size(*ret));
-    }
-    return CL_OK;
-}
-
 enum cl_status podpolicy_strings(const json_t *obj, const char *what, const char *key,
                                  struct cl_strv *ret, struct cl_err *err)
 {

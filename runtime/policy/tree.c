@@ -29,15 +29,8 @@ enum cl_status policy_array(const json_t *obj, const char *what, const char *key
                             json_t **ret, struct cl_err *err)
 {
     *ret = NULL;
-    if (policy_member(obj, key) == NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_json_get_array(obj, what, key, ret, err));
-    if (json_array_size(*ret) > max) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected at most %zu, got %zu", what, key,
-                          max, json_array_size(*ret));
-    }
-    return CL_OK;
+    return policy_member(obj, key) == NULL ? CL_OK
+                                           : cl_json_opt_array(obj, what, key, max, ret, err);
 }
 
 enum cl_status policy_flag(const json_t *obj, const char *what, const char *key, bool *ret,

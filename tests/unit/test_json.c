@@ -91,6 +91,30 @@ START_TEST(test_canonical_text_is_jcs)
 }
 END_TEST
 
+START_TEST(test_members_that_may_be_absent)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *j = json_pack("{s:b,s:{},s:[i,i]}", "b", 1, "o", "a", 1, 2);
+    struct cl_err err = {0};
+    bool b = true;
+    json_t *v = j;
+    ck_assert_int_eq(cl_json_opt_bool(j, "x", "none", &b, &err), CL_OK);
+    ck_assert(!b);
+    ck_assert_int_eq(cl_json_opt_bool(j, "x", "b", &b, &err), CL_OK);
+    ck_assert(b);
+    ck_assert_int_eq(cl_json_opt_bool(j, "x", "o", &b, &err), CL_ERR_MALFORMED);
+    ck_assert_int_eq(cl_json_opt_object(j, "x", "none", &v, &err), CL_OK);
+    ck_assert_ptr_null(v);
+    ck_assert_int_eq(cl_json_opt_object(j, "x", "a", &v, &err), CL_ERR_MALFORMED);
+    v = j;
+    ck_assert_int_eq(cl_json_opt_array(j, "x", "none", 0, &v, &err), CL_OK);
+    ck_assert_ptr_null(v);
+    ck_assert_int_eq(cl_json_opt_array(j, "x", "a", 2, &v, &err), CL_OK);
+    ck_assert_uint_eq(json_array_size(v), 2);
+    ck_assert_int_eq(cl_json_opt_array(j, "x", "a", 1, &v, &err), CL_ERR_MALFORMED);
+    ck_assert_str_eq(err.msg, "x: a: expected at most 1, got 2");
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("json");
@@ -99,6 +123,7 @@ int main(void)
     tcase_add_test(tc, test_depth_is_capped);
     tcase_add_test(tc, test_getters_name_the_field);
     tcase_add_test(tc, test_canonical_text_is_jcs);
+    tcase_add_test(tc, test_members_that_may_be_absent);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

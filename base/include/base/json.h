@@ -35,6 +35,13 @@ CL_NODISCARD enum cl_status cl_json_get_object(const json_t *obj, const char *wh
                                                json_t **ret_o, struct cl_err *err);
 CL_NODISCARD enum cl_status cl_json_get_array(const json_t *obj, const char *what, const char *key,
                                               json_t **ret_a, struct cl_err *err);
+/* The same of members that may be absent: false, NULL. An array has at most `max` items. */
+CL_NODISCARD enum cl_status cl_json_opt_bool(const json_t *obj, const char *what, const char *key,
+                                             bool *ret_b, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_json_opt_object(const json_t *obj, const char *what, const char *key,
+                                               json_t **ret_o, struct cl_err *err);
+CL_NODISCARD enum cl_status cl_json_opt_array(const json_t *obj, const char *what, const char *key,
+                                              size_t max, json_t **ret_a, struct cl_err *err);
 /* An integer in min..max. */
 CL_NODISCARD enum cl_status cl_json_get_int(const json_t *obj, const char *what, const char *key,
                                             int64_t min, int64_t max, int64_t *ret_i,

@@ -75,13 +75,6 @@ enum cl_status agent_podcheck_document(const void *data, size_t len, const char 
     return CL_OK;
 }
 
-enum cl_status agent_podcheck_bool(const json_t *obj, const char *what, const char *key, bool *ret,
-                                   struct cl_err *err)
-{
-    *ret = false;
-    return json_object_get(obj, key) == NULL ? CL_OK : cl_json_get_bool(obj, what, key, ret, err);
-}
-
 enum cl_status agent_podcheck_int(const json_t *obj, const char *what, const char *key, int64_t min,
                                   int64_t max, struct cl_err *err)
 {
@@ -89,28 +82,6 @@ enum cl_status agent_podcheck_int(const json_t *obj, const char *what, const cha
     return json_object_get(obj, key) == NULL
                ? CL_OK
                : cl_json_get_int(obj, what, key, min, max, &unused, err);
-}
-
-enum cl_status agent_podcheck_object(const json_t *obj, const char *what, const char *key,
-                                     json_t **ret, struct cl_err *err)
-{
-    *ret = NULL;
-    return json_object_get(obj, key) == NULL ? CL_OK : cl_json_get_object(obj, what, key, ret, err);
-}
-
-enum cl_status agent_podcheck_array(const json_t *obj, const char *what, const char *key,
-                                    size_t max, json_t **ret, struct cl_err *err)
-{
-    *ret = NULL;
-    if (json_object_get(obj, key) == NULL) {
-        return CL_OK;
-    }
-    CL_TRY(cl_json_get_array(obj, what, key, ret, err));
-    if (json_array_size(*ret) > max) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "%s: %s: expected at most %zu, got %zu", what, key,
-                          max, json_array_size(*ret));
-    }
-    return CL_OK;
 }
 
 static enum cl_status check_text(const json_t *item, const char *what, const char *key,
@@ -136,7 +107,7 @@ enum cl_status agent_podcheck_strings(const json_t *obj, const char *what, const
     json_t *list = NULL;
     size_t i = 0;
     json_t *item = NULL;
-    CL_TRY(agent_podcheck_array(obj, what, key, AGENT_POD_MAX_STRINGS, &list, err));
+    CL_TRY(cl_json_opt_array(obj, what, key, AGENT_POD_MAX_STRINGS, &list, err));
     json_array_foreach(list, i, item)
     {
         CL_TRY(check_text(item, what, key, good, expected, err));

@@ -14,8 +14,6 @@
 /* A whole document, which is an object; owned by the caller. */
 CL_NODISCARD enum cl_status agent_podcheck_document(const void *data, size_t len, const char *what,
                                                     json_t **ret, struct cl_err *err);
-CL_NODISCARD enum cl_status agent_podcheck_bool(const json_t *obj, const char *what,
-                                                const char *key, bool *ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podcheck_int(const json_t *obj, const char *what, const char *key,
                                                int64_t min, int64_t max, struct cl_err *err);
 /* A list of strings, each of which `good` takes (NULL: any). *ret is NULL when absent; borrowed. */
@@ -28,12 +26,6 @@ CL_NODISCARD enum cl_status agent_podcheck_string(const json_t *obj, const char 
                                                   const char *key, bool (*good)(const char *),
                                                   const char *expected, struct cl_err *err);
 /* An object or an array; *ret is NULL when absent; borrowed. */
-CL_NODISCARD enum cl_status agent_podcheck_object(const json_t *obj, const char *what,
-                                                  const char *key, json_t **ret,
-                                                  struct cl_err *err);
-CL_NODISCARD enum cl_status agent_podcheck_array(const json_t *obj, const char *what,
-                                                 const char *key, size_t max, json_t **ret,
-                                                 struct cl_err *err);
 /* Absolute, at most 4095 bytes, no component "..". */
 bool agent_podcheck_is_path(const char *text);
 /* One of a NULL-terminated list. */

@@ -27,7 +27,7 @@ static enum cl_status check_namespaces(const json_t *linux_, struct namespaces *
     json_t *list = NULL;
     json_t *item = NULL;
     size_t i = 0;
-    CL_TRY(agent_podcheck_array(linux_, WHAT, "namespaces", 8, &list, err));
+    CL_TRY(cl_json_opt_array(linux_, WHAT, "namespaces", 8, &list, err));
     json_array_foreach(list, i, item)
     {
         const char *type = NULL;
@@ -77,7 +77,7 @@ static enum cl_status check_cpu(const json_t *resources, const char *what, struc
     static const char *const keys[] = {"shares", "quota", "period", "burst",
                                        "idle",   "cpus",  "mems",   NULL};
     json_t *cpu = NULL;
-    CL_TRY(agent_podcheck_object(resources, what, "cpu", &cpu, err));
+    CL_TRY(cl_json_opt_object(resources, what, "cpu", &cpu, err));
     CL_TRY(cl_json_only_keys(cpu, what, keys, err));
     CL_TRY(agent_podcheck_int(cpu, what, "shares", 0, 262144, err));
     CL_TRY(agent_podcheck_int(cpu, what, "quota", -1, INT64_MAX, err));
@@ -96,12 +96,12 @@ static enum cl_status memory_json(const json_t *resources, const char *what, jso
     static const char *const kept[] = {"limit", "reservation", NULL};
     json_t *memory = NULL;
     bool unused = false;
-    CL_TRY(agent_podcheck_object(resources, what, "memory", &memory, err));
+    CL_TRY(cl_json_opt_object(resources, what, "memory", &memory, err));
     CL_TRY(cl_json_only_keys(memory, what, keys, err));
     CL_TRY(agent_podcheck_int(memory, what, "limit", -1, INT64_MAX, err));
     CL_TRY(agent_podcheck_int(memory, what, "reservation", -1, INT64_MAX, err));
     CL_TRY(agent_podcheck_int(memory, what, "swap", -1, INT64_MAX, err));
-    CL_TRY(agent_podcheck_bool(memory, what, "checkBeforeUpdate", &unused, err));
+    CL_TRY(cl_json_opt_bool(memory, what, "checkBeforeUpdate", &unused, err));
     CL_CLEANUP(cl_json_decrefp) json_t *out = json_object();
     CL_TRY(agent_podcheck_copy(out, memory, kept, err));
     *ret = CL_TAKE(out);
@@ -130,7 +130,7 @@ static enum cl_status check_unified(const json_t *resources, const char *what, s
     json_t *unified = NULL;
     const char *name = NULL;
     json_t *value = NULL;
-    CL_TRY(agent_podcheck_object(resources, what, "unified", &unified, err));
+    CL_TRY(cl_json_opt_object(resources, what, "unified", &unified, err));
     json_object_foreach(unified, name, value)
     {
         if (!is_unified_name(name)) {
@@ -153,7 +153,7 @@ enum cl_status agent_podresources_build(const json_t *resources, const char *wha
     CL_TRY(cl_json_only_keys(resources, what, keys, err));
     CL_TRY(check_cpu(resources, what, err));
     CL_TRY(memory_json(resources, what, &memory, err));
-    CL_TRY(agent_podcheck_object(resources, what, "pids", &pids, err));
+    CL_TRY(cl_json_opt_object(resources, what, "pids", &pids, err));
     CL_TRY(cl_json_only_keys(pids, what, pids_keys, err));
     CL_TRY(agent_podcheck_int(pids, what, "limit", -1, INT64_MAX, err));
     CL_TRY(check_unified(resources, what, err));
@@ -181,7 +181,7 @@ static enum cl_status check_sysctl(const json_t *linux_, const struct namespaces
     json_t *all = NULL;
     const char *name = NULL;
     json_t *value = NULL;
-    CL_TRY(agent_podcheck_object(linux_, WHAT, "sysctl", &all, err));
+    CL_TRY(cl_json_opt_object(linux_, WHAT, "sysctl", &all, err));
     json_object_foreach(all, name, value)
     {
         CL_TRY(agent_podcheck_string(all, WHAT ".sysctl", name, is_line, "a line", err));
@@ -215,7 +215,7 @@ static enum cl_status check_paths(const json_t *linux_, struct cl_err *err)
 static enum cl_status check_devices(const json_t *linux_, struct cl_err *err)
 {
     json_t *devices = NULL;
-    CL_TRY(agent_podcheck_array(linux_, WHAT, "devices", AGENT_POD_MAX_DEVICES, &devices, err));
+    CL_TRY(cl_json_opt_array(linux_, WHAT, "devices", AGENT_POD_MAX_DEVICES, &devices, err));
     if (json_array_size(devices) > 0) {
         return cl_err_set(err, CL_ERR_UNSUPPORTED,
                           WHAT ": devices: expected none, got %zu (block volumes are not supported "
@@ -232,7 +232,7 @@ static enum cl_status filter_json(const json_t *linux_, bool privileged, json_t 
 {
     json_t *theirs = NULL;
     *ret = NULL;
-    CL_TRY(agent_podcheck_object(linux_, WHAT, "seccomp", &theirs, err));
+    CL_TRY(cl_json_opt_object(linux_, WHAT, "seccomp", &theirs, err));
     if (theirs != NULL) {
         CL_TRY(agent_podseccomp_build(theirs, ret, err));
     }
@@ -280,9 +280,9 @@ enum cl_status agent_podlinux_build(const json_t *spec, struct agent_podspec *s,
     struct namespaces n = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *resources = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *filter = NULL;
-    CL_TRY(agent_podcheck_object(spec, "spec", "linux", &linux_, err));
+    CL_TRY(cl_json_opt_object(spec, "spec", "linux", &linux_, err));
     CL_TRY(check_linux(linux_, spec, &n, err));
-    CL_TRY(agent_podcheck_object(linux_, WHAT, "resources", &asked, err));
+    CL_TRY(cl_json_opt_object(linux_, WHAT, "resources", &asked, err));
     CL_TRY(agent_podresources_build(asked, WHAT ".resources", &resources, err));
     CL_TRY(add_device_rules(resources, s->privileged, err));
     CL_TRY(filter_json(linux_, s->privileged, &filter, err));

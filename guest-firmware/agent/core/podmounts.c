@@ -114,7 +114,7 @@ enum cl_status agent_podmounts_build(const json_t *spec, struct agent_podspec *s
     json_t *item = NULL;
     size_t i = 0;
     CL_CLEANUP(cl_json_decrefp) json_t *out = json_array();
-    CL_TRY(agent_podcheck_array(spec, "spec", "mounts", AGENT_POD_MAX_MOUNTS, &list, err));
+    CL_TRY(cl_json_opt_array(spec, "spec", "mounts", AGENT_POD_MAX_MOUNTS, &list, err));
     json_array_foreach(list, i, item)
     {
         CL_TRY(add_mount(item, s, out, err));

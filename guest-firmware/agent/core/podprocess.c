@@ -71,12 +71,12 @@ static enum cl_status check_user(const json_t *process, struct cl_err *err)
     json_t *groups = NULL;
     size_t i = 0;
     json_t *item = NULL;
-    CL_TRY(agent_podcheck_object(process, "spec: process", "user", &user, err));
+    CL_TRY(cl_json_opt_object(process, "spec: process", "user", &user, err));
     CL_TRY(cl_json_only_keys(user, what, keys, err));
     CL_TRY(agent_podcheck_int(user, what, "uid", 0, UINT32_MAX - 1, err));
     CL_TRY(agent_podcheck_int(user, what, "gid", 0, UINT32_MAX - 1, err));
     CL_TRY(agent_podcheck_int(user, what, "umask", 0, 0777, err));
-    CL_TRY(agent_podcheck_array(user, what, "additionalGids", AGENT_MAX_GROUPS, &groups, err));
+    CL_TRY(cl_json_opt_array(user, what, "additionalGids", AGENT_MAX_GROUPS, &groups, err));
     json_array_foreach(groups, i, item)
     {
         json_int_t v = json_integer_value(item);
@@ -95,7 +95,7 @@ static enum cl_status check_capabilities(const json_t *process, struct cl_err *e
     const char *what = "spec: process.capabilities";
     json_t *c = NULL;
     json_t *unused = NULL;
-    CL_TRY(agent_podcheck_object(process, "spec: process", "capabilities", &c, err));
+    CL_TRY(cl_json_opt_object(process, "spec: process", "capabilities", &c, err));
     CL_TRY(cl_json_only_keys(c, what, keys, err));
     for (size_t i = 0; keys[i] != NULL; i++) {
         CL_TRY(
@@ -111,7 +111,7 @@ static enum cl_status check_rlimits(const json_t *process, struct cl_err *err)
     json_t *list = NULL;
     json_t *item = NULL;
     size_t i = 0;
-    CL_TRY(agent_podcheck_array(process, "spec: process", "rlimits", 32, &list, err));
+    CL_TRY(cl_json_opt_array(process, "spec: process", "rlimits", 32, &list, err));
     json_array_foreach(list, i, item)
     {
         const char *type = NULL;
@@ -133,7 +133,7 @@ static enum cl_status check_console(const json_t *process, struct cl_err *err)
     static const char *const keys[] = {"height", "width", NULL};
     const char *what = "spec: process.consoleSize";
     json_t *size = NULL;
-    CL_TRY(agent_podcheck_object(process, "spec: process", "consoleSize", &size, err));
+    CL_TRY(cl_json_opt_object(process, "spec: process", "consoleSize", &size, err));
     CL_TRY(cl_json_only_keys(size, what, keys, err));
     CL_TRY(agent_podcheck_int(size, what, "height", 0, UINT16_MAX, err));
     return agent_podcheck_int(size, what, "width", 0, UINT16_MAX, err);
@@ -181,8 +181,8 @@ enum cl_status agent_podprocess_build(const json_t *process, const char *what, j
     bool unused = false;
     bool terminal = false;
     CL_TRY(cl_json_only_keys(process, what, keys, err));
-    CL_TRY(agent_podcheck_bool(process, what, "terminal", &terminal, err));
-    CL_TRY(agent_podcheck_bool(process, what, "noNewPrivileges", &unused, err));
+    CL_TRY(cl_json_opt_bool(process, what, "terminal", &terminal, err));
+    CL_TRY(cl_json_opt_bool(process, what, "noNewPrivileges", &unused, err));
     CL_TRY(agent_podcheck_int(process, what, "oomScoreAdj", -1000, 1000, err));
     CL_TRY(check_args(process, what, err));
     CL_TRY(check_user(process, err));

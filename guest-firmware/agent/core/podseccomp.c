@@ -64,7 +64,7 @@ static enum cl_status check_args(const json_t *rule, struct cl_err *err)
     json_t *args = NULL;
     json_t *a = NULL;
     size_t i = 0;
-    CL_TRY(agent_podcheck_array(rule, WHAT ".syscalls", "args", 6, &args, err));
+    CL_TRY(cl_json_opt_array(rule, WHAT ".syscalls", "args", 6, &args, err));
     json_array_foreach(args, i, a)
     {
         int64_t unused = 0;
@@ -214,7 +214,7 @@ static enum cl_status check_head(const json_t *s, const char **ret_default, json
     CL_TRY(agent_podcheck_strings(s, WHAT, "architectures", is_architecture, "an architecture",
                                   &unused, err));
     CL_TRY(agent_podcheck_strings(s, WHAT, "flags", is_flag, "a flag", &unused, err));
-    return agent_podcheck_array(s, WHAT, "syscalls", MAX_RULES, ret_rules, err);
+    return cl_json_opt_array(s, WHAT, "syscalls", MAX_RULES, ret_rules, err);
 }
 
 enum cl_status agent_podseccomp_build(const json_t *seccomp, json_t **ret, struct cl_err *err)

@@ -39,7 +39,7 @@ static enum cl_status check_root(const json_t *spec, bool *ret_read_only, struct
         return cl_err_set(err, CL_ERR_MALFORMED, "spec: root: path: expected rootfs, got '%.128s'",
                           path);
     }
-    return agent_podcheck_bool(root, "spec: root", "readonly", ret_read_only, err);
+    return cl_json_opt_bool(root, "spec: root", "readonly", ret_read_only, err);
 }
 
 static enum cl_status check_annotations(const json_t *spec, bool *ret_privileged,
@@ -47,7 +47,7 @@ static enum cl_status check_annotations(const json_t *spec, bool *ret_privileged
 {
     static const char *const keys[] = {PRIVILEGED, NULL};
     json_t *a = NULL;
-    CL_TRY(agent_podcheck_object(spec, "spec", "annotations", &a, err));
+    CL_TRY(cl_json_opt_object(spec, "spec", "annotations", &a, err));
     CL_TRY(cl_json_only_keys(a, "spec: annotations", keys, err));
     CL_TRY(
         agent_podcheck_string(a, "spec: annotations", PRIVILEGED, is_flag, "true or false", err));
