@@ -3,6 +3,7 @@
  */
 #include "eventlog/tcg_records.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #define SHA1_SIZE 20u
@@ -148,4 +149,15 @@ const struct tcg_digest *tcg_record_digest(const struct tcg_record *rec, uint16_
         }
     }
     return NULL;
+}
+
+void *tcg_list_room(void *items, size_t *room, size_t count, size_t size)
+{
+    if (count < *room) {
+        return items;
+    }
+    size_t want = *room == 0 ? 64 : 2 * *room;
+    void *more = reallocarray(items, want, size);
+    *room = more == NULL ? *room : want;
+    return more;
 }

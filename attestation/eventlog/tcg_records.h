@@ -55,6 +55,10 @@ CL_NODISCARD enum cl_status tcg_records_next(struct tcg_records *it, struct tcg_
 /* A digest of the record by its algorithm, or NULL. */
 const struct tcg_digest *tcg_record_digest(const struct tcg_record *rec, uint16_t alg);
 
+/* A list of `count` items of `size` bytes with room for one more: `items` itself, or moved to twice
+ * *room. NULL when there is no memory; then `items` is as it was. The caller frees it. */
+void *tcg_list_room(void *items, size_t *room, size_t count, size_t size);
+
 /* "event log: <field> before byte <where the reader is>: expected <expected>" */
 CL_NODISCARD enum cl_status tcg_records_bad(const struct tcg_records *it, struct cl_err *err,
                                             enum cl_status st, const char *field,

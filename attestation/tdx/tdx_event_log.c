@@ -39,15 +39,12 @@ void cl_tdx_event_log_freep(struct cl_tdx_event_log **log)
 static enum cl_status add_event(struct cl_tdx_event_log *log, const struct cl_tdx_event *e,
                                 struct cl_err *err)
 {
-    if (log->count == log->room) {
-        size_t room = log->room == 0 ? 64 : 2 * log->room;
-        struct cl_tdx_event *more = realloc(log->events, room * sizeof(*more));
-        if (more == NULL) {
-            return cl_err_nomem(err, "event log");
-        }
-        log->events = more;
-        log->room = room;
+    struct cl_tdx_event *events =
+        tcg_list_room(log->events, &log->room, log->count, sizeof(*events));
+    if (events == NULL) {
+        return cl_err_nomem(err, "event log");
     }
+    log->events = events;
     log->events[log->count++] = *e;
     return CL_OK;
 }

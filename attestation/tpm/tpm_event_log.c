@@ -59,15 +59,12 @@ static enum cl_status take_banks(const struct tcg_records *it, struct cl_tpm_eve
 static enum cl_status add_event(struct cl_tpm_event_log *log, const struct cl_tpm_event *e,
                                 struct cl_err *err)
 {
-    if (log->count == log->room) {
-        size_t room = log->room == 0 ? 64 : 2 * log->room;
-        struct cl_tpm_event *more = realloc(log->events, room * sizeof(*more));
-        if (more == NULL) {
-            return cl_err_nomem(err, "event log");
-        }
-        log->events = more;
-        log->room = room;
+    struct cl_tpm_event *events =
+        tcg_list_room(log->events, &log->room, log->count, sizeof(*events));
+    if (events == NULL) {
+        return cl_err_nomem(err, "event log");
     }
+    log->events = events;
     log->events[log->count++] = *e;
     return CL_OK;
 }
