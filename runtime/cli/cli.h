@@ -8,6 +8,7 @@ int cl_cmd_run(int argc, char **argv);
 int cl_cmd_initdata(int argc, char **argv);
 int cl_cmd_guest(int argc, char **argv);
 int cl_cmd_host(int argc, char **argv);
+int cl_cmd_node(int argc, char **argv);
 int cl_cmd_policy(int argc, char **argv);
 int cl_cmd_collect(int argc, char **argv);
 

@@ -22,6 +22,7 @@ static const struct cl_cmd commands[] = {
     {"run", cl_cmd_run, "run a container in a measured virtual machine"},
     {"initdata", cl_cmd_initdata, "what a guest will run and whom it will trust"},
     {"policy", cl_cmd_policy, "what a pod may be: from its manifest, in words, compared"},
+    {"node", cl_cmd_node, "set a node up for pods, verify it, upgrade it, take it back"},
     {"image", cl_cmd_image, "encrypt and inspect images"},
     {"measure", cl_cmd_measure, "compute the launch digest from files and flags"},
     {"idblock", cl_cmd_idblock, "ID blocks of SEV-SNP: make, sign, verify"},

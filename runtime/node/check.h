@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * check.h - items of preflight and verification: {"id","status","expected","actual"}, status one of
+ * pass, fail, unknown, skipped. Trust, threads, memory: node.h.
+ */
+#ifndef NODE_CHECK_H
+#define NODE_CHECK_H
+
+#include "plan.h"
+
+CL_NODISCARD enum cl_status node_item(json_t *list, const char *id, const char *status,
+                                      const char *expected, const char *actual, struct cl_err *err);
+CL_NODISCARD enum cl_status node_preflight_items(const struct node_run *r, unsigned classes,
+                                                 const struct node_version *v, json_t *list,
+                                                 struct cl_err *err);
+
+#endif
