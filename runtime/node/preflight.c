@@ -3,7 +3,7 @@
  * (a tree is no machine) is "skipped" and says so; a failed one ends the command.
  * Trust, threads, memory: plan.h.
  */
-#include "check.h"
+#include "items.h"
 
 #include <fcntl.h>
 #include <linux/kvm.h>

@@ -3,7 +3,7 @@
  * its configuration, and a container of each class, run through containerd. All items are looked
  * at, whatever one of them says. Trust, threads, memory: node.h.
  */
-#include "check.h"
+#include "items.h"
 
 #include "shim/config.h"
 

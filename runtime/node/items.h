@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check.h - items of preflight and verification: {"id","status","expected","actual"}, status one of
+ * items.h - items of preflight and verification: {"id","status","expected","actual"}, status one of
  * pass, fail, unknown, skipped. Trust, threads, memory: node.h.
  */
-#ifndef NODE_CHECK_H
-#define NODE_CHECK_H
+#ifndef NODE_ITEMS_H
+#define NODE_ITEMS_H
 
 #include "plan.h"
 
