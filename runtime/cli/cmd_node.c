@@ -30,6 +30,7 @@ struct node_command { /* one subcommand */
     "  --root DIR                  a tree instead of this machine: tests, image builders\n"        \
     "  --containerd-config FILE    /etc/containerd/config.toml\n"                                  \
     "  --containerd PROGRAM        containerd on PATH\n"                                           \
+    "  --address SOCKET            /run/containerd/containerd.sock\n"                              \
     "  --json                      one JSON document, schema cloister.node/1\n"
 #define CHANGE_HELP                                                                                \
     "  --dry-run                   say what would be changed, and change nothing\n"                \
@@ -78,15 +79,14 @@ static const char verify_help[] =
     "Looks at everything that the classes need, and runs a container of each through containerd.\n"
     "Exit status 0: all items pass; 1: one fails.\n"
     "  --image NAME                of containerd's namespace 'default'; its own command must end\n"
-    "                              with status 0. Without it no container is run\n"
-    "  --address SOCKET            /run/containerd/containerd.sock\n" COMMON_HELP
+    "                              with status 0. Without it no container is run\n" COMMON_HELP
     "example: cloister node verify --image docker.io/library/hello-world:latest\n";
 
 static const struct node_command table[] = {
-    {"cloister node install", install_help, "rCdjnvRNcp", node_install},
-    {"cloister node upgrade", upgrade_help, "rCdjnvRNcpPt", node_upgrade},
-    {"cloister node rollback", rollback_help, "rCdjnvRN", node_rollback},
-    {"cloister node uninstall", uninstall_help, "rCdjnvRNf", node_uninstall},
+    {"cloister node install", install_help, "rCdajnvRNcp", node_install},
+    {"cloister node upgrade", upgrade_help, "rCdajnvRNcpPt", node_upgrade},
+    {"cloister node rollback", rollback_help, "rCdajnvRN", node_rollback},
+    {"cloister node uninstall", uninstall_help, "rCdajnvRNf", node_uninstall},
     {"cloister node verify", verify_help, "rCdjia", node_verify},
 };
 

@@ -12,10 +12,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #define CONFIG_PATH "/etc/containerd/config.toml"
+#define SOCKET "/run/containerd/containerd.sock"
 #define POLL_MS 50
 
 /* --- programs
@@ -225,6 +228,46 @@ enum cl_status node_dump(const struct node_run *r, struct cl_buf *ret, struct cl
 
 /* --- restart
  * ------------------------------------------------------------------------------------------ */
+
+const char *node_address(const struct node_options *o)
+{
+    return o->address != NULL ? o->address : SOCKET;
+}
+
+/* The number behind `key` in a file of /proc; key NULL: field 22 of a process's stat, which is
+ * behind the last parenthesis. */
+static bool proc_number(const char *path, const char *key, unsigned long long *ret)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
+    if (cl_buf_read_file(&b, path, NODE_CONFIG_MAX_SIZE, NULL) != CL_OK || b.len == 0) {
+        return false;
+    }
+    const char *p = key != NULL ? strstr((char *)b.data, key) : strrchr((char *)b.data, ')');
+    for (int field = 2; p != NULL && key == NULL && field < 22; field++) {
+        p = strchr(p + 1, ' ');
+    }
+    return p != NULL && sscanf(p + (key != NULL ? strlen(key) : 0), " %llu", ret) == 1;
+}
+
+bool node_started_after(const struct node_run *r, const char *path)
+{
+    CL_CLEANUP(cl_close_fdp) int fd = -1;
+    struct ucred peer = {0};
+    socklen_t size = sizeof(peer);
+    struct stat st;
+    char proc[64];
+    unsigned long long boot = 0;
+    unsigned long long ticks = 0;
+    if (r->tree.root[0] != '\0' || stat(path, &st) != 0 ||
+        cl_unix_connect(node_address(r->o), &fd, NULL) != CL_OK ||
+        getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) != 0 || peer.pid <= 0) {
+        return false;
+    }
+    (void)snprintf(proc, sizeof(proc), "/proc/%ld/stat", (long)peer.pid);
+    return proc_number("/proc/stat", "\nbtime", &boot) && proc_number(proc, NULL, &ticks) &&
+           boot + ticks / (unsigned long long)sysconf(_SC_CLK_TCK) >=
+               (unsigned long long)st.st_mtim.tv_sec;
+}
 
 enum cl_status node_restart(const struct node_run *r, bool *ret_done, const char **ret_how,
                             struct cl_err *err)

@@ -38,6 +38,10 @@ bool node_can_dump(const struct node_run *r);
  * us, the operator must. */
 CL_NODISCARD enum cl_status node_restart(const struct node_run *r, bool *ret_done,
                                          const char **ret_how, struct cl_err *err);
+/* Whether the containerd that answers at the options' socket was started after a file (a path of
+ * the machine) was written last; false when that cannot be told. */
+bool node_started_after(const struct node_run *r, const char *path);
+const char *node_address(const struct node_options *o);
 /* {"case","words"}: which snapshotter case this containerd is. */
 json_t *node_snapshotter_case(const struct node_version *v);
 

@@ -224,6 +224,14 @@ static enum cl_status forget_restart(struct node_run *r, json_t *state, struct c
     return node_txn_run(r, txn, err);
 }
 
+bool node_restart_due(const struct node_run *r, const json_t *state)
+{
+    const char *drop_in = node_state_text(state, "drop_in");
+    return json_is_true(json_object_get(state, "restart")) &&
+           (!node_started_after(r, node_containerd_config(r->o)) ||
+            (drop_in != NULL && !node_started_after(r, drop_in)));
+}
+
 enum cl_status node_restart_if_due(struct node_run *r, json_t *doc, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *state = NULL;
@@ -231,6 +239,11 @@ enum cl_status node_restart_if_due(struct node_run *r, json_t *doc, struct cl_er
     const char *how = "nothing: containerd's configuration is as it was";
     CL_TRY(node_state_load(r, &state, err));
     bool due = json_is_true(json_object_get(state, "restart"));
+    if (due && !node_restart_due(r, state)) {
+        how = "nothing: it was started since its configuration was changed";
+        CL_TRY(forget_restart(r, state, err));
+        due = false;
+    }
     if (due) {
         enum cl_status st = node_restart(r, &done, &how, err);
         if (st != CL_OK) {

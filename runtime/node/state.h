@@ -38,6 +38,8 @@ CL_NODISCARD enum cl_status node_collect(struct node_run *r, json_t *gone, struc
 CL_NODISCARD enum cl_status node_drop_version(struct node_run *r, json_t *txn,
                                               const json_t *version, struct cl_err *err);
 
+/* containerd's configuration was changed, and it has not been started since. */
+bool node_restart_due(const struct node_run *r, const json_t *state);
 /* Restarts containerd if the state says that this is due, and writes down that it was done.
  * Adds "restart" to the document. */
 CL_NODISCARD enum cl_status node_restart_if_due(struct node_run *r, json_t *doc,

@@ -13,7 +13,6 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ADDRESS "/run/containerd/containerd.sock"
 #define RUN_TIMEOUT_S 300u
 
 static const char *status_word(bool good)
@@ -100,7 +99,7 @@ static enum cl_status check_containerd(const struct node_run *r, const json_t *s
     CL_CLEANUP(cl_json_decrefp) json_t *flat = NULL;
     struct cl_err why = {0};
     unsigned classes = node_state_classes(state);
-    bool due = json_is_true(json_object_get(state, "restart"));
+    bool due = node_restart_due(r, state);
     CL_TRY(node_item(list, "containerd.restarted", status_word(!due),
                      "containerd was restarted since its configuration was changed",
                      due ? "it was not, as far as we know" : "it was", err));
@@ -132,7 +131,7 @@ static enum cl_status run_one(const struct node_run *r, const json_t *state, uns
     char shim[NODE_PATH_SIZE];
     char settings[NODE_PATH_SIZE];
     struct cl_err why = {0};
-    const char *address = r->o->address != NULL ? r->o->address : ADDRESS;
+    const char *address = node_address(r->o);
     (void)snprintf(id, sizeof(id), "container.%s", node_class_name(one));
     if (r->o->image == NULL || r->tree.root[0] != '\0') {
         return node_item(list, id, "skipped", "a container runs and ends with status 0",
@@ -153,7 +152,7 @@ static enum cl_status run_one(const struct node_run *r, const json_t *state, uns
 static enum cl_status check_runs(const struct node_run *r, const json_t *state, json_t *list,
                                  struct cl_err *err)
 {
-    const char *address = r->o->address != NULL ? r->o->address : ADDRESS;
+    const char *address = node_address(r->o);
     CL_CLEANUP(cl_close_fdp) int fd = -1;
     unsigned classes = node_state_classes(state);
     struct cl_err why = {0};
