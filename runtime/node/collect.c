@@ -31,7 +31,7 @@ static bool process_uses(const char *pid, const char *version)
     char exe[NODE_PATH_SIZE];
     (void)snprintf(link, sizeof(link), "/proc/%.20s/exe", pid);
     ssize_t n = readlink(link, exe, sizeof(exe) - 1);
-    if (n <= 0 || atol(pid) == (long)getpid()) {
+    if (n <= 0 || strtoul(pid, NULL, 10) == (unsigned long)getpid()) {
         return false;
     }
     exe[n] = '\0';

@@ -246,7 +246,11 @@ static bool proc_number(const char *path, const char *key, unsigned long long *r
     for (int field = 2; p != NULL && key == NULL && field < 22; field++) {
         p = strchr(p + 1, ' ');
     }
-    return p != NULL && sscanf(p + (key != NULL ? strlen(key) : 0), " %llu", ret) == 1;
+    if (p == NULL) {
+        return false;
+    }
+    *ret = strtoull(p + (key != NULL ? strlen(key) : 0), NULL, 10);
+    return *ret != 0;
 }
 
 bool node_started_after(const struct node_run *r, const char *path)

@@ -121,6 +121,15 @@ char *node_world_look(const struct node_world *w)
     return text_of(&b);
 }
 
+void node_world_end(struct node_world *w, char *before)
+{
+    char *after = node_world_look(w);
+    ck_assert_str_eq(before, after);
+    free(before);
+    free(after);
+    node_world_done(w);
+}
+
 void node_world_write(const struct node_world *w, const char *path, const char *text)
 {
     put(w->root, path + 1, text);

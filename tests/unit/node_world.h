@@ -21,6 +21,8 @@ void node_world_init(struct node_world *w, const char *config, const char *versi
 void node_world_done(struct node_world *w);
 /* Every path of the tree with its mode and contents. New. */
 char *node_world_look(const struct node_world *w);
+/* It looks as it did `before` (freed), and is done with. */
+void node_world_end(struct node_world *w, char *before);
 void node_world_write(const struct node_world *w, const char *path, const char *text);
 /* New. */
 char *node_world_read(const struct node_world *w, const char *path);

@@ -113,11 +113,7 @@ START_TEST(test_node_dry_run_changes_nothing)
     w.o.dry_run = true;
     node_world_run(node_install, &w.o, CL_OK);
     node_world_run(node_uninstall, &w.o, CL_OK);
-    char *after = node_world_look(&w);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    node_world_done(&w);
+    node_world_end(&w, before);
 }
 END_TEST
 
@@ -245,11 +241,7 @@ START_TEST(test_node_refuses_and_writes_nothing)
     ck_assert_int_ne(node_install(&w.o, &doc, &hint, &err), CL_OK);
     ck_assert_msg(strstr(err.msg, refused[_i].words) != NULL, "%s", err.msg);
     node_world_run(node_uninstall, &w.o, CL_OK); /* its lock and blobs */
-    char *after = node_world_look(&w);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    node_world_done(&w);
+    node_world_end(&w, before);
 }
 END_TEST
 
@@ -321,11 +313,7 @@ START_TEST(test_node_settings_of_the_operator_stay)
     char *before = node_world_look(&w);
     node_world_run(node_install, &w.o, CL_OK);
     node_world_run(node_uninstall, &w.o, CL_OK);
-    char *after = node_world_look(&w);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    node_world_done(&w);
+    node_world_end(&w, before);
 }
 END_TEST
 

@@ -120,11 +120,7 @@ START_TEST(test_journal_broken_stops_every_command)
     node_world_run(node_uninstall, &w.o, CL_ERR_MALFORMED);
     w.o.dry_run = true;
     node_world_run(node_install, &w.o, CL_ERR_REJECTED);
-    char *after = node_world_look(&w);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    node_world_done(&w);
+    node_world_end(&w, before);
 }
 END_TEST
 
@@ -175,11 +171,7 @@ START_TEST(test_state_broken_stops_every_command)
     ck_assert_int_ne(node_verify(&w.o, &doc, &hint, &err), CL_OK);
     ck_assert_int_ne(node_rollback(&w.o, &doc, &hint, &err), CL_OK);
     ck_assert_int_ne(node_uninstall(&w.o, &doc, &hint, &err), CL_OK);
-    char *after = node_world_look(&w);
-    ck_assert_str_eq(before, after);
-    free(before);
-    free(after);
-    node_world_done(&w);
+    node_world_end(&w, before);
 }
 END_TEST
 
