@@ -13,13 +13,12 @@
 /* What containerd makes of its files, before and after: nothing but our runtimes may differ. */
 static enum cl_status apply(struct node_run *r, struct node_plan *p, struct cl_err *err)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf before = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf after = {0};
     struct cl_err undo = {0};
     enum cl_status st = CL_OK;
     bool check = node_can_dump(r) && json_is_true(json_object_get(p->state, "restart"));
     if (check) {
-        st = node_dump(r, &before, err);
+        st = node_plan_dump(r, p, err);
     }
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "containerd: configuration as it is");
@@ -30,7 +29,7 @@ static enum cl_status apply(struct node_run *r, struct node_plan *p, struct cl_e
     }
     st = node_dump(r, &after, err);
     if (st == CL_OK) {
-        st = node_config_compare((char *)before.data, before.len, (char *)after.data, after.len,
+        st = node_config_compare((char *)p->dump.data, p->dump.len, (char *)after.data, after.len,
                                  err);
     }
     if (st == CL_OK) {

@@ -15,6 +15,7 @@ void node_plan_done(struct node_plan *p)
     json_decref(p->state);
     json_decref(p->txn);
     json_decref(p->doc);
+    cl_buf_done(&p->dump);
     *p = (struct node_plan){0};
 }
 
@@ -269,11 +270,16 @@ static enum cl_status check_base(struct node_plan *p, struct edit *e, const stru
     return CL_OK;
 }
 
-/* containerd 1.x forgets its default runtimes when a file names one of its own. */
-static enum cl_status keep_defaults(const struct node_run *r, const struct node_config *c,
-                                    struct cl_buf *tables, struct cl_err *err)
+enum cl_status node_plan_dump(struct node_run *r, struct node_plan *p, struct cl_err *err)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf dump = {0};
+    return p->dump.len > 0 ? CL_OK : node_dump(r, &p->dump, err);
+}
+
+/* containerd 1.x forgets its default runtimes when a file names one of its own. */
+static enum cl_status keep_defaults(struct node_run *r, struct node_plan *p,
+                                    const struct node_config *c, struct cl_buf *tables,
+                                    struct cl_err *err)
+{
     CL_CLEANUP(cl_json_decrefp) json_t *flat = NULL;
     if (c->has_runtimes) {
         return CL_OK;
@@ -284,8 +290,8 @@ static enum cl_status keep_defaults(const struct node_run *r, const struct node_
                                  "runc]\n  runtime_type = \"io.containerd.runc.v2\"\n",
                                  err);
     }
-    CL_TRY(node_dump(r, &dump, err));
-    CL_TRY(node_config_flatten((char *)dump.data, dump.len, &flat, err));
+    CL_TRY(node_plan_dump(r, p, err));
+    CL_TRY(node_config_flatten((char *)p->dump.data, p->dump.len, &flat, err));
     return node_config_runtimes(flat, tables, err);
 }
 
@@ -303,7 +309,7 @@ static enum cl_status write_text(struct node_run *r, struct node_plan *p, struct
     CL_TRY(cl_buf_append(&start, e->base.data, e->base.len, err));
     CL_TRY(node_tables(p->classes, p->version, e->version, &tables, err));
     if (!node_version_merges(&p->containerd)) {
-        CL_TRY(keep_defaults(r, c, &tables, err));
+        CL_TRY(keep_defaults(r, p, c, &tables, err));
         return node_config_add_block((char *)start.data, start.len, (char *)tables.data, &e->text,
                                      err);
     }

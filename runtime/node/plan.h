@@ -16,7 +16,8 @@ struct node_plan {
     json_t *old;                     /* state before; NULL: nothing installed */
     json_t *state;                   /* state after */
     json_t *txn;
-    json_t *doc; /* for the caller */
+    json_t *doc;        /* for the caller */
+    struct cl_buf dump; /* what containerd makes of its files before; empty: not asked yet */
 };
 
 void node_plan_done(struct node_plan *p);
@@ -31,6 +32,9 @@ CL_NODISCARD enum cl_status node_plan_settings(struct node_run *r, struct node_p
 /* containerd's configuration for p->version. */
 CL_NODISCARD enum cl_status node_plan_config(struct node_run *r, struct node_plan *p,
                                              const char **ret_hint, struct cl_err *err);
+/* Asks containerd once what it makes of its files as they are. */
+CL_NODISCARD enum cl_status node_plan_dump(struct node_run *r, struct node_plan *p,
+                                           struct cl_err *err);
 /* Does it (not in a dry run), checks it by containerd's own account, restarts, collects. */
 CL_NODISCARD enum cl_status node_plan_run(struct node_run *r, struct node_plan *p,
                                           const char **ret_hint, struct cl_err *err);
