@@ -307,7 +307,7 @@ static enum cl_status write_text(struct node_run *r, struct node_plan *p, struct
         CL_TRY(cl_buf_printf(&start, err, "version = %d\n", e->version));
     }
     CL_TRY(cl_buf_append(&start, e->base.data, e->base.len, err));
-    CL_TRY(node_tables(p->classes, p->version, e->version, &tables, err));
+    CL_TRY(node_tables(p->classes, p->version, &p->containerd, e->version, &tables, err));
     if (!node_version_merges(&p->containerd)) {
         CL_TRY(keep_defaults(r, p, c, &tables, err));
         return node_config_add_block((char *)start.data, start.len, (char *)tables.data, &e->text,

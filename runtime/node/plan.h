@@ -43,9 +43,13 @@ CL_NODISCARD enum cl_status node_plan_run(struct node_run *r, struct node_plan *
 void node_settings_path(unsigned one, char ret[static NODE_PATH_SIZE]);
 /* "<folder of config.toml>/conf.d/cloister.toml" */
 void node_drop_in_path(const struct node_options *o, char ret[static NODE_PATH_SIZE]);
-/* The tables of the classes' runtimes, for a configuration of this version. */
-CL_NODISCARD enum cl_status node_tables(unsigned classes, const char *version, int config_version,
+/* The tables of the classes' runtimes, for a configuration of this version. 1.6 has no ear for
+ * runtime_path and looks for the name of runtime_type on its PATH, but takes a path for it. */
+CL_NODISCARD enum cl_status node_tables(unsigned classes, const char *version,
+                                        const struct node_version *containerd, int config_version,
                                         struct cl_buf *ret, struct cl_err *err);
+/* Key of those tables that holds the shim's path. */
+const char *node_shim_key(const struct node_version *containerd);
 /* What must hold before anything is written. CL_ERR_REJECTED names the first that does not. Adds
  * "preflight" to the document. */
 CL_NODISCARD enum cl_status node_preflight(const struct node_run *r, unsigned classes,

@@ -77,8 +77,8 @@ static enum cl_status check_settings(const struct node_run *r, unsigned one, jso
 /* --- containerd
  * ----------------------------------------------------------------------------------------- */
 
-static enum cl_status check_handler(const json_t *flat, const json_t *state, unsigned one,
-                                    json_t *list, struct cl_err *err)
+static enum cl_status check_handler(const json_t *flat, const json_t *state, const char *key,
+                                    unsigned one, json_t *list, struct cl_err *err)
 {
     char table[128];
     char id[64];
@@ -88,11 +88,12 @@ static enum cl_status check_handler(const json_t *flat, const json_t *state, uns
     (void)snprintf(id, sizeof(id), "containerd.handler.%s", node_class_name(one));
     (void)snprintf(expected, sizeof(expected), NODE_PREFIX "/%s/bin/containerd-shim-cloister-v2",
                    node_state_text(state, "current"));
-    (void)node_config_cri(flat, table, "runtime_path", actual, sizeof(actual));
+    (void)node_config_cri(flat, table, key, actual, sizeof(actual));
     return node_item(list, id, status_word(strcmp(expected, actual) == 0), expected, actual, err);
 }
 
-static enum cl_status check_containerd(const struct node_run *r, const json_t *state, json_t *list,
+static enum cl_status check_containerd(const struct node_run *r, const json_t *state,
+                                       const struct node_version *v, json_t *list,
                                        struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf dump = {0};
@@ -114,7 +115,7 @@ static enum cl_status check_containerd(const struct node_run *r, const json_t *s
     }
     for (unsigned one = NODE_CLASS_SNP; one <= NODE_CLASS_SIM; one <<= 1) {
         if ((classes & one) != 0) {
-            CL_TRY(check_handler(flat, state, one, list, err));
+            CL_TRY(check_handler(flat, state, node_shim_key(v), one, list, err));
         }
     }
     return CL_OK;
@@ -175,7 +176,7 @@ static enum cl_status check_runs(const struct node_run *r, const json_t *state, 
 static enum cl_status all_items(const struct node_run *r, const json_t *state, json_t *list,
                                 struct cl_err *err)
 {
-    struct node_version v;
+    struct node_version v = {0};
     struct cl_err why = {0};
     unsigned classes = node_state_classes(state);
     if (node_version_get(r, &v, &why) == CL_OK) {
@@ -189,7 +190,7 @@ static enum cl_status all_items(const struct node_run *r, const json_t *state, j
             CL_TRY(check_settings(r, one, list, err));
         }
     }
-    CL_TRY(check_containerd(r, state, list, err));
+    CL_TRY(check_containerd(r, state, &v, list, err));
     return check_runs(r, state, list, err);
 }
 

@@ -93,6 +93,9 @@ START_TEST(test_node_runtime_is_in_the_right_file)
         merges(_i) ? node_world_read(&w, "/etc/containerd/conf.d/cloister.toml") : strdup(config);
     ck_assert_ptr_nonnull(strstr(tables, ".containerd.runtimes.cloister-sim]\n"));
     ck_assert_ptr_nonnull(strstr(tables, "/" SHIM "\"\n"));
+    const char *key = strncmp(nodes[_i].version, "1.6", 3) == 0 ? "runtime_type = \"/usr/lib"
+                                                                : "runtime_path = \"/usr/lib";
+    ck_assert_ptr_nonnull(strstr(tables, key));
     ck_assert_ptr_nonnull(strstr(tables, "ConfigPath = \"/etc/cloister/cloister-sim.toml\""));
     if (merges(_i)) {
         ck_assert_ptr_null(strstr(config, "runtimes.cloister-sim"));
