@@ -3,6 +3,7 @@
  */
 #include "podpolicy_internal.h"
 
+#include "cloister/image_signature.h"
 #include "oci/image.h"
 
 #include <stdio.h>
@@ -17,6 +18,7 @@
 
 void podpolicy_container_done(struct cl_pod_policy_container *c)
 {
+    cl_image_rule_free(c->rule);
     cl_strv_done(&c->args);
     cl_strv_done(&c->env);
     cl_strv_done(&c->env_host);
@@ -60,27 +62,43 @@ static bool is_capability(const char *text)
            strspn(text, UPPER "_") == strlen(text);
 }
 
+/* Exactly one of a digest and a rule for signatures says which image it is. */
+static enum cl_status which_image(const json_t *image, const char *what,
+                                  struct cl_pod_policy_container *c, struct cl_err *err)
+{
+    char inner[PODPOLICY_WHAT_SIZE];
+    const char *manifest = NULL;
+    json_t *rule = NULL;
+    bool has_manifest = json_object_get(image, "manifest") != NULL;
+    bool has_rule = json_object_get(image, "signature") != NULL;
+    if (has_manifest == has_rule) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "%s: manifest: expected the digest of an image, or a signature rule, got "
+                          "%s",
+                          what, has_rule ? "both" : "none");
+    }
+    if (has_rule) {
+        (void)snprintf(inner, sizeof(inner), "%.140s: signature", what);
+        CL_TRY(cl_json_get_object(image, what, "signature", &rule, err));
+        return cl_image_rule_parse(rule, inner, &c->rule, err);
+    }
+    CL_TRY(cl_json_get_string(image, what, "manifest", &manifest, err));
+    enum cl_status st = cl_oci_digest_parse(manifest, c->manifest, err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "%s: manifest", what);
+}
+
 static enum cl_status image_parse(const json_t *j, const char *what,
                                   struct cl_pod_policy_container *c, struct cl_err *err)
 {
-    static const char *const keys[] = {"manifest", "encryption", NULL};
+    static const char *const keys[] = {"manifest", "signature", "encryption", NULL};
     static const char *const words[] = {"required", "optional", NULL};
     char inner[PODPOLICY_WHAT_SIZE];
     json_t *image = NULL;
-    const char *manifest = NULL;
     size_t word = 0;
     (void)snprintf(inner, sizeof(inner), "%.120s: image", what);
     CL_TRY(cl_json_get_object(j, what, "image", &image, err));
     CL_TRY(cl_json_only_keys(image, inner, keys, err));
-    if (json_object_get(image, "manifest") == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "%s: manifest: expected the digest of an image, got none", inner);
-    }
-    CL_TRY(cl_json_get_string(image, inner, "manifest", &manifest, err));
-    enum cl_status st = cl_oci_digest_parse(manifest, c->manifest, err);
-    if (st != CL_OK) {
-        return cl_err_wrap(err, st, "%s: manifest", inner);
-    }
+    CL_TRY(which_image(image, inner, c, err));
     CL_TRY(podpolicy_word(image, inner, "encryption", words, &word, err));
     c->encryption_required = word == 0;
     return CL_OK;

@@ -119,7 +119,7 @@ static const struct wrong {
     {"containers/0/hooks", "[]", C "unknown member 'hooks'"},
     {"containers/0/image", NULL, C "image: expected object, got nothing"},
     {"containers/0/image/manifest", NULL,
-     C "image: manifest: expected the digest of an image, got none"},
+     C "image: manifest: expected the digest of an image, or a signature rule, got none"},
     {"containers/0/image/encryption", NULL, C "image: encryption: expected string, got nothing"},
     {"containers/0/image/tag", "\"x\"", C "image: unknown member 'tag'"},
     {"containers/0/args", NULL, C "args: expected a program, got none"},

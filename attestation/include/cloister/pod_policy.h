@@ -87,8 +87,10 @@ struct cl_pod_user {
 };
 
 struct cl_pod_policy_container {
-    char name[64];                    /* of the container in the pod */
-    uint8_t manifest[CL_SHA256_SIZE]; /* of the platform manifest */
+    char name[64]; /* of the container in the pod */
+    /* The image: by digest, or by signature. */
+    struct cl_image_rule *rule;       /* owned; NULL: by digest. cloister/image_signature.h */
+    uint8_t manifest[CL_SHA256_SIZE]; /* of the platform manifest; zero with a rule */
     bool encryption_required;
     bool init; /* others are made only after it has ended with status 0 */
     struct cl_strv args;
@@ -169,9 +171,11 @@ CL_NODISCARD enum cl_status cl_pod_policy_find(const struct cl_pod_policy *polic
                                                const struct cl_pod_policy_container **ret_c,
                                                struct cl_err *err);
 
-/* spec: CreateRequest.spec (I-10.2), an object. Resources, rlimits, oomScoreAdj, the size of the
- * terminal, seccomp, maskedPaths and readonlyPaths are not compared: the first four can only deny
- * service, the others the agent sets itself under a policy. */
+/* spec: CreateRequest.spec (I-10.2), an object. With a signature rule every manifest is let pass
+ * here: that one of its signatures fits is for the caller to see, before the image is used.
+ * Resources, rlimits, oomScoreAdj, the size of the terminal, seccomp, maskedPaths and readonlyPaths
+ * are not compared: the first four can only deny service, the others the agent sets itself under a
+ * policy. */
 CL_NODISCARD enum cl_status cl_pod_policy_create(const struct cl_pod_policy_container *c,
                                                  const uint8_t manifest[static CL_SHA256_SIZE],
                                                  const json_t *spec, struct cl_err *err);

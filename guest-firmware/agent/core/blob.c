@@ -62,15 +62,13 @@ static enum cl_status read_exact(struct agent_blob *b, void *data, size_t n, str
     return st;
 }
 
-static enum cl_status ask(struct agent_blob *b, uint64_t want_size, uint64_t max_size,
-                          struct cl_err *err)
+static enum cl_status ask(struct agent_blob *b, const char *name, uint64_t want_size,
+                          uint64_t max_size, struct cl_err *err)
 {
-    char text[CL_OCI_DIGEST_SIZE];
-    char line[CL_OCI_DIGEST_SIZE + 16];
+    char line[AGENT_BLOB_MAX_NAME + 16];
     uint8_t status = 0;
     cl_be64 size;
-    cl_oci_digest_format(text, b->digest);
-    int n = snprintf(line, sizeof(line), "CLBLOB1 %s\n", text);
+    int n = snprintf(line, sizeof(line), "CLBLOB1 %.*s\n", (int)AGENT_BLOB_MAX_NAME, name);
     CL_TRY(cl_write_all(b->fd, line, (size_t)n, "blob request", err));
     CL_TRY(read_exact(b, &status, sizeof(status), err));
     CL_TRY(answer_status(status, err));
@@ -91,6 +89,7 @@ static enum cl_status ask(struct agent_blob *b, uint64_t want_size, uint64_t max
 enum cl_status agent_blob_open(int fd, const uint8_t digest[static CL_SHA256_SIZE], uint64_t size,
                                uint64_t max_size, struct agent_blob **ret_b, struct cl_err *err)
 {
+    char text[CL_OCI_DIGEST_SIZE];
     CL_CLEANUP(agent_blob_freep) struct agent_blob *b = calloc(1, sizeof(*b));
     if (b == NULL) {
         (void)close(fd);
@@ -99,8 +98,22 @@ enum cl_status agent_blob_open(int fd, const uint8_t digest[static CL_SHA256_SIZ
     b->fd = fd;
     memcpy(b->digest, digest, CL_SHA256_SIZE);
     CL_TRY(cl_sha256_new(&b->hash, err));
-    CL_TRY(ask(b, size, max_size, err));
+    cl_oci_digest_format(text, b->digest);
+    CL_TRY(ask(b, text, size, max_size, err));
     *ret_b = CL_TAKE(b);
+    return CL_OK;
+}
+
+enum cl_status agent_blob_document(int fd, const char *name, size_t max_size, struct cl_buf *out,
+                                   struct cl_err *err)
+{
+    CL_CLEANUP(cl_close_fdp) int own = fd;
+    struct agent_blob b = {.fd = fd}; /* without a hash: there is nothing to compare it with */
+    CL_TRY(ask(&b, name, /* want_size= */ 0, max_size, err));
+    CL_TRY(cl_buf_reserve(out, (size_t)b.size, err));
+    CL_TRY(read_exact(&b, out->data + out->len, (size_t)b.size, err));
+    out->len += (size_t)b.size;
+    out->data[out->len] = 0;
     return CL_OK;
 }
 

@@ -177,7 +177,9 @@ static enum cl_status make(struct pod_container *c, const struct wish *w, struct
     };
     char image[POD_PATH_SIZE];
     char bundle[POD_PATH_SIZE + 16];
-    CL_TRY(pod_image_get(c->pod, w->digest, image, err));
+    CL_TRY(pod_image_signed(c->pod, w->policy, w->digest, err));
+    CL_TRY(pod_image_get(c->pod, w->digest, pod_policy_encrypted(c->pod, w->policy, w->digest),
+                         image, err));
     CL_TRY(pod_policy_groups(c, image, w->spec, err));
     CL_TRY(pod_rootfs_make(c, image, w->spec, err));
     if (w->spec->privileged) {

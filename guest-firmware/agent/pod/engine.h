@@ -119,6 +119,7 @@ struct pod_container {
 struct pod_image {
     struct pod_image *next;
     uint8_t digest[CL_SHA256_SIZE];
+    bool encrypted; /* every layer had to be */
     bool fetching;
     bool ready;
     unsigned waiting; /* for `fetching` to end */
@@ -237,18 +238,26 @@ CL_NODISCARD enum cl_status pod_policy_turn(const struct agent_pod *p,
                                             struct cl_err *err);
 /* With the lock held: a process has ended, perhaps an init container. */
 void pod_policy_ended(const struct pod_process *x);
-/* Whether the policy wants this image encrypted. */
-bool pod_policy_encrypted(const struct agent_pod *p, const uint8_t manifest[static CL_SHA256_SIZE]);
+/* Whether the policy wants this image encrypted, for c or for any container of the same digest. */
+bool pod_policy_encrypted(const struct agent_pod *p, const struct cl_pod_policy_container *c,
+                          const uint8_t manifest[static CL_SHA256_SIZE]);
 /* The additional groups of c's processes: the policy's, and those that the image gives its user. */
 CL_NODISCARD enum cl_status pod_policy_groups(struct pod_container *c, const char *image,
                                               struct agent_podspec *spec, struct cl_err *err);
 
 /* store.c */
 CL_NODISCARD enum cl_status pod_store_begin(struct agent_pod *p, struct cl_err *err);
-/* The directory of an image's root, fetched when it is not there. Blocks. */
+/* That a signature of the manifest fits the policy's rule; CL_OK where there is no rule. Blocks. */
+CL_NODISCARD enum cl_status pod_image_signed(struct agent_pod *p,
+                                             const struct cl_pod_policy_container *c,
+                                             const uint8_t digest[static CL_SHA256_SIZE],
+                                             struct cl_err *err);
+/* The directory of an image's root, fetched when it is not there. encrypted: every layer must be.
+ * Blocks. */
 CL_NODISCARD enum cl_status pod_image_get(struct agent_pod *p,
                                           const uint8_t digest[static CL_SHA256_SIZE],
-                                          char ret_dir[static POD_PATH_SIZE], struct cl_err *err);
+                                          bool encrypted, char ret_dir[static POD_PATH_SIZE],
+                                          struct cl_err *err);
 
 /* container.c */
 POD_RUN(pod_create);

@@ -57,17 +57,17 @@ enum cl_status pod_policy_get(const struct agent_pod *p, const char *volume, str
     return p->measured.policy == NULL ? CL_OK : cl_pod_policy_get(p->measured.policy, volume, err);
 }
 
-bool pod_policy_encrypted(const struct agent_pod *p, const uint8_t manifest[static CL_SHA256_SIZE])
+bool pod_policy_encrypted(const struct agent_pod *p, const struct cl_pod_policy_container *c,
+                          const uint8_t manifest[static CL_SHA256_SIZE])
 {
     const struct cl_pod_policy *policy = p->measured.policy;
+    bool wanted = c != NULL && c->encryption_required;
     for (size_t i = 0; policy != NULL && i < policy->container_count; i++) {
-        const struct cl_pod_policy_container *c = &policy->containers[i];
-        if (c->encryption_required &&
-            memcmp(c->manifest, manifest, CL_SHA256_SIZE) == 0) { /* both are public */
-            return true;
-        }
+        const struct cl_pod_policy_container *other = &policy->containers[i];
+        wanted = wanted || (other->encryption_required && other->rule == NULL &&
+                            memcmp(other->manifest, manifest, CL_SHA256_SIZE) == 0); /* public */
     }
-    return false;
+    return wanted;
 }
 
 /* --- whose turn it is ------------------------------------------------------------------------- */

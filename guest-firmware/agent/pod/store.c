@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * store.c - images, unpacked once for each manifest. They stay until the guest ends: a container
- * that is made again finds its image. They lie on the pod's disk when it has one.
+ * store.c - images, unpacked once for each manifest (and apart where every layer had to be
+ * encrypted). They stay until the guest ends: a container that is made again finds its image. They
+ * lie on the pod's disk when it has one.
  */
 #include "engine.h"
 
 #include "agent/image.h"
 #include "agent/ports.h"
+#include "agent/signatures.h"
 #include "base/encode.h"
 #include "base/io.h"
 
@@ -15,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
 static enum cl_status make_dirs(const char *root, struct cl_err *err)
 {
@@ -57,11 +60,11 @@ static void phase_done(void *ctx, const char *phase)
     (void)phase;
 }
 
-static enum cl_status fetch(struct agent_pod *p, const uint8_t *digest, const char *dir,
+static enum cl_status fetch(struct agent_pod *p, const struct pod_image *i, const char *dir,
                             struct cl_err *err)
 {
     const struct agent_image_ops ops = {p, dial_blob, get_key, phase_done};
-    const struct agent_image_want want = {digest, pod_policy_encrypted(p, digest)};
+    const struct agent_image_want want = {i->digest, i->encrypted};
     struct cl_oci_config config = {0};
     const char *step = "";
     if (mkdir(dir, 0755) != 0 && errno != EEXIST) {
@@ -78,16 +81,18 @@ static enum cl_status fetch(struct agent_pod *p, const uint8_t *digest, const ch
 }
 
 /* With the lock held. */
-static struct pod_image *find_or_add(struct agent_pod *p, const uint8_t *digest)
+static struct pod_image *find_or_add(struct agent_pod *p, const uint8_t *digest, bool encrypted)
 {
     struct pod_image *i = p->images;
-    while (i != NULL && memcmp(i->digest, digest, CL_SHA256_SIZE) != 0) { /* public */
+    while (i != NULL && (i->encrypted != encrypted ||
+                         memcmp(i->digest, digest, CL_SHA256_SIZE) != 0)) { /* public */
         i = i->next;
     }
     if (i == NULL) {
         i = calloc(1, sizeof(*i));
         if (i != NULL) {
             memcpy(i->digest, digest, CL_SHA256_SIZE);
+            i->encrypted = encrypted;
             i->next = p->images;
             p->images = i;
         }
@@ -116,7 +121,7 @@ static void fetch_unlocked(struct agent_pod *p, struct pod_image *i, const char 
     struct cl_err why = {0};
     i->fetching = true;
     (void)pthread_mutex_unlock(&p->lock);
-    why.status = fetch(p, i->digest, dir, &why);
+    why.status = fetch(p, i, dir, &why);
     (void)pthread_mutex_lock(&p->lock);
     i->fetching = false;
     i->ready = why.status == CL_OK;
@@ -124,20 +129,32 @@ static void fetch_unlocked(struct agent_pod *p, struct pod_image *i, const char 
     (void)pthread_cond_broadcast(&p->changed);
 }
 
+enum cl_status pod_image_signed(struct agent_pod *p, const struct cl_pod_policy_container *c,
+                                const uint8_t digest[static CL_SHA256_SIZE], struct cl_err *err)
+{
+    const struct agent_image_ops ops = {p, dial_blob, get_key, phase_done};
+    if (c == NULL || c->rule == NULL) {
+        return CL_OK;
+    }
+    enum cl_status st = agent_image_signed(c->rule, &ops, digest, time(NULL), err);
+    return st == CL_OK ? CL_OK : cl_err_wrap(err, st, "policy: containers[%s]: image", c->name);
+}
+
 enum cl_status pod_image_get(struct agent_pod *p, const uint8_t digest[static CL_SHA256_SIZE],
-                             char ret_dir[static POD_PATH_SIZE], struct cl_err *err)
+                             bool encrypted, char ret_dir[static POD_PATH_SIZE], struct cl_err *err)
 {
     char hex[2 * CL_SHA256_SIZE + 1];
     char parent[POD_PATH_SIZE - 8];
     enum cl_status st = CL_OK;
     cl_hex(hex, digest, CL_SHA256_SIZE);
-    (void)snprintf(parent, sizeof(parent), "%s/images/%s", p->data, hex);
+    (void)snprintf(parent, sizeof(parent), "%s/images/%s%s", p->data, hex,
+                   encrypted ? ".encrypted" : "");
     (void)snprintf(ret_dir, POD_PATH_SIZE, "%s/rootfs", parent);
     if (mkdir(parent, 0700) != 0 && errno != EEXIST) {
         return cl_err_sys(err, errno, "make '%s'", parent);
     }
     (void)pthread_mutex_lock(&p->lock);
-    struct pod_image *i = find_or_add(p, digest);
+    struct pod_image *i = find_or_add(p, digest, encrypted);
     if (i == NULL) {
         st = cl_err_nomem(err, "image");
     } else if (i->fetching) {

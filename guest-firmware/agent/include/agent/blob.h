@@ -10,6 +10,8 @@
 #include "base/buf.h"
 #include "base/digest.h"
 
+#define AGENT_BLOB_MAX_NAME 128u /* bytes of what is asked for */
+
 struct agent_blob; /* opaque */
 
 /* Asks for `digest` on a connected descriptor (taken: closed by _free, and when this fails).
@@ -27,6 +29,10 @@ CL_NODISCARD enum cl_status agent_blob_read(struct agent_blob *b, uint8_t *data,
 /* The whole of a small blob, verified, appended to `out`. */
 CL_NODISCARD enum cl_status agent_blob_read_all(struct agent_blob *b, struct cl_buf *out,
                                                 struct cl_err *err);
+/* A document that has a name and no digest (I-4.6), appended to `out` as the host gives it: not to
+ * be believed. The descriptor is taken. Errors: those of _open. */
+CL_NODISCARD enum cl_status agent_blob_document(int fd, const char *name, size_t max_size,
+                                                struct cl_buf *out, struct cl_err *err);
 /* From another thread than the one that reads: its reading ends now, with an error. */
 void agent_blob_cancel(struct agent_blob *b);
 /* Bytes of the blob that were not read yet. */
