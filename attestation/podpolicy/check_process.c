@@ -75,8 +75,10 @@ static bool has_group(const json_t *user, uint32_t gid)
 static enum cl_status check_user(const struct cl_pod_user *u, const json_t *user, const char *what,
                                  struct cl_err *err)
 {
-    CL_TRY(check_id(user, what, "uid", u->uid, err));
-    CL_TRY(check_id(user, what, "gid", u->gid, err));
+    if (u->name == NULL) { /* else the numbers are the image's to say */
+        CL_TRY(check_id(user, what, "uid", u->uid, err));
+        CL_TRY(check_id(user, what, "gid", u->gid, err));
+    }
     for (size_t i = 0; i < u->group_count; i++) {
         if (u->groups[i] != u->gid && !has_group(user, u->groups[i])) {
             return cl_err_set(err, CL_ERR_REJECTED,

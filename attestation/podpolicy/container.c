@@ -12,6 +12,7 @@
 
 #define MAX_ID 4294967294LL /* the last one is "no change" to the kernel */
 #define MAX_DEVICES 64u
+#define MAX_USER 255u /* bytes of a user's name and group */
 #define LOWER "abcdefghijklmnopqrstuvwxyz"
 #define UPPER "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define DIGITS "0123456789"
@@ -23,6 +24,7 @@ void podpolicy_container_done(struct cl_pod_policy_container *c)
     cl_strv_done(&c->env);
     cl_strv_done(&c->env_host);
     free(c->cwd);
+    free(c->user.name);
     free(c->user.groups);
     cl_strv_done(&c->capabilities);
     cl_strv_done(&c->ambient);
@@ -143,16 +145,44 @@ static enum cl_status id_parse(const json_t *obj, const char *what, const char *
     return CL_OK;
 }
 
+/* "user", "user:group". */
+static bool is_user_name(const char *text)
+{
+    static const char characters[] = LOWER UPPER DIGITS "_.-";
+    size_t n = strspn(text, characters);
+    size_t m = text[n] == ':' ? strspn(text + n + 1, characters) : 0;
+    return n > 0 && strlen(text) <= MAX_USER && text[0] != '-' &&
+           (text[n] == '\0' || (m > 0 && text[n + 1] != '-' && text[n + 1 + m] == '\0'));
+}
+
+static enum cl_status ids_parse(const json_t *user, const char *what, struct cl_pod_user *u,
+                                struct cl_err *err)
+{
+    static const char *const named[] = {"name", "groups", NULL};
+    static const char *const numbered[] = {"uid", "gid", "groups", NULL};
+    const char *name = NULL;
+    if (json_object_get(user, "name") == NULL) {
+        CL_TRY(cl_json_only_keys(user, what, numbered, err));
+        CL_TRY(id_parse(user, what, "uid", &u->uid, err));
+        return id_parse(user, what, "gid", &u->gid, err);
+    }
+    CL_TRY(cl_json_only_keys(user, what, named, err));
+    CL_TRY(cl_json_get_string(user, what, "name", &name, err));
+    return is_user_name(name)
+               ? podpolicy_dup(name, &u->name, err)
+               : cl_err_set(err, CL_ERR_MALFORMED,
+                            "%s: user: name: expected a user, or a user and ':' and a group, got "
+                            "'%.64s'",
+                            what, name);
+}
+
 static enum cl_status user_parse(const json_t *j, const char *what, struct cl_pod_user *u,
                                  struct cl_err *err)
 {
-    static const char *const keys[] = {"uid", "gid", "groups", NULL};
     json_t *user = NULL;
     json_t *groups = NULL;
     CL_TRY(cl_json_get_object(j, what, "user", &user, err));
-    CL_TRY(cl_json_only_keys(user, what, keys, err));
-    CL_TRY(id_parse(user, what, "uid", &u->uid, err));
-    CL_TRY(id_parse(user, what, "gid", &u->gid, err));
+    CL_TRY(ids_parse(user, what, u, err));
     CL_TRY(cl_json_opt_array(user, what, "groups", CL_POD_POLICY_MAX_GROUPS, &groups, err));
     u->groups = calloc(json_array_size(groups) + 1, sizeof(*u->groups));
     if (u->groups == NULL) {

@@ -95,28 +95,29 @@ static bool is_root(const char *user)
     return user == NULL || policy_one_of(user, words);
 }
 
-/* Which group a number stands for, and which number a name, says etc/passwd of the image, as the
- * host reads it: only what the manifest says can be held against it. */
-static enum cl_status find_user(const struct policy_container *c, int64_t *uid, int64_t *gid,
-                                struct cl_err *err)
+/* Which group a number stands for, and which number a name, says etc/passwd of the image: what the
+ * manifest leaves open is written as a name, which the guest looks up. As with containerd, a group
+ * beside the image's user does not count. */
+static enum cl_status put_user(const struct policy_container *c, json_t *to, struct cl_err *err)
 {
+    CL_CLEANUP(cl_buf_done) struct cl_buf name = {0};
     const char *image = c->image.config->user;
-    CL_TRY(id_of(c, "runAsUser", uid, err));
-    CL_TRY(id_of(c, "runAsGroup", gid, err));
-    if (*uid < 0 && is_root(image)) {
-        *uid = 0;
+    int64_t uid = -1;
+    int64_t gid = -1;
+    CL_TRY(id_of(c, "runAsUser", &uid, err));
+    CL_TRY(id_of(c, "runAsGroup", &gid, err));
+    uid = uid < 0 && is_root(image) ? 0 : uid;
+    gid = uid == 0 && gid < 0 ? 0 : gid;
+    if (uid >= 0 && gid >= 0) {
+        CL_TRY(policy_put(to, "uid", json_integer(uid), err));
+        return policy_put(to, "gid", json_integer(gid), err);
     }
-    if (*uid == 0 && *gid < 0) {
-        *gid = 0;
+    CL_TRY(uid >= 0 ? cl_buf_printf(&name, err, "%lld", (long long)uid)
+                    : cl_buf_append(&name, image, strcspn(image, ":"), err));
+    if (gid >= 0) {
+        CL_TRY(cl_buf_printf(&name, err, ":%lld", (long long)gid));
     }
-    if (*uid < 0 || *gid < 0) {
-        c->f->hint = "give numbers of both runAsUser and runAsGroup in the manifest";
-        return cl_err_set(err, CL_ERR_REJECTED,
-                          "securityContext: %s: expected a number, as the image's user is '%.64s', "
-                          "got none",
-                          *uid < 0 ? "runAsUser" : "runAsGroup", image != NULL ? image : "");
-    }
-    return CL_OK;
+    return policy_put(to, "name", json_stringn((const char *)name.data, name.len), err);
 }
 
 static enum cl_status add_group(json_t *groups, int64_t id, struct cl_err *err)
@@ -159,15 +160,11 @@ static enum cl_status build_groups(const struct policy_container *c, json_t *gro
 
 static enum cl_status build_user(struct policy_container *c, struct cl_err *err)
 {
-    int64_t uid = 0;
-    int64_t gid = 0;
     json_t *to = json_object();
     json_t *groups = json_array();
     CL_TRY(policy_put(c->to, "user", to, err));
     CL_TRY(policy_put(to, "groups", groups, err));
-    CL_TRY(find_user(c, &uid, &gid, err));
-    CL_TRY(policy_put(to, "uid", json_integer(uid), err));
-    CL_TRY(policy_put(to, "gid", json_integer(gid), err));
+    CL_TRY(put_user(c, to, err));
     return build_groups(c, groups, err);
 }
 

@@ -5,6 +5,7 @@
 
 #include "tree.h"
 
+#include "cloister/image_signature.h"
 #include "cloister/pod_policy.h"
 
 #include "base/digest.h"
@@ -130,8 +131,15 @@ static enum cl_status explain_process(const struct cl_pod_policy_container *c, j
     char words[128];
     CL_TRY(say_list(lines, "  runs: ", &c->args, err));
     CL_TRY(say_text(lines, "  in: ", c->cwd, err));
-    CL_TRY(say(lines, err, "  as: user %u, group %u, %zu more groups", (unsigned)c->user.uid,
-               (unsigned)c->user.gid, c->user.group_count));
+    if (c->user.name != NULL) {
+        CL_TRY(
+            say(lines, err,
+                "  as: user %s, as etc/passwd and etc/group of the image have it, %zu more groups",
+                c->user.name, c->user.group_count));
+    } else {
+        CL_TRY(say(lines, err, "  as: user %u, group %u, %zu more groups", (unsigned)c->user.uid,
+                   (unsigned)c->user.gid, c->user.group_count));
+    }
     CL_TRY(say_list(lines, "  environment: ", &c->env, err));
     CL_TRY(say_list(lines, "  environment, the host's choice: ", &c->env_host, err));
     if (c->service_env) {
@@ -193,15 +201,35 @@ static enum cl_status explain_execs(const struct cl_pod_policy_container *c, jso
     return c->exec_count > 0 ? CL_OK : say(lines, err, "  the host may run in it: nothing");
 }
 
+static enum cl_status explain_rule(const struct cl_image_rule *rule, json_t *lines,
+                                   struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *d = cl_image_rule_describe(rule);
+    CL_TRY(say_value(lines, "  image, its name: ", json_object_get(d, "reference"), err));
+    CL_TRY(say_value(lines, "  image, the signed name: ", json_object_get(d, "identity"), err));
+    return say_value(lines, "  image, keys by fingerprint: ", json_object_get(d, "keys"), err);
+}
+
+static enum cl_status explain_image(const struct cl_pod_policy_container *c, json_t *lines,
+                                    struct cl_err *err)
+{
+    const char *encryption = c->encryption_required ? "every layer encrypted" : "encrypted or not";
+    char digest[CL_OCI_DIGEST_SIZE];
+    if (c->rule != NULL) {
+        CL_TRY(say(lines, err, "  image: any that is signed (%s), of any age, %s",
+                   cl_image_sig_type_name(cl_image_rule_type(c->rule)), encryption));
+        return explain_rule(c->rule, lines, err);
+    }
+    cl_oci_digest_format(digest, c->manifest);
+    return say(lines, err, "  image: %s, %s", digest, encryption);
+}
+
 static enum cl_status explain_container(const struct cl_pod_policy_container *c, json_t *lines,
                                         struct cl_err *err)
 {
-    char digest[CL_OCI_DIGEST_SIZE];
-    cl_oci_digest_format(digest, c->manifest);
     CL_TRY(say(lines, err, "container %s%s", c->name,
                c->init ? ": has to end well before those behind it start" : ""));
-    CL_TRY(say(lines, err, "  image: %s, %s", digest,
-               c->encryption_required ? "every layer encrypted" : "encrypted or not"));
+    CL_TRY(explain_image(c, lines, err));
     CL_TRY(explain_process(c, lines, err));
     CL_TRY(explain_rights(c, lines, err));
     CL_TRY(explain_mounts(c, lines, err));

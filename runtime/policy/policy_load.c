@@ -7,6 +7,7 @@
 
 #include "base/encode.h"
 
+#include "cloister/image_signature.h"
 #include "cloister/initdata.h"
 #include "cloister/pod_policy.h"
 
@@ -65,6 +66,9 @@ static json_t *user(const struct cl_pod_user *u)
         (void)snprintf(text, sizeof(text), "%u", (unsigned)u->groups[i]);
         (void)json_object_set_new(groups, text, json_true());
     }
+    if (u->name != NULL) {
+        return json_pack("{s:s, s:o}", "name", u->name, "groups", groups);
+    }
     return json_pack("{s:I, s:I, s:o}", "uid", (json_int_t)u->uid, "gid", (json_int_t)u->gid,
                      "groups", groups);
 }
@@ -111,20 +115,30 @@ static json_t *execs(const struct cl_pod_policy_container *c)
     return j;
 }
 
-static json_t *container(const struct cl_pod_policy_container *c)
+static json_t *image(const struct cl_pod_policy_container *c)
 {
     char digest[CL_OCI_DIGEST_SIZE];
+    const char *encryption = c->encryption_required ? "required" : "optional";
+    if (c->rule != NULL) {
+        return json_pack("{s:o, s:s}", "signature", cl_image_rule_describe(c->rule), "encryption",
+                         encryption);
+    }
     cl_oci_digest_format(digest, c->manifest);
+    return json_pack("{s:s, s:s}", "manifest", digest, "encryption", encryption);
+}
+
+static json_t *container(const struct cl_pod_policy_container *c)
+{
     return json_pack(
-        "{s:{s:s, s:s}, s:b, s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:b, s:o, "
+        "{s:o, s:b, s:o, s:o, s:o, s:b, s:s, s:o, s:o, s:o, s:b, s:b, s:b, s:s, s:b, s:o, "
         "s:o, s:o, s:o}",
-        "image", "manifest", digest, "encryption", c->encryption_required ? "required" : "optional",
-        "init", c->init, "args", list(&c->args), "env", pairs(&c->env), "env_host",
-        set(&c->env_host), "service_env", c->service_env, "cwd", c->cwd, "user", user(&c->user),
-        "capabilities", set(&c->capabilities), "ambient", set(&c->ambient), "no_new_privileges",
-        c->no_new_privileges, "read_only_root", c->read_only_root, "privileged", c->privileged,
-        "pid", c->own_pid ? "container" : "pod", "unmasked", c->unmasked, "streams",
-        streams(&c->streams), "mounts", mounts(c), "devices", devices(c), "exec", execs(c));
+        "image", image(c), "init", c->init, "args", list(&c->args), "env", pairs(&c->env),
+        "env_host", set(&c->env_host), "service_env", c->service_env, "cwd", c->cwd, "user",
+        user(&c->user), "capabilities", set(&c->capabilities), "ambient", set(&c->ambient),
+        "no_new_privileges", c->no_new_privileges, "read_only_root", c->read_only_root,
+        "privileged", c->privileged, "pid", c->own_pid ? "container" : "pod", "unmasked",
+        c->unmasked, "streams", streams(&c->streams), "mounts", mounts(c), "devices", devices(c),
+        "exec", execs(c));
 }
 
 static json_t *volumes(const struct cl_pod_policy *p)

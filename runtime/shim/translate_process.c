@@ -13,7 +13,8 @@
 
 static enum cl_status build_user(const json_t *from, json_t *to, struct cl_err *err)
 {
-    static const char *const members[] = {"uid", "gid", "umask", "additionalGids", NULL};
+    static const char *const members[] = {"uid",      "gid", "umask", "additionalGids",
+                                          "username", NULL};
     json_t *user = NULL;
     json_t *groups = NULL;
     CL_TRY(shim_opt_object(from, "process", "user", &user, err));
@@ -24,6 +25,7 @@ static enum cl_status build_user(const json_t *from, json_t *to, struct cl_err *
     CL_TRY(shim_copy_int(&c, "uid", 0, MAX_ID, err));
     CL_TRY(shim_copy_int(&c, "gid", 0, MAX_ID, err));
     CL_TRY(shim_copy_int(&c, "umask", 0, 0777, err));
+    CL_TRY(shim_copy_string(&c, "username", err)); /* the guest looks it up */
     CL_TRY(shim_opt_array(user, c.what, "additionalGids", MAX_GROUPS, &groups, err));
     if (groups == NULL) {
         return CL_OK;

@@ -52,15 +52,15 @@ static void create(const struct cl_pod_policy_container *c, const uint8_t *data,
 static void exec(const struct cl_pod_policy_container *c, const uint8_t *data, size_t size)
 {
     const struct cl_pod_exec *x = NULL;
-    json_t *groups = json_array();
+    json_t *user = json_object();
     json_t *process = NULL;
     bool terminal = false;
-    if (agent_podspec_measured_process(data, size, c, groups, &process, &terminal, &x, NULL) ==
+    if (agent_podspec_measured_process(data, size, c, user, &process, &terminal, &x, NULL) ==
         CL_OK) {
         expect(has_args(&x->args, process) && terminal == x->streams.terminal);
         json_decref(process);
     }
-    json_decref(groups);
+    json_decref(user);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)

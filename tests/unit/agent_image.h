@@ -19,12 +19,13 @@
 #include <zlib.h>
 #include <zstd.h>
 
-#define MAX_BLOBS 8u
+#define MAX_BLOBS 12u
 #define MAX_SERVING 16u
 
 struct blob {
     struct cl_buf data;
     uint8_t digest[CL_SHA256_SIZE]; /* under which it is asked for */
+    const char *name;               /* the same for a document that has none; NULL: it has */
     unsigned asked;                 /* requests, counted by the serving thread */
     uint8_t status;                 /* what the host answers */
     int64_t size_lie;               /* added to the size */
@@ -229,20 +230,34 @@ static inline struct blob *host_find(struct fake_host *h, const char *line)
     char text[CL_OCI_DIGEST_SIZE];
     for (size_t i = 0; i < h->count; i++) {
         cl_oci_digest_format(text, h->blob[i].digest);
-        if (strncmp(line, "CLBLOB1 ", 8) == 0 && strncmp(line + 8, text, strlen(text)) == 0) {
+        const char *name = h->blob[i].name != NULL ? h->blob[i].name : text;
+        if (strncmp(line, "CLBLOB1 ", 8) == 0 && strcmp(line + 8, name) == 0) {
             return &h->blob[i];
         }
     }
     return NULL;
 }
 
+static inline bool host_read_line(int fd, char *line, size_t size)
+{
+    size_t n = 0;
+    while (n < size && read(fd, line + n, 1) == 1) {
+        if (line[n] == '\n') {
+            line[n] = '\0';
+            return true;
+        }
+        n++;
+    }
+    return false;
+}
+
 static inline void *host_serve(void *arg)
 {
     struct serving s = *(struct serving *)arg;
-    char line[CL_OCI_DIGEST_SIZE + 8]; /* with its line end */
+    char line[200];
     uint8_t head[9];
     free(arg);
-    if (cl_read_all(s.fd, line, sizeof(line), "request", NULL) == CL_OK) {
+    if (host_read_line(s.fd, line, sizeof(line))) {
         struct blob *b = host_find(s.host, line);
         if (b != NULL) {
             b->asked++;

@@ -353,6 +353,8 @@ static void make_rig_image(void)
     }
     tar_file(&layer.tar, "etc/issue", "of the image\n");
     tar_file(&layer.tar, "etc/plain", "not a program\n");
+    tar_file(&layer.tar, "etc/passwd", "root:x:0:0::/:\napp:x:1000:1001::/:\n");
+    tar_file(&layer.tar, "etc/group", "root:x:0:\napp:x:1001:\nextra:x:2000:other,app\n");
     tar_link(&layer.tar, '2', "escape", "/proc/1/root/etc");
     add_program(&layer.tar);
     tar_end(&layer.tar);

@@ -117,17 +117,23 @@ START_TEST(test_user)
                      "supplementalGroups: [8, 7]}, ",
                      "securityContext: {runAsUser: 9}"),
                  "user", "{\"groups\":[8,7],\"uid\":9,\"gid\":6}");
-    world_refused(&w, POD("", "securityContext: {runAsUser: 9}"), CL_ERR_REJECTED,
-                  C
-                  "securityContext: runAsGroup: expected a number, as the image's user is '', got "
-                  "none");
+    world_expect(&w, POD("", "securityContext: {runAsUser: 9}"), "user",
+                 "{\"groups\":[],\"name\":\"9\"}"); /* its group is the image's to say */
     world_refused(&w, POD("", "securityContext: {runAsUser: 4294967295}"), CL_ERR_MALFORMED,
                   C "securityContext: runAsUser: expected 0 to 4294967294, got 4294967295");
     w.config.user = strdup("www");
-    world_refused(&w, POD("", ""), CL_ERR_REJECTED,
-                  C "securityContext: runAsUser: expected a number, as the image's user is 'www', "
-                    "got none");
-    ck_assert_str_eq(w.hint, "give numbers of both runAsUser and runAsGroup in the manifest");
+    world_expect(&w, POD("", ""), "user", "{\"groups\":[],\"name\":\"www\"}");
+    world_expect(&w, POD("securityContext: {runAsGroup: 6, fsGroup: 7}, ", ""), "user",
+                 "{\"groups\":[7],\"name\":\"www:6\"}");
+    free(w.config.user);
+    w.config.user = strdup("www:web"); /* containerd does not look at the group */
+    world_expect(&w, POD("", ""), "user", "{\"groups\":[],\"name\":\"www\"}");
+    free(w.config.user);
+    w.config.user = strdup("w w");
+    world_refused(
+        &w, POD("", ""), CL_ERR_MALFORMED,
+        "pod policy: containers[app]: user: name: expected a user, or a user and ':' and a "
+        "group, got 'w w'");
 }
 END_TEST
 

@@ -6,6 +6,7 @@
 #include "pod_rig.h"
 
 #include "cloister/pod_policy.h"
+#include "imagesig_world.h"
 
 #include <signal.h>
 
@@ -30,46 +31,67 @@ static enum cl_status get_key(void *ctx, const char *path, struct cl_secret *ret
     return cl_secret_from(ret, rig.kek.data, rig.kek.len, err);
 }
 
-#define CONTAINER(name, args, more)                                                                \
-    "{\"name\":\"" name "\",\"image\":{\"manifest\":\"%s\",\"encryption\":\"required\"},"          \
-    "\"args\":[\"/program\"," args "],\"env\":[\"PATH=/\"],\"env_host\":[\"HOSTNAME\"],"           \
-    "\"cwd\":\"/\",\"user\":{\"uid\":0,\"gid\":0}" more "}"
+#define ROOT "{\"uid\":0,\"gid\":0}"
+#define OUT ",\"streams\":{\"stdout\":true}"
+#define STATUS "\"show\",\"/proc/self/status\""
+#define SIGNED_NAME "registry.example/team/app"
+
+static EVP_PKEY *signer;
+
+static void add_container(json_t *list, const char *name, const char *user, const char *args,
+                          const char *more)
+{
+    struct cl_buf text = {0};
+    ck_assert_int_eq(cl_buf_printf(&text, NULL,
+                                   "{\"name\":\"%s\",\"image\":{\"manifest\":\"%s\",\"encryption\":"
+                                   "\"required\"},\"args\":[\"/program\",%s],\"env\":[\"PATH=/\"],"
+                                   "\"env_host\":[\"HOSTNAME\"],\"cwd\":\"/\",\"user\":%s%s}",
+                                   name, rig.digest, args, user, more),
+                     CL_OK);
+    json_t *c = json_loads((const char *)text.data, 0, NULL);
+    ck_assert_msg(c != NULL, "%s", text.data);
+    ck_assert_int_eq(json_array_append_new(list, c), 0);
+    cl_buf_done(&text);
+}
+
+static json_t *containers(void)
+{
+    json_t *list = json_array();
+    add_container(list, "first", ROOT, "\"out\",\"first\"", ",\"init\":true");
+    add_container(list, "app", ROOT, "\"wait\"",
+                  OUT ",\"mounts\":[{\"destination\":\"/data\",\"volume\":\"data\"}],"
+                      "\"exec\":[{\"args\":[\"/program\"," STATUS "]" OUT "}]");
+    add_container(list, "masked", ROOT, "\"show\",\"/proc/timer_list\"", OUT);
+    add_container(list, "named", "{\"name\":\"app\"}", STATUS,
+                  OUT ",\"exec\":[{\"args\":[\"/program\"," STATUS "]" OUT "}]");
+    add_container(list, "nobody", "{\"name\":\"nobody\"}", STATUS, OUT);
+    add_container(list, "signed", ROOT, STATUS, OUT);
+    json_t *image = json_object_get(json_array_get(list, 5), "image");
+    signer = sig_key("P-256");
+    ck_assert_int_eq(json_object_del(image, "manifest"), 0);
+    ck_assert_int_eq(json_object_set_new(image, "signature",
+                                         sig_cosign_rule(signer, SIGNED_NAME ":1",
+                                                         "{\"type\":\"matchRepository\"}")),
+                     0);
+    return list;
+}
 
 static void measure(struct agent_pod_measured *ret)
 {
-    struct cl_buf text = {0};
     struct cl_pod_policy *policy = NULL;
     struct cl_err err = {0};
-    ck_assert_int_eq(
-        cl_buf_printf(&text, NULL,
-                      "{\"schema\":\"cloister.pod-policy/"
-                      "1\",\"sandbox\":{\"hostname\":\"measured\"},"
-                      "\"volumes\":[{\"name\":\"config\",\"kind\":\"files\"},"
-                      "{\"name\":\"data\",\"kind\":\"scratch\"},"
-                      "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,"
-                      "\"host_reads\":true}],\"containers\":[" CONTAINER(
-                          "first", "\"out\",\"first\"",
-                          ",\"init\":true") "," CONTAINER("app", "\"wait\"",
-                                                          ",\"streams\":{\"stdout\":true},"
-                                                          "\"mounts\":[{\"destination\":\"/"
-                                                          "data\","
-                                                          "\"volume\":\"data\"}],\"exec\":[{"
-                                                          "\"args\":[\"/program\",\"show\","
-                                                          "\"/proc/self/"
-                                                          "status\"],\"streams\":{\"stdout\":"
-                                                          "true}}]") "," CONTAINER("masked",
-                                                                                   "\"show\",\"/"
-                                                                                   "proc/"
-                                                                                   "timer_"
-                                                                                   "list\"",
-                                                                                   ",\"streams\""
-                                                                                   ":{"
-                                                                                   "\"stdout\":"
-                                                                                   "true}") "]}",
-                      rig.digest, rig.digest, rig.digest),
-        CL_OK);
-    ck_assert_msg(cl_pod_policy_parse(text.data, text.len, &policy, &err) == CL_OK, "%s", err.msg);
-    cl_buf_done(&text);
+    json_t *j = json_loads("{\"schema\":\"cloister.pod-policy/1\","
+                           "\"sandbox\":{\"hostname\":\"measured\"},"
+                           "\"volumes\":[{\"name\":\"config\",\"kind\":\"files\"},"
+                           "{\"name\":\"data\",\"kind\":\"scratch\"},"
+                           "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,"
+                           "\"host_reads\":true}]}",
+                           0, NULL);
+    ck_assert_int_eq(json_object_set_new(j, "containers", containers()), 0);
+    char *text = json_dumps(j, 0);
+    ck_assert_msg(cl_pod_policy_parse(text, strlen(text), &policy, &err) == CL_OK, "%s", err.msg);
+    free(text);
+    json_decref(j);
     *ret = (struct agent_pod_measured){.policy = policy, .get_key = get_key};
 }
 
@@ -134,7 +156,7 @@ END_TEST
 START_TEST(test_nothing_is_fetched_for_what_is_denied)
 {
     denied(create("debugger", "x", NULL, ARGS("wait")),
-           "policy: containers: expected one of 3 of the policy, got 'debugger'");
+           "policy: containers: expected one of 6 of the policy, got 'debugger'");
     denied(create("app", "x", DATA, ARGS("exit", "0")), APP "args[1]: expected 'wait', got 'exit'");
     denied(create("app", "x", NULL, ARGS("wait")),
            APP "mounts[/data]: expected 'volume:data', got none");
@@ -236,6 +258,71 @@ START_TEST(test_what_the_host_may_not_choose_is_ours)
 }
 END_TEST
 
+START_TEST(test_a_user_by_name_is_the_images)
+{
+    static const char *const allowed[] = {"/program", "show", "/proc/self/status", NULL};
+    unsigned status = 0;
+    rig.name = "named"; /* the rig's specification says user 0 */
+    const char *text = rig_run("n", NULL, NULL, allowed, &status);
+    ck_assert_ptr_nonnull(strstr(text, "Uid:\t1000\t1000"));
+    ck_assert_ptr_nonnull(strstr(text, "Gid:\t1001\t1001"));
+    ck_assert_ptr_nonnull(strstr(text, "Groups:\t2000"));
+    denied(create("nobody", "n2", NULL, allowed),
+           "policy: containers[nobody]: user: expected a user of the image, got 'nobody'");
+}
+END_TEST
+
+/* What the host brings from now on. */
+static void give_signature(EVP_PKEY *key, const char *name)
+{
+    static char asked[160];
+    struct cl_buf text = {0};
+    char digest[CL_OCI_DIGEST_SIZE];
+    char *payload = sig_payload(SIG_COSIGN, name, rig.digest);
+    char *sig = sig_cosign(key, payload);
+    cl_oci_digest_format(digest, host_add(&rig.host, payload, strlen(payload))->digest);
+    ck_assert_int_eq(
+        cl_buf_printf(&text, NULL,
+                      "{\"schemaVersion\":2,\"layers\":[{\"mediaType\":"
+                      "\"application/vnd.dev.cosign.simplesigning.v1+json\",\"size\":%zu,"
+                      "\"digest\":\"%s\",\"annotations\":{"
+                      "\"dev.cosignproject.cosign/signature\":\"%s\"}}]}",
+                      strlen(payload), digest, sig),
+        CL_OK);
+    (void)snprintf(asked, sizeof(asked), "signatures:%s", rig.digest);
+    for (size_t i = 0; i < rig.host.count; i++) {
+        rig.host.blob[i].name = rig.host.blob[i].name != NULL ? "gone" : NULL;
+    }
+    host_add(&rig.host, text.data, text.len)->name = asked;
+    cl_buf_done(&text);
+    free(payload);
+    free(sig);
+}
+
+START_TEST(test_an_image_by_signature)
+{
+    static const char *const allowed[] = {"/program", "show", "/proc/self/status", NULL};
+    unsigned status = 1;
+    EVP_PKEY *other = sig_key("P-256");
+#define SIGNED "policy: containers[signed]: image: signature"
+    denied(create("signed", "s", NULL, allowed),
+           SIGNED ": expected one of kind cosign for '" SIGNED_NAME
+                  ":1', got none: blob: host: expected found, got absent");
+    give_signature(other, SIGNED_NAME);
+    denied(create("signed", "s", NULL, allowed),
+           SIGNED ".key: expected a signature by one of 1 keys of the policy, got another");
+    give_signature(signer, "registry.example/team/other");
+    denied(create("signed", "s", NULL, allowed),
+           SIGNED ".identity: expected matchRepository of " SIGNED_NAME
+                  ":1, got 'registry.example/team/other'");
+    give_signature(signer, SIGNED_NAME);
+    rig.name = "signed";
+    ck_assert_ptr_nonnull(strstr(rig_run("s", NULL, NULL, allowed, &status), "Uid:\t0"));
+    ck_assert_uint_eq(status, 0);
+    EVP_PKEY_free(other);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("pod_policy");
@@ -249,6 +336,8 @@ static Suite *suite(void)
     tcase_add_test(t, test_an_init_container_comes_first_and_says_nothing);
     tcase_add_test(t, test_the_measured_container_runs_once_at_a_time);
     tcase_add_test(t, test_what_the_host_may_not_choose_is_ours);
+    tcase_add_test(t, test_a_user_by_name_is_the_images);
+    tcase_add_test(t, test_an_image_by_signature);
     suite_add_tcase(s, t);
     return s;
 }

@@ -77,6 +77,7 @@ END_TEST
 /* --- each member wrong ------------------------------------------------------------------------ */
 
 #define C "pod policy: containers[app]: "
+#define USER_NAME "user: name: expected a user, or a user and ':' and a group, got "
 
 static const struct wrong {
     const char *path; /* as in test_podpolicy.c */
@@ -141,7 +142,20 @@ static const struct wrong {
     {"containers/0/user/gid", "4294967295", C "gid: expected 0 to 4294967294, got 4294967295"},
     {"containers/0/user/groups/0", "\"x\"",
      C "user: groups[0]: expected a group id, got another value"},
-    {"containers/0/user/name", "\"x\"", C "unknown member 'name'"},
+    {"containers/0/user/name", "\"x\"", C "unknown member 'uid'"},
+    {"containers/0/user", "{\"name\":\"\"}", C USER_NAME "''"},
+    {"containers/0/user", "{\"name\":\"-x\"}", C USER_NAME "'-x'"},
+    {"containers/0/user", "{\"name\":\"a:\"}", C USER_NAME "'a:'"},
+    {"containers/0/user", "{\"name\":\":a\"}", C USER_NAME "':a'"},
+    {"containers/0/user", "{\"name\":\"a:b:c\"}", C USER_NAME "'a:b:c'"},
+    {"containers/0/user", "{\"name\":\"a b\"}", C USER_NAME "'a b'"},
+    {"containers/0/user", "{\"name\":1}", C "name: expected string, got integer"},
+    {"containers/0/image/signature", "{}",
+     C "image: manifest: expected the digest of an image, or a signature rule, got both"},
+    {"containers/0/image", "{\"signature\":1,\"encryption\":\"optional\"}",
+     C "image: signature: expected object, got integer"},
+    {"containers/0/image", "{\"signature\":{},\"encryption\":\"optional\"}",
+     C "image: signature: type: expected string, got nothing"},
     {"containers/0/capabilities/0", "\"ALL\"",
      C "capabilities[0]: expected a capability, once, got 'ALL'"},
     {"containers/0/capabilities/+", "\"CAP_KILL\"",

@@ -79,7 +79,10 @@ struct cl_pod_exec {
     struct cl_pod_streams streams;
 };
 
+/* By number; or by name, which is the guest's to look up in etc/passwd and etc/group of the image:
+ * the numbers that the host then says are not looked at. */
 struct cl_pod_user {
+    char *name; /* owned; "user" or "user:group", names or numbers; NULL: by number */
     uint32_t uid;
     uint32_t gid;
     uint32_t *groups; /* owned: additional ones */

@@ -13,18 +13,6 @@ static enum cl_status put(json_t *obj, const char *key, json_t *take, struct cl_
     return json_object_set_new(obj, key, take) == 0 ? CL_OK : cl_err_nomem(err, "specification");
 }
 
-static json_t *groups_json(const struct cl_pod_user *u)
-{
-    json_t *list = json_array();
-    for (size_t i = 0; list != NULL && i < u->group_count; i++) {
-        if (json_array_append_new(list, json_integer((json_int_t)u->groups[i])) != 0) {
-            json_decref(list);
-            return NULL;
-        }
-    }
-    return list;
-}
-
 /* Without a member crun, and our own build, have their defaults. */
 static enum cl_status set_ours(json_t *spec, const struct cl_pod_policy_container *c,
                                struct cl_err *err)
@@ -32,7 +20,6 @@ static enum cl_status set_ours(json_t *spec, const struct cl_pod_policy_containe
     static const char *const dropped[] = {"seccomp", "maskedPaths", "readonlyPaths",
                                           "rootfsPropagation"};
     json_t *linux_ = json_object_get(spec, "linux");
-    json_t *user = json_object_get(json_object_get(spec, "process"), "user");
     if (linux_ == NULL) {
         CL_TRY(put(spec, "linux", json_object(), err));
         linux_ = json_object_get(spec, "linux");
@@ -44,7 +31,7 @@ static enum cl_status set_ours(json_t *spec, const struct cl_pod_policy_containe
         CL_TRY(put(linux_, "maskedPaths", agent_spec_masked_paths(), err));
         CL_TRY(put(linux_, "readonlyPaths", agent_spec_readonly_paths(), err));
     }
-    return user != NULL ? put(user, "additionalGids", groups_json(&c->user), err) : CL_OK;
+    return CL_OK;
 }
 
 enum cl_status agent_podspec_measured(const void *data, size_t len, const char *cgroup,
@@ -57,9 +44,8 @@ enum cl_status agent_podspec_measured(const void *data, size_t len, const char *
     CL_TRY(agent_podcheck_document(data, len, "spec", &spec, err));
     CL_TRY(cl_pod_policy_create(c, manifest, spec, err));
     json_t *linux_ = json_object_get(spec, "linux");
-    json_t *user = json_object_get(json_object_get(spec, "process"), "user");
-    if ((linux_ != NULL && !json_is_object(linux_)) || (user != NULL && !json_is_object(user))) {
-        return cl_err_set(err, CL_ERR_MALFORMED, "spec: expected objects, got another type");
+    if (linux_ != NULL && !json_is_object(linux_)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "spec: linux: expected object, got another type");
     }
     CL_TRY(set_ours(spec, c, err));
     CL_TRY(cl_json_compact(spec, &text, err));
@@ -67,9 +53,8 @@ enum cl_status agent_podspec_measured(const void *data, size_t len, const char *
 }
 
 enum cl_status agent_podspec_measured_process(const void *data, size_t len,
-                                              const struct cl_pod_policy_container *c,
-                                              json_t *groups, json_t **ret_process,
-                                              bool *ret_terminal,
+                                              const struct cl_pod_policy_container *c, json_t *user,
+                                              json_t **ret_process, bool *ret_terminal,
                                               const struct cl_pod_exec **ret_exec,
                                               struct cl_err *err)
 {
@@ -78,7 +63,7 @@ enum cl_status agent_podspec_measured_process(const void *data, size_t len,
     CL_TRY(agent_podcheck_document(data, len, "process", &asked, err));
     CL_TRY(cl_pod_policy_exec(c, asked, ret_exec, err));
     CL_TRY(agent_podspec_process(data, len, &process, ret_terminal, err));
-    CL_TRY(put(json_object_get(process, "user"), "additionalGids", json_incref(groups), err));
+    CL_TRY(put(process, "user", json_incref(user), err));
     *ret_process = CL_TAKE(process);
     return CL_OK;
 }

@@ -57,6 +57,13 @@ static bool is_env(const char *text)
     return text[0] != '\0' && text[0] != '=' && strchr(text, '=') != NULL;
 }
 
+/* "user", "user:group": what is in the image says whether it is one. */
+static bool is_user(const char *text)
+{
+    size_t n = strlen(text);
+    return n >= 1 && n <= 255;
+}
+
 static bool is_cwd(const char *text)
 {
     /* Nothing of what crun or the agent have open is a place to start in (CVE-2024-21626). */
@@ -65,7 +72,7 @@ static bool is_cwd(const char *text)
 
 static enum cl_status check_user(const json_t *process, struct cl_err *err)
 {
-    static const char *const keys[] = {"uid", "gid", "additionalGids", "umask", NULL};
+    static const char *const keys[] = {"uid", "gid", "additionalGids", "umask", "username", NULL};
     const char *what = "spec: process.user";
     json_t *user = NULL;
     json_t *groups = NULL;
@@ -76,6 +83,7 @@ static enum cl_status check_user(const json_t *process, struct cl_err *err)
     CL_TRY(agent_podcheck_int(user, what, "uid", 0, UINT32_MAX - 1, err));
     CL_TRY(agent_podcheck_int(user, what, "gid", 0, UINT32_MAX - 1, err));
     CL_TRY(agent_podcheck_int(user, what, "umask", 0, 0777, err));
+    CL_TRY(agent_podcheck_string(user, what, "username", is_user, "a name", err));
     CL_TRY(cl_json_opt_array(user, what, "additionalGids", AGENT_MAX_GROUPS, &groups, err));
     json_array_foreach(groups, i, item)
     {
@@ -202,5 +210,9 @@ enum cl_status agent_podspec_process(const void *data, size_t len, json_t **ret_
 {
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     CL_TRY(agent_podcheck_document(data, len, "process", &j, err));
+    if (json_object_get(json_object_get(j, "user"), "username") != NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "process: user: username: expected numbers, got a name");
+    }
     return agent_podprocess_build(j, "process", ret_process, ret_terminal, err);
 }

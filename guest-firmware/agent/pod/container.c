@@ -180,7 +180,7 @@ static enum cl_status make(struct pod_container *c, const struct wish *w, struct
     CL_TRY(pod_image_signed(c->pod, w->policy, w->digest, err));
     CL_TRY(pod_image_get(c->pod, w->digest, pod_policy_encrypted(c->pod, w->policy, w->digest),
                          image, err));
-    CL_TRY(pod_policy_groups(c, image, w->spec, err));
+    CL_TRY(pod_policy_user(c, image, w->spec, err));
     CL_TRY(pod_rootfs_make(c, image, w->spec, err));
     if (w->spec->privileged) {
         CL_TRY(pod_add_devices(w->spec, err));
@@ -203,8 +203,8 @@ static void dismantle(struct pod_container *c)
     }
     pod_process_done(&c->init);
     pod_rootfs_remove(c);
-    json_decref(c->groups);
-    c->groups = NULL;
+    json_decref(c->user);
+    c->user = NULL;
     (void)rmdir(c->cgroup); /* gone already, as a rule */
 }
 

@@ -108,8 +108,8 @@ struct pod_container {
     bool mounted;        /* its root is */
     bool shares_pid;
     const struct cl_pod_policy_container *policy; /* NULL: none */
-    json_t *groups; /* additional ones of its processes, under a policy; owned */
-    bool oom;       /* the host was not told yet */
+    json_t *user; /* of its processes, under a policy; owned; NULL: not known yet */
+    bool oom;     /* the host was not told yet */
     uint64_t oom_kills;
     int watch; /* inotify's, of memory.events; -1: none */
 };
@@ -241,9 +241,11 @@ void pod_policy_ended(const struct pod_process *x);
 /* Whether the policy wants this image encrypted, for c or for any container of the same digest. */
 bool pod_policy_encrypted(const struct agent_pod *p, const struct cl_pod_policy_container *c,
                           const uint8_t manifest[static CL_SHA256_SIZE]);
-/* The additional groups of c's processes: the policy's, and those that the image gives its user. */
-CL_NODISCARD enum cl_status pod_policy_groups(struct pod_container *c, const char *image,
-                                              struct agent_podspec *spec, struct cl_err *err);
+/* Whom c's processes run as: the policy's numbers, or its name as the image has it; with the
+ * policy's groups and those that the image gives the user. Without a policy: whom the host says, by
+ * number, or by a name of the image. */
+CL_NODISCARD enum cl_status pod_policy_user(struct pod_container *c, const char *image,
+                                            struct agent_podspec *spec, struct cl_err *err);
 
 /* store.c */
 CL_NODISCARD enum cl_status pod_store_begin(struct agent_pod *p, struct cl_err *err);

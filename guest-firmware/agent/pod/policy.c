@@ -119,7 +119,7 @@ void pod_policy_ended(const struct pod_process *x)
     }
 }
 
-/* --- groups ----------------------------------------------------------------------------------- */
+/* --- users ------------------------------------------------------------------------------------ */
 
 static enum cl_status add_group(json_t *list, uint32_t gid, struct cl_err *err)
 {
@@ -133,40 +133,83 @@ static enum cl_status add_group(json_t *list, uint32_t gid, struct cl_err *err)
                : cl_err_nomem(err, "groups");
 }
 
-/* The image was verified: what its etc/group says is the tenant's. */
-static enum cl_status image_groups(const char *image, const struct cl_pod_user *user, json_t *list,
-                                   struct cl_err *err)
+/* The image was verified: what its etc/passwd and etc/group say is the tenant's. */
+static enum cl_status look_up(const char *image, const char *name, struct agent_user *ret,
+                              struct cl_err *err)
 {
-    char text[16];
-    struct agent_user u;
     CL_CLEANUP(cl_close_fdp) int root = open(image, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (root < 0) {
         return cl_err_sys(err, errno, "open '%s'", image);
     }
-    (void)snprintf(text, sizeof(text), "%u", (unsigned)user->uid);
-    CL_TRY(agent_user_resolve(root, text, &u, err));
-    for (size_t i = 0; i < u.group_count && json_array_size(list) < AGENT_MAX_GROUPS; i++) {
-        CL_TRY(add_group(list, u.groups[i], err));
-    }
-    return CL_OK;
+    return agent_user_resolve(root, name, ret, err);
 }
 
-enum cl_status pod_policy_groups(struct pod_container *c, const char *image,
-                                 struct agent_podspec *spec, struct cl_err *err)
+/* Numbers of the policy stay what they are; only the groups are the image's to add. */
+static enum cl_status measured_user(const struct cl_pod_user *user, const char *image,
+                                    json_t **ret_user, struct cl_err *err)
 {
-    if (c->policy == NULL) {
+    char number[16];
+    struct agent_user u;
+    CL_CLEANUP(cl_json_decrefp) json_t *groups = json_array();
+    (void)snprintf(number, sizeof(number), "%u", (unsigned)user->uid);
+    CL_TRY(look_up(image, user->name != NULL ? user->name : number, &u, err));
+    if (user->name == NULL) {
+        u.uid = user->uid;
+        u.gid = user->gid;
+    }
+    for (size_t i = 0; i < user->group_count; i++) {
+        CL_TRY(add_group(groups, user->groups[i], err));
+    }
+    for (size_t i = 0; i < u.group_count && json_array_size(groups) < AGENT_MAX_GROUPS; i++) {
+        CL_TRY(add_group(groups, u.groups[i], err));
+    }
+    *ret_user = json_pack("{s:I, s:I, s:O}", "uid", (json_int_t)u.uid, "gid", (json_int_t)u.gid,
+                          "additionalGids", groups);
+    return *ret_user != NULL ? CL_OK : cl_err_nomem(err, "user");
+}
+
+/* Without a policy the host says who it is, by number, or by a name of the image. */
+static enum cl_status named_user(const char *image, json_t *user, struct cl_err *err)
+{
+    struct agent_user u;
+    const char *name = json_string_value(json_object_get(user, "username"));
+    if (name == NULL) {
         return CL_OK;
     }
-    const struct cl_pod_user *user = &c->policy->user;
-    CL_CLEANUP(cl_json_decrefp) json_t *list = json_array();
-    for (size_t i = 0; i < user->group_count; i++) {
-        CL_TRY(add_group(list, user->groups[i], err));
-    }
-    CL_TRY(image_groups(image, user, list, err));
-    json_t *to = json_object_get(json_object_get(spec->config, "process"), "user");
-    if (json_object_set(to, "additionalGids", list) != 0) {
+    CL_CLEANUP(cl_json_decrefp) json_t *groups = json_array();
+    CL_TRY(look_up(image, name, &u, err));
+    if (json_object_get(user, "additionalGids") != NULL &&
+        json_array_extend(groups, json_object_get(user, "additionalGids")) != 0) {
         return cl_err_nomem(err, "groups");
     }
-    c->groups = CL_TAKE(list);
+    for (size_t i = 0; i < u.group_count && json_array_size(groups) < AGENT_MAX_GROUPS; i++) {
+        CL_TRY(add_group(groups, u.groups[i], err));
+    }
+    (void)json_object_del(user, "username");
+    return json_object_set_new(user, "uid", json_integer((json_int_t)u.uid)) == 0 &&
+                   json_object_set_new(user, "gid", json_integer((json_int_t)u.gid)) == 0 &&
+                   json_object_set(user, "additionalGids", groups) == 0
+               ? CL_OK
+               : cl_err_nomem(err, "user");
+}
+
+enum cl_status pod_policy_user(struct pod_container *c, const char *image,
+                               struct agent_podspec *spec, struct cl_err *err)
+{
+    json_t *process = json_object_get(spec->config, "process");
+    if (c->policy == NULL) {
+        return named_user(image, json_object_get(process, "user"), err);
+    }
+    CL_CLEANUP(cl_json_decrefp) json_t *user = NULL;
+    enum cl_status st = measured_user(&c->policy->user, image, &user, err);
+    if (st != CL_OK) {
+        return cl_err_wrap(err, st, "policy: containers[%s]", c->policy->name);
+    }
+    if (json_object_set(process, "user", user) != 0) {
+        return cl_err_nomem(err, "user");
+    }
+    (void)pthread_mutex_lock(&c->pod->lock);
+    c->user = CL_TAKE(user);
+    (void)pthread_mutex_unlock(&c->pod->lock);
     return CL_OK;
 }

@@ -351,23 +351,27 @@ struct exec_wish {
     bool stream[3];
 };
 
-/* Of a container of the policy, whose groups come from there. */
+/* Of a container of the policy, whose user comes from there. */
 static enum cl_ttrpc_code read_measured(struct agent_pod *p, struct exec_wish *w,
                                         struct cl_err *err)
 {
-    CL_CLEANUP(cl_json_decrefp) json_t *groups = NULL;
+    CL_CLEANUP(cl_json_decrefp) json_t *user = NULL;
     const struct cl_pod_exec *allowed = NULL;
     (void)pthread_mutex_lock(&p->lock);
     const struct pod_container *c = pod_container_find(p, w->r->container_id, err);
     const struct cl_pod_policy_container *policy = c != NULL ? c->policy : NULL;
-    groups = c != NULL && c->groups != NULL ? json_incref(c->groups) : json_array();
+    user = c != NULL ? json_incref(c->user) : NULL;
     (void)pthread_mutex_unlock(&p->lock);
     if (policy == NULL) {
         return CL_TTRPC_NOT_FOUND;
     }
-    enum cl_status st =
-        agent_podspec_measured_process(w->r->process.data, w->r->process.len, policy, groups,
-                                       &w->spec, &w->terminal, &allowed, err);
+    if (user == NULL) {
+        return pod_error(err, CL_TTRPC_FAILED_PRECONDITION,
+                         "container '%s': expected one that was made, got one that is being made",
+                         w->r->container_id);
+    }
+    enum cl_status st = agent_podspec_measured_process(
+        w->r->process.data, w->r->process.len, policy, user, &w->spec, &w->terminal, &allowed, err);
     if (st == CL_OK) {
         w->stream[0] = w->stream[0] && allowed->streams.stdin_allowed;
         w->stream[1] = w->stream[1] && allowed->streams.stdout_allowed;

@@ -50,8 +50,8 @@ CL_NODISCARD enum cl_status agent_pod_check_sysctl(const char *name, const char 
 CL_NODISCARD enum cl_status agent_podspec_parse(const void *data, size_t len, const char *cgroup,
                                                 struct agent_podspec *ret, struct cl_err *err);
 /* The same for a container of the measured policy: CL_ERR_REJECTED "policy: ..." when the host asks
- * for anything else. What the host may not choose (system call filter, masked paths, groups) is
- * ours, whatever it says. */
+ * for anything else. What the host may not choose (system call filter, masked paths) is ours,
+ * whatever it says; the user is still the host's, to be replaced once the image is there. */
 struct cl_pod_policy_container;
 CL_NODISCARD enum cl_status agent_podspec_measured(const void *data, size_t len, const char *cgroup,
                                                    const struct cl_pod_policy_container *c,
@@ -76,11 +76,13 @@ CL_NODISCARD enum cl_status agent_podspec_add_device(struct agent_podspec *s, co
 CL_NODISCARD enum cl_status agent_podspec_process(const void *data, size_t len,
                                                   json_t **ret_process, bool *ret_terminal,
                                                   struct cl_err *err);
-/* A process of a container of the policy; groups: its additional ones. *ret_exec is borrowed. */
+/* A process of a container of the policy; user: what it runs as, in OCI's form. *ret_exec is
+ * borrowed.
+ */
 struct cl_pod_exec;
 CL_NODISCARD enum cl_status agent_podspec_measured_process(const void *data, size_t len,
                                                            const struct cl_pod_policy_container *c,
-                                                           json_t *groups, json_t **ret_process,
+                                                           json_t *user, json_t **ret_process,
                                                            bool *ret_terminal,
                                                            const struct cl_pod_exec **ret_exec,
                                                            struct cl_err *err);
