@@ -168,6 +168,7 @@ int cl_cmd_policy(int argc, char **argv)
         {"from-pod", cli_policy_from_pod, "write a pod's policy and initdata from its manifest"},
         {"explain", cmd_explain, "what a policy says, in words"},
         {"diff", cmd_diff, "what differs between two policies"},
+        {"test", cli_policy_test, "what a policy says to each request of a pod"},
         {0}};
     return cl_cmd_dispatch(table, "cloister policy", "cloister policy explain pod.toml", argc,
                            argv);

@@ -7,6 +7,10 @@
 #include "base/json.h"
 
 int cli_policy_from_pod(int argc, char **argv);
+int cli_policy_test(int argc, char **argv);
+/* The documents of a manifest; "-" is standard input. */
+CL_NODISCARD enum cl_status cli_policy_documents(const char *path, json_t **ret,
+                                                 struct cl_err *err);
 
 /* One document on stdout; NULL is CL_ERR_NOMEM. */
 CL_NODISCARD enum cl_status cli_policy_print(const json_t *j, bool compact, struct cl_err *err);

@@ -14,6 +14,7 @@
 #include "base/cmd.h"
 #include "base/encode.h"
 #include "base/io.h"
+#include "cloister/image_signature.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -39,6 +40,15 @@ static const char help[] =
     "  --kbs-url URL             the broker: https://host:port\n"
     "  --kbs-cert FILE           the one certificate (PEM) that it must present\n"
     "  --encryption WORD         required (default): every layer must be encrypted; or optional\n"
+    "  --signature-key [CONTAINER:]FILE   the image of a container, or of each, is any that this "
+    "key\n"
+    "                            (PEM) has signed with cosign, instead of one digest; may be "
+    "given\n"
+    "                            again\n"
+    "  --signature-keyring [CONTAINER:]FILE   the same of simple signing: an OpenPGP key ring\n"
+    "                            (gpg --export)\n"
+    "  --signature-identity ID   how the signed name is compared with the image's: a word such as\n"
+    "                            matchRepository, or a signedIdentity of containers-policy.json\n"
     "  --env [CONTAINER:]K=V     the value of a variable that the manifest leaves open "
     "(valueFrom);\n"
     "                            without it the value is the host's\n"
@@ -66,6 +76,8 @@ struct args {
     struct cl_strv env;
     struct cl_strv execs;
     struct cl_strv sysctls;
+    struct cl_strv keys;
+    struct cl_strv rings;
     struct policy_from_options from;
 };
 
@@ -75,6 +87,8 @@ static void args_done(struct args *a)
     cl_strv_done(&a->env);
     cl_strv_done(&a->execs);
     cl_strv_done(&a->sysctls);
+    cl_strv_done(&a->keys);
+    cl_strv_done(&a->rings);
 }
 
 static int add(struct cl_strv *list, const char *option, const char *text, size_t max)
@@ -102,6 +116,8 @@ static const char **plain_slot(struct args *a, int c)
         return &a->output_policy;
     case 't':
         return &a->output_initdata;
+    case 'd':
+        return &a->from.signature_identity;
     default:
         return NULL;
     }
@@ -112,6 +128,31 @@ static int take_pair(struct cl_strv *list, const char *option, const char *form,
     return strchr(optarg, '=') != NULL
                ? add(list, option, optarg, max)
                : cl_usage_error(PROG, "%s: expected %s, got '%s'", option, form, optarg);
+}
+
+/* "[CONTAINER:]FILE": what the file holds takes the place of its name; binary: in base64. */
+static enum cl_status read_signer(const char *option, bool binary, struct cl_buf *out,
+                                  struct cl_err *err)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
+    size_t n = strspn(option, "abcdefghijklmnopqrstuvwxyz0123456789-");
+    const char *path = n > 0 && option[n] == ':' ? option + n + 1 : option;
+    CL_TRY(cl_buf_append(out, option, (size_t)(path - option), err));
+    CL_TRY(cl_buf_read_file(&raw, path, CL_IMAGE_SIG_MAX_KEYRING, err));
+    return binary ? cl_b64_encode(out, raw.data, raw.len, err)
+                  : cl_buf_append(out, raw.data, raw.len, err);
+}
+
+static int take_signer(struct cl_strv *list, const char *option, bool binary)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
+    struct cl_err err = {0};
+    const char *string = NULL;
+    if (read_signer(optarg, binary, &text, &err) != CL_OK ||
+        cl_buf_cstr(&text, option, &string, &err) != CL_OK) {
+        return cl_fail(&err, NULL);
+    }
+    return add(list, option, string, POLICY_MAX_GIVEN);
 }
 
 static int take_encryption(struct args *a)
@@ -140,6 +181,10 @@ static int take_option(struct args *a, int c)
         return take_pair(&a->sysctls, "--sysctl", "NAME=VALUE", POLICY_MAX_GIVEN);
     case 'x':
         return add(&a->execs, "--allow-exec", optarg, POLICY_MAX_GIVEN);
+    case 'k':
+        return take_signer(&a->keys, "--signature-key", false);
+    case 'g':
+        return take_signer(&a->rings, "--signature-keyring", true);
     case 'n':
         return take_encryption(a);
     case 'l':
@@ -180,6 +225,9 @@ static int parse(int argc, char **argv, struct args *a)
                                             {"kbs-cert", required_argument, NULL, 'c'},
                                             {"encryption", required_argument, NULL, 'n'},
                                             {"env", required_argument, NULL, 'e'},
+                                            {"signature-key", required_argument, NULL, 'k'},
+                                            {"signature-keyring", required_argument, NULL, 'g'},
+                                            {"signature-identity", required_argument, NULL, 'd'},
                                             {"allow-exec", required_argument, NULL, 'x'},
                                             {"allow-logs", no_argument, NULL, 'l'},
                                             {"sysctl", required_argument, NULL, 's'},
@@ -230,7 +278,7 @@ static void output_done(struct output *o)
     cl_buf_done(&o->annotation);
 }
 
-static enum cl_status read_documents(const char *path, json_t **ret, struct cl_err *err)
+enum cl_status cli_policy_documents(const char *path, json_t **ret, struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
     CL_TRY(strcmp(path, "-") == 0 ? cl_buf_read_fd(&raw, STDIN_FILENO, CL_YAML_MAX_SIZE, err)
@@ -242,12 +290,14 @@ static enum cl_status make_policy(struct args *a, struct output *o, struct cl_er
 {
     CL_CLEANUP(cl_json_decrefp) json_t *documents = NULL;
     struct policy_images images = {.given = &a->images, .registry_ca = a->registry_ca};
-    CL_TRY(read_documents(a->file, &documents, err));
+    CL_TRY(cli_policy_documents(a->file, &documents, err));
     a->from.image = policy_images_find;
     a->from.image_ctx = &images;
     a->from.env = &a->env;
     a->from.execs = &a->execs;
     a->from.sysctls = &a->sysctls;
+    a->from.signature_keys = &a->keys;
+    a->from.signature_rings = &a->rings;
     enum cl_status st = policy_from_pod(documents, &a->from, &o->policy, &o->hint, err);
     st = st == CL_OK ? policy_images_check_used(&images, err) : st;
     o->hint = o->hint != NULL ? o->hint : images.hint;

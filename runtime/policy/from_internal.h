@@ -20,6 +20,8 @@ struct policy_from {
     json_t *containers;   /* of the policy */
     bool env_used[POLICY_MAX_GIVEN];
     bool exec_used[POLICY_MAX_GIVEN];
+    bool key_used[POLICY_MAX_GIVEN];
+    bool ring_used[POLICY_MAX_GIVEN];
     const char *hint;
 };
 
@@ -37,6 +39,11 @@ struct policy_container {
 
 /* Whether an option that may begin with "CONTAINER:" is about this container; *ret: the rest. */
 bool policy_option_fits(const struct policy_container *c, const char *option, const char **ret);
+
+/* from_signature.c: the rule for who signs the container's image, by the options; NULL: none is
+ * about it. name: as the manifest has it. */
+CL_NODISCARD enum cl_status policy_signature_build(struct policy_container *c, const char *name,
+                                                   json_t **ret, struct cl_err *err);
 
 /* from_env.c: c->vars, then `env`, `env_host` and `service_env` of c->to. */
 CL_NODISCARD enum cl_status policy_env_build(struct policy_container *c, struct cl_err *err);

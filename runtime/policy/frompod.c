@@ -206,8 +206,11 @@ static enum cl_status build_image(struct policy_container *c, struct cl_err *err
     }
     cl_oci_digest_format(digest, c->image.manifest);
     json_t *to = json_object();
+    json_t *rule = NULL;
     CL_TRY(policy_put(c->to, "image", to, err));
-    CL_TRY(policy_put(to, "manifest", json_string(digest), err));
+    CL_TRY(policy_signature_build(c, image, &rule, err));
+    CL_TRY(rule != NULL ? policy_put(to, "signature", rule, err)
+                        : policy_put(to, "manifest", json_string(digest), err));
     return policy_put(to, "encryption",
                       json_string(o->encryption_required ? "required" : "optional"), err);
 }
@@ -269,10 +272,10 @@ static enum cl_status build_containers(struct policy_from *f, struct cl_err *err
 static enum cl_status check_used(const char *option, const struct cl_strv *given, const bool *used,
                                  const char *expected, struct cl_err *err)
 {
-    for (size_t i = 0; i < given->count; i++) {
+    for (size_t i = 0; given != NULL && i < given->count; i++) {
         if (!used[i]) {
             return cl_err_set(err, CL_ERR_REJECTED, "%s '%.*s': expected %s, got none", option,
-                              (int)strcspn(given->v[i], "="), given->v[i], expected);
+                              (int)strcspn(given->v[i], "=\n"), given->v[i], expected);
         }
     }
     return CL_OK;
@@ -293,7 +296,11 @@ static enum cl_status build(struct policy_from *f, json_t *policy, struct cl_err
     CL_TRY(build_containers(f, err));
     CL_TRY(check_used("--env", o->env, f->env_used,
                       "a variable whose value the manifest leaves open", err));
-    return check_used("--allow-exec", o->execs, f->exec_used, "a container of that name", err);
+    CL_TRY(check_used("--allow-exec", o->execs, f->exec_used, "a container of that name", err));
+    CL_TRY(check_used("--signature-key", o->signature_keys, f->key_used, "a container of that name",
+                      err));
+    return check_used("--signature-keyring", o->signature_rings, f->ring_used,
+                      "a container of that name", err);
 }
 
 /* For people to read: it is what is measured. */

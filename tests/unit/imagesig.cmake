@@ -6,3 +6,4 @@ target_link_libraries(imagesig_world PUBLIC cl_base OpenSSL::Crypto PkgConfig::J
 cl_unit_test(test_imagesig LIBS imagesig_world cl_attestation)
 cl_unit_test(test_imagesig_openpgp LIBS imagesig_world cl_attestation)
 cl_unit_test(test_agent_signatures LIBS imagesig_world cl_agent_core)
+cl_unit_test(test_policy_test LIBS imagesig_world cl_policy_cmd)
