@@ -128,17 +128,34 @@ static void on_blob_done(void *ctx, bool ok)
     serve_conn_free(ctx);
 }
 
+static bool is_signature(const char *name)
+{
+    return strncmp(name, "signatures:", 11) == 0 || strncmp(name, "simple-signature:", 17) == 0;
+}
+
+/* By digest, or (I-4.6) a signature by its name. */
+static enum cl_status open_named(struct conn *c, const char *name, uint64_t *ret_size,
+                                 struct cl_err *err)
+{
+    const struct host_server_config *cfg = &c->server->cfg;
+    uint8_t digest[CL_SHA256_SIZE];
+    if (!is_signature(name)) {
+        CL_TRY(cl_oci_digest_parse(name, digest, err));
+        return cfg->open_blob(cfg->ctx, digest, &c->other, ret_size, err);
+    }
+    return cfg->open_signature != NULL
+               ? cfg->open_signature(cfg->ctx, name, &c->other, ret_size, err)
+               : cl_err_set(err, CL_ERR_UNAVAILABLE, "'%.100s': expected one, got none", name);
+}
+
 static uint8_t blob_open(struct conn *c, const char *line, uint64_t *ret_size)
 {
     static const char magic[] = "CLBLOB1 ";
-    const struct host_server_config *cfg = &c->server->cfg;
-    uint8_t digest[CL_SHA256_SIZE];
     struct cl_err err = {0};
-    if (strncmp(line, magic, strlen(magic)) != 0 ||
-        cl_oci_digest_parse(line + strlen(magic), digest, &err) != CL_OK) {
+    if (strncmp(line, magic, strlen(magic)) != 0) {
         return BLOB_FAILED;
     }
-    switch (cfg->open_blob(cfg->ctx, digest, &c->other, ret_size, &err)) {
+    switch (open_named(c, line + strlen(magic), ret_size, &err)) {
     case CL_OK:
         return BLOB_FOUND;
     case CL_ERR_REJECTED:

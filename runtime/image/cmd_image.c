@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_image.c - `cloister image encrypt` and `cloister image inspect`.
+ * cmd_image.c - `cloister image`: encrypt and inspect.
  * Trust: images are hostile; what is printed of them is escaped. Threads: one. Memory: one image.
  */
 #include "image/image.h"
 #include "image/keyprovider.h"
+#include "image/signatures.h"
 
 #include "base/cmd.h"
 #include "base/io.h"
@@ -282,6 +283,7 @@ int cl_cmd_image(int argc, char **argv)
     static const struct cl_cmd table[] = {
         {"encrypt", cmd_encrypt, "encrypt every layer, as ocicrypt does"},
         {"inspect", cmd_inspect, "layers, encryption, key ids"},
+        {"signatures", cl_cmd_image_signatures, "fetch the signatures of an image into a folder"},
         {0}};
     return cl_cmd_dispatch(table, "cloister image", "cloister image inspect oci:app:v1", argc,
                            argv);

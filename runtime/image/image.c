@@ -18,6 +18,7 @@ struct cl_image {
     void *source;
     const struct image_source_ops *ops;
     uint8_t digest[CL_SHA256_SIZE];
+    struct cl_buf index_bytes; /* empty: the reference named the manifest itself */
     struct cl_buf manifest_bytes;
     struct cl_oci_manifest manifest;
     struct cl_buf config_bytes;
@@ -32,6 +33,7 @@ void cl_image_free(struct cl_image *i)
     if (i->ops != NULL) {
         i->ops->free(i->source);
     }
+    cl_buf_done(&i->index_bytes);
     cl_buf_done(&i->manifest_bytes);
     cl_oci_manifest_done(&i->manifest);
     cl_buf_done(&i->config_bytes);
@@ -47,6 +49,11 @@ void cl_image_freep(struct cl_image **i)
 const uint8_t *cl_image_manifest_digest(const struct cl_image *i)
 {
     return i->digest;
+}
+
+const struct cl_buf *cl_image_index_bytes(const struct cl_image *i)
+{
+    return &i->index_bytes;
 }
 
 const struct cl_buf *cl_image_manifest_bytes(const struct cl_image *i)
@@ -104,6 +111,8 @@ static enum cl_status resolve_manifest(struct cl_image *i, struct cl_err *err)
         CL_TRY(cl_oci_index_select(root.data, root.len, &d, err));
         CL_TRY(
             fetch_document(i, &d, true, CL_OCI_MAX_MANIFEST, "manifest", &i->manifest_bytes, err));
+        i->index_bytes = root;
+        root = (struct cl_buf){0};
     }
     CL_TRY(cl_sha256(i->digest, i->manifest_bytes.data, i->manifest_bytes.len, err));
     return cl_oci_manifest_parse(i->manifest_bytes.data, i->manifest_bytes.len, &i->manifest, err);

@@ -31,6 +31,7 @@ void shim_config_done(struct shim_config *c)
     free(c->console);
     free(c->scratch_dir);
     free(c->registry_ca);
+    free(c->signatures);
     free(c->kubelet);
     for (size_t i = 0; i < c->relay_count; i++) {
         free(c->relay_allow[i]);
@@ -181,10 +182,11 @@ static enum cl_status take_relay(const json_t *root, struct shim_config *c, stru
 
 static enum cl_status take_image(const json_t *root, struct shim_config *c, struct cl_err *err)
 {
-    static const char *const keys[] = {"registry-ca", "timeout-s", NULL};
+    static const char *const keys[] = {"registry-ca", "signatures", "timeout-s", NULL};
     json_t *image = NULL;
     CL_TRY(table_of(root, "image", keys, &image, err));
     CL_TRY(take_path(image, "image", "registry-ca", &c->registry_ca, err));
+    CL_TRY(take_path(image, "image", "signatures", &c->signatures, err));
     return take_number(image, "image", "timeout-s", 1, 86400, &c->image_timeout_s, err);
 }
 

@@ -39,6 +39,7 @@ struct shim_config {
     char *relay_allow[SHIM_CONFIG_MAX_RELAY]; /* HOST:PORT */
     size_t relay_count;
     char *registry_ca; /* PEM file; NULL: the system's */
+    char *signatures;  /* folder of image/signatures.h; NULL: none */
     char *kubelet;     /* kubelet's folder; NULL: /var/lib/kubelet */
     bool host_files;   /* hostPath volumes may be copied in, read-only */
 };

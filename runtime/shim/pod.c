@@ -6,6 +6,7 @@
 #include "leftovers.h"
 
 #include "base/log.h"
+#include "image/signatures.h"
 
 #include <signal.h>
 #include <stdio.h>
@@ -189,7 +190,10 @@ static enum cl_status on_open_blob(void *ctx, const uint8_t digest[CL_SHA256_SIZ
             st = pod->cfg.images->open_blob(c->image, digest, ret_fd, ret_size, err);
         }
     }
-    return st;
+    return st != CL_ERR_REJECTED || pod->cfg.settings->signatures == NULL
+               ? st
+               : cl_signature_blob_open(pod->cfg.settings->signatures, digest, ret_fd, ret_size,
+                                        err);
 }
 
 /* "<container id>[/<exec id>]", a claim of the guest. */
@@ -301,6 +305,7 @@ enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm, s
     cfg.cb = (struct shim_vm_callbacks){.spawned = on_spawned,
                                         .agent = on_agent,
                                         .open_blob = on_open_blob,
+                                        .open_signature = pod_open_signature,
                                         .open_stdio = on_open_stdio,
                                         .output_end = on_output_end,
                                         .ended = on_vm_ended,

@@ -106,6 +106,9 @@ struct container *pod_find(const struct shim_pod *pod, const char *id);
 /* exec_id empty or NULL: the container's own. NULL with err when there is none. */
 struct proc *pod_find_proc(const struct shim_pod *pod, const char *id, const char *exec_id,
                            struct cl_err *err);
+/* images_signatures.c: as host/serve.h's open_signature; ctx is the pod. */
+CL_NODISCARD enum cl_status pod_open_signature(void *ctx, const char *name, int *ret_fd,
+                                               uint64_t *ret_size, struct cl_err *err);
 /* Boots the VM. Then creation_booted(), or creation_failed() of the creation. */
 CL_NODISCARD enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm,
                                      struct cl_err *err);

@@ -26,10 +26,12 @@ struct shim_vm_callbacks {
     void (*spawned)(void *ctx);
     /* The agent's connection, at most once; takes the descriptor. */
     void (*agent)(void *ctx, int fd);
-    /* As host/serve.h has them: a blob by digest; a stream of "<container id>[/<exec id>]"; an
-     * output stream that ended. */
+    /* As host/serve.h has them: a blob by digest; a signature by name; a stream of "<container
+     * id>[/<exec id>]"; an output stream that ended. */
     enum cl_status (*open_blob)(void *ctx, const uint8_t digest[CL_SHA256_SIZE], int *ret_fd,
                                 uint64_t *ret_size, struct cl_err *err);
+    enum cl_status (*open_signature)(void *ctx, const char *name, int *ret_fd, uint64_t *ret_size,
+                                     struct cl_err *err);
     bool (*open_stdio)(void *ctx, const char *process, unsigned stream, int *ret_fd,
                        bool *ret_owned);
     void (*output_end)(void *ctx, const char *process, unsigned stream);

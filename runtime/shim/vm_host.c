@@ -124,6 +124,7 @@ static enum cl_status serve(struct shim_vm *vm, const struct shim_vm_config *cfg
 {
     struct host_server_config server = {.base = cfg->base,
                                         .open_blob = cfg->cb.open_blob,
+                                        .open_signature = cfg->cb.open_signature,
                                         .open_stdio = cfg->cb.open_stdio,
                                         .on_agent = cfg->cb.agent,
                                         .on_output_end = cfg->cb.output_end,

@@ -50,6 +50,8 @@ static void on_output_end(void *ctx, const char *process, unsigned stream)
     h->output_ends++;
 }
 
+#define SOME_DIGEST "sha256:1111111111111111111111111111111111111111111111111111111111111111"
+
 static enum cl_status open_blob(void *ctx, const uint8_t digest[CL_SHA256_SIZE], int *ret_fd,
                                 uint64_t *ret_size, struct cl_err *err)
 {
@@ -203,6 +205,9 @@ START_TEST(test_blobs_of_the_image_and_no_others)
     } bad[] = {
         {"CLBLOB1 sha256:1111111111111111111111111111111111111111111111111111111111111111\n", 2},
         {"CLBLOB1 sha256:11\n", 3},
+        {"CLBLOB1 signatures:" SOME_DIGEST "\n", 1}, /* nobody has any */
+        {"CLBLOB1 simple-signature:" SOME_DIGEST "/1\n", 1},
+        {"CLBLOB1 other:" SOME_DIGEST "\n", 3},
         {"CLBLOB1 ../../etc/passwd\n", 3},
         {"CLBLOB1 sha512:1111111111111111111111111111111111111111111111111111111111111111\n", 3},
         {"CLBLOB1\n", 3},

@@ -33,6 +33,11 @@ struct host_server_config {
      * *ret_size bytes. CL_ERR_REJECTED: not for this guest; CL_ERR_UNAVAILABLE: not there. */
     enum cl_status (*open_blob)(void *ctx, const uint8_t digest[CL_SHA256_SIZE], int *ret_fd,
                                 uint64_t *ret_size, struct cl_err *err);
+    /* A signature of an image, by what the guest asks for ("signatures:..." or
+     * "simple-signature:..." of I-4.6), which is its claim; answers as open_blob. NULL: there is
+     * none. */
+    enum cl_status (*open_signature)(void *ctx, const char *name, int *ret_fd, uint64_t *ret_size,
+                                     struct cl_err *err);
     /* The stream (0 in, 1 out, 2 error) of `process`: "<container id>" or "<container id>/<exec
      * id>", well formed, but the guest's claim. false: refused. Nothing here keeps the guest from
      * asking twice. The descriptor may be of any kind, stays blocking as it is, and is closed when

@@ -37,7 +37,8 @@ void cl_image_free(struct cl_image *i); /* NULL is fine; ends downloads */
 void cl_image_freep(struct cl_image **i);
 
 /* All borrowed. */
-const uint8_t *cl_image_manifest_digest(const struct cl_image *i); /* 32 bytes */
+const uint8_t *cl_image_manifest_digest(const struct cl_image *i);   /* 32 bytes */
+const struct cl_buf *cl_image_index_bytes(const struct cl_image *i); /* empty: there was none */
 const struct cl_buf *cl_image_manifest_bytes(const struct cl_image *i);
 const struct cl_oci_manifest *cl_image_manifest(const struct cl_image *i);
 const struct cl_buf *cl_image_config_bytes(const struct cl_image *i);
