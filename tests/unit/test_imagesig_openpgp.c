@@ -17,6 +17,8 @@
 
 #define EXACT "{\"type\":\"matchRepoDigestOrExact\"}"
 #define NOW (SIG_TIME + 1000)
+#define VECTORS CL_TEST_SOURCE_DIR "/tests/vectors/imagesig"
+#define VECTOR_TIME 1796000000
 
 static struct cl_err err;
 static EVP_PKEY *keys[3];
@@ -314,6 +316,23 @@ START_TEST(test_gnupg)
 }
 END_TEST
 
+/* tests/vectors/imagesig: what GnuPG 2.2.40 wrote, for machines without it. */
+START_TEST(test_stored_signature)
+{
+    CL_CLEANUP(cl_buf_done) struct cl_buf ring = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf message = {0};
+    struct cl_image_signed s;
+    ck_assert_int_eq(cl_buf_read_file(&ring, VECTORS "/keyring.gpg", 4096, &err), CL_OK);
+    ck_assert_int_eq(cl_buf_read_file(&message, VECTORS "/signature-1", 4096, &err), CL_OK);
+    ck_assert_uint_eq(message.data[0], 0xa3); /* compressed, without a length */
+    enum cl_status st = verify(&ring, message.data, message.len, VECTOR_TIME, &s);
+    ck_assert_msg(st == CL_OK, "%s", err.msg);
+    ck_assert_uint_eq(s.digest[0], 0xaa);
+    message.data[message.len / 2] ^= 1;
+    ck_assert_int_ne(verify(&ring, message.data, message.len, VECTOR_TIME, &s), CL_OK);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("imagesig_openpgp");
@@ -327,6 +346,7 @@ int main(void)
     tcase_add_loop_test(t, test_message_needs_every_byte, 0, 3);
     tcase_add_test(t, test_ring_is_read_strictly);
     tcase_add_test(t, test_bomb_is_bounded);
+    tcase_add_test(t, test_stored_signature);
     tcase_add_loop_test(t, test_gnupg, 0, CL_ARRAY_LEN(algorithms));
     suite_add_tcase(s, t);
     return run_suite(s);
