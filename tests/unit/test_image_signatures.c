@@ -88,7 +88,8 @@ START_TEST(test_a_folder_without)
 }
 END_TEST
 
-static void add_to_index(const char *layout, const char *digest, size_t size, const char *tag)
+static void add_to_index(const char *layout, const char *digest, size_t size, const char *tag,
+                         const char *type)
 {
     char path[256];
     json_t *index = NULL;
@@ -96,8 +97,7 @@ static void add_to_index(const char *layout, const char *digest, size_t size, co
     ck_assert_int_eq(cl_json_read_file(path, 1 << 20, &index, &err), CL_OK);
     ck_assert_int_eq(
         json_array_append_new(json_object_get(index, "manifests"),
-                              json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType",
-                                        "application/vnd.oci.image.manifest.v1+json", "digest",
+                              json_pack("{s:s, s:s, s:I, s:{s:s}}", "mediaType", type, "digest",
                                         digest, "size", (json_int_t)size, "annotations",
                                         "org.opencontainers.image.ref.name", tag)),
         0);
@@ -125,7 +125,8 @@ static void sign_in_layout(const char *layout, EVP_PKEY *key, const char *digest
         CL_OK);
     fixture_blob(layout, text.data, text.len, manifest_digest);
     (void)snprintf(tag, sizeof(tag), "sha256-%s.sig", digest + 7);
-    add_to_index(layout, manifest_digest, text.len, tag);
+    add_to_index(layout, manifest_digest, text.len, tag,
+                 "application/vnd.oci.image.manifest.v1+json");
     free(payload);
     free(sig);
 }
@@ -167,6 +168,56 @@ START_TEST(test_cosigns_signatures_are_fetched)
 }
 END_TEST
 
+/* An index with one manifest, which is what is signed and tagged. */
+START_TEST(test_signatures_of_an_index)
+{
+    char layout[128];
+    char dir[128];
+    char ref[160];
+    char digest[CL_OCI_DIGEST_SIZE];
+    char index_digest[CL_OCI_DIGEST_SIZE];
+    struct cl_signature_count count = {0};
+    CL_CLEANUP(cl_image_freep) struct cl_image *image = NULL;
+    CL_CLEANUP(cl_buf_done) struct cl_buf index = {0};
+    uint8_t raw_digest[CL_SHA256_SIZE];
+    EVP_PKEY *key = sig_key("P-256");
+    int fd = -1;
+    uint64_t size = 0;
+    (void)snprintf(layout, sizeof(layout), "%s/layout", root);
+    (void)snprintf(dir, sizeof(dir), "%s/signatures", root);
+    (void)snprintf(ref, sizeof(ref), "oci:%s:v1", layout);
+    fixture_layout(layout, "application/vnd.oci.image.layer.v1.tar");
+    ck_assert_int_eq(cl_image_open(ref, NULL, &image, &err), CL_OK);
+    ck_assert_uint_eq(cl_image_index_bytes(image)->len, 0);
+    cl_oci_digest_format(digest, cl_image_manifest_digest(image));
+    ck_assert_int_eq(
+        cl_buf_printf(&index, NULL,
+                      "{\"schemaVersion\":2,\"mediaType\":"
+                      "\"application/vnd.oci.image.index.v1+json\",\"manifests\":[{\"mediaType\":"
+                      "\"application/vnd.oci.image.manifest.v1+json\",\"digest\":\"%s\","
+                      "\"size\":%zu,\"platform\":{\"os\":\"linux\",\"architecture\":"
+                      "\"amd64\"}}]}",
+                      digest, cl_image_manifest_bytes(image)->len),
+        CL_OK);
+    fixture_blob(layout, index.data, index.len, index_digest);
+    add_to_index(layout, index_digest, index.len, "multi",
+                 "application/vnd.oci.image.index.v1+json");
+    sign_in_layout(layout, key, index_digest);
+    (void)snprintf(ref, sizeof(ref), "oci:%s:multi", layout);
+    ck_assert_msg(cl_signatures_fetch(ref, NULL, NULL, dir, &count, &err) == CL_OK, "%s", err.msg);
+    ck_assert_uint_eq(count.cosign, 1);
+    struct cl_signature_ask ask = {0}; /* asked for by the manifest all the same */
+    memcpy(ask.digest, cl_image_manifest_digest(image), sizeof(ask.digest));
+    ck_assert_int_eq(cl_signature_open(dir, &ask, &fd, &size, &err), CL_OK);
+    ck_assert_int_eq(close(fd), 0);
+    ck_assert_int_eq(cl_oci_digest_parse(index_digest, raw_digest, &err), CL_OK);
+    ck_assert_int_eq(cl_signature_blob_open(dir, raw_digest, &fd, &size, &err), CL_OK);
+    ck_assert_uint_eq(size, index.len);
+    ck_assert_int_eq(close(fd), 0);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("image_signatures");
@@ -175,6 +226,7 @@ int main(void)
     tcase_add_test(t, test_what_may_be_asked_for);
     tcase_add_test(t, test_a_folder_without);
     tcase_add_test(t, test_cosigns_signatures_are_fetched);
+    tcase_add_test(t, test_signatures_of_an_index);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

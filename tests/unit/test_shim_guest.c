@@ -525,6 +525,51 @@ START_TEST(test_blobs_of_the_pods_images_only)
 }
 END_TEST
 
+#define HEX_AB "ab00000000000000000000000000000000000000000000000000000000000000"
+#define HEX_01 "0100000000000000000000000000000000000000000000000000000000000000"
+
+START_TEST(test_signatures_of_the_pods_images_only)
+{
+    char dir[] = "/tmp/cl-shim-sig-XXXXXX";
+    char command[400];
+    struct world w;
+    struct cl_err err = {0};
+    uint8_t digest[CL_SHA256_SIZE] = {0x01};
+    uint64_t size = 0;
+    int fd = -1;
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    (void)snprintf(command, sizeof(command),
+                   "cd %s && mkdir blobs && echo x >sha256-" HEX_AB ".sig && "
+                   "cp sha256-" HEX_AB ".sig sha256-" HEX_01 ".sig",
+                   dir);
+    ck_assert_int_eq(system(command), 0);
+    (void)snprintf(command, sizeof(command), "echo payload >%s/blobs/" HEX_01, dir);
+    ck_assert_int_eq(system(command), 0);
+    pod_up(&w);
+    ck_assert_int_eq(w.vm.open_signature(w.vm.ctx, "signatures:sha256:" HEX_AB, &fd, &size, &err),
+                     CL_ERR_UNAVAILABLE); /* there is no folder */
+    w.settings.signatures = dir;
+    ck_assert_int_eq(w.vm.open_signature(w.vm.ctx, "signatures:sha256:" HEX_AB, &fd, &size, &err),
+                     CL_OK);
+    ck_assert_uint_eq(size, 2);
+    (void)close(fd);
+    ck_assert_int_eq(w.vm.open_signature(w.vm.ctx, "signatures:sha256:" HEX_01, &fd, &size, &err),
+                     CL_ERR_REJECTED);
+    ck_assert_int_eq(
+        w.vm.open_signature(w.vm.ctx, "simple-signature:sha256:" HEX_AB "/1", &fd, &size, &err),
+        CL_ERR_UNAVAILABLE);
+    ck_assert_int_eq(w.vm.open_signature(w.vm.ctx, "signatures:../x", &fd, &size, &err),
+                     CL_ERR_MALFORMED);
+    ck_assert_int_eq(w.vm.open_blob(w.vm.ctx, digest, &fd, &size, &err), CL_OK); /* a payload */
+    ck_assert_uint_eq(size, 8);
+    (void)close(fd);
+    w.settings.signatures = NULL;
+    world_down(&w);
+    (void)snprintf(command, sizeof(command), "rm -rf %s", dir);
+    ck_assert_int_eq(system(command), 0);
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("shim_guest");
@@ -547,6 +592,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, test_garbage_in_every_answer, 0, 2);
     tcase_add_test(tc, test_events_about_nobody);
     tcase_add_test(tc, test_blobs_of_the_pods_images_only);
+    tcase_add_test(tc, test_signatures_of_the_pods_images_only);
     suite_add_tcase(s, tc);
     return s;
 }
