@@ -145,6 +145,7 @@ struct openpgp_key {
     int64_t created;
     int64_t expires; /* seconds since 1970; 0: never */
     bool subkey;
+    size_t primary; /* place in the ring of the key that it belongs to; its own when it is none */
     bool revoked;
     bool signs;        /* its flags allow it to */
     int64_t certified; /* when the signature that says so was made */

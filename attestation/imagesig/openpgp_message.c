@@ -183,19 +183,13 @@ static bool fits_algorithm(const struct openpgp_key *k, uint8_t algorithm)
     return false;
 }
 
-/* What the key's owner says of it holds for the time of the signature and for now. */
-static enum cl_status check_key(const struct openpgp_key *k, const struct openpgp_signature *s,
-                                int64_t now, struct cl_err *err)
+/* What the owner says of a key holds for the time of the signature and for now. */
+static enum cl_status check_life(const struct openpgp_key *k, const struct openpgp_signature *s,
+                                 int64_t now, struct cl_err *err)
 {
-    if (!fits_algorithm(k, s->key_algorithm)) {
+    if (k->revoked) {
         return cl_err_set(err, CL_ERR_REJECTED,
-                          "signature.key: algorithm: expected that of the key, got %u",
-                          (unsigned)s->key_algorithm);
-    }
-    if (k->revoked || !k->signs) {
-        return cl_err_set(err, CL_ERR_REJECTED,
-                          "signature.key: expected one that may sign, got one that %s",
-                          k->revoked ? "is revoked" : "is for other things");
+                          "signature.key: expected one that may sign, got one that is revoked");
     }
     if (s->created < k->created) {
         return cl_err_set(err, CL_ERR_REJECTED,
@@ -207,6 +201,24 @@ static enum cl_status check_key(const struct openpgp_key *k, const struct openpg
             err, CL_ERR_REJECTED, "signature.key.expired: expected a time before %lld, got %lld",
             (long long)k->expires, (long long)(s->created >= k->expires ? s->created : now));
     }
+    return CL_OK;
+}
+
+/* A subkey lives no longer than the key that it belongs to. */
+static enum cl_status check_key(const struct openpgp_ring *ring, const struct openpgp_key *k,
+                                const struct openpgp_signature *s, int64_t now, struct cl_err *err)
+{
+    if (!fits_algorithm(k, s->key_algorithm)) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "signature.key: algorithm: expected that of the key, got %u",
+                          (unsigned)s->key_algorithm);
+    }
+    if (!k->signs) {
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "signature.key: expected one that may sign, got one for other things");
+    }
+    CL_TRY(check_life(&ring->keys[k->primary], s, now, err));
+    CL_TRY(check_life(k, s, now, err));
     if (s->expires_after != 0 && now >= s->created + s->expires_after) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "signature.expired: expected a time before %lld, got %lld",
@@ -297,7 +309,7 @@ static enum cl_status verify(const struct openpgp_ring *ring, const struct messa
                           id[0], id[1], id[2], id[3], id[4], id[5], id[6], id[7]);
     }
     CL_TRY(check_signature(k, m, err));
-    return check_key(k, &m->signature, now, err);
+    return check_key(ring, k, &m->signature, now, err);
 }
 
 enum cl_status openpgp_message_verify(const struct openpgp_ring *ring, const void *data, size_t len,

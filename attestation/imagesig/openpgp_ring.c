@@ -195,14 +195,15 @@ void openpgp_ring_done(struct openpgp_ring *ring)
 }
 
 static enum cl_status add_key(struct openpgp_ring *ring, struct cl_reader body, bool subkey,
-                              struct cl_err *err)
+                              size_t primary, struct cl_err *err)
 {
     if (ring->count == OPENPGP_MAX_KEYS) {
         return cl_err_set(err, CL_ERR_MALFORMED, "openpgp: expected at most %u keys, got more",
                           OPENPGP_MAX_KEYS);
     }
     struct openpgp_key *k = &ring->keys[ring->count];
-    *k = (struct openpgp_key){.subkey = subkey, .signs = !subkey, .certified = -1};
+    *k = (struct openpgp_key){
+        .subkey = subkey, .primary = primary, .signs = !subkey, .certified = -1};
     ring->count++;
     return read_key(body, k, err);
 }
@@ -217,9 +218,9 @@ static enum cl_status take_packet(struct openpgp_ring *ring, const struct openpg
     switch (p->tag) {
     case OPENPGP_KEY:
         *primary = ring->count;
-        return add_key(ring, p->body, false, err);
+        return add_key(ring, p->body, false, *primary, err);
     case OPENPGP_SUBKEY:
-        return add_key(ring, p->body, true, err);
+        return add_key(ring, p->body, true, *primary, err);
     case OPENPGP_SIGNATURE:
         return take_signature(p->body, &ring->keys[*primary], &ring->keys[ring->count - 1], err);
     case OPENPGP_USER_ID:

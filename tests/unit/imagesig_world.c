@@ -275,32 +275,55 @@ static void add_signature(const struct sig_pgp *p, uint8_t type, const void *dat
     add_packet(out, 2, &body);
 }
 
+/* What `owner` says of a key or subkey, by a signature whose numbers are not looked at. */
+static void say(EVP_PKEY *owner, uint8_t type, uint8_t flags, uint32_t expires, struct cl_buf *out)
+{
+    const struct sig_pgp plain = {.key = owner};
+    uint8_t id[21] = {4};
+    CL_CLEANUP(cl_buf_done) struct cl_buf hashed = {0};
+    fingerprint(&plain, id + 1);
+    add_sub(&hashed, 33, id, sizeof(id));
+    add_sub_be32(&hashed, 2, SIG_TIME);
+    add_sub(&hashed, 27, &flags, 1);
+    if (expires != 0) {
+        add_sub_be32(&hashed, 9, expires);
+    }
+    add_signature(&plain, type, "", 0, &hashed, out);
+}
+
+static void add_key(const struct sig_pgp *p, EVP_PKEY *key, unsigned tag, struct cl_buf *out)
+{
+    const struct sig_pgp plain = {.key = key, .key_version = p->key_version};
+    CL_CLEANUP(cl_buf_done) struct cl_buf body = {0};
+    key_body(&plain, &body);
+    add_packet(out, tag, &body);
+}
+
 void sig_pgp_ring(const struct sig_pgp *p, struct cl_buf *out)
 {
     static const char name[] = "Test <test@example.org>";
-    uint8_t id[21] = {4};
-    const uint8_t flags = p->flags != 0 ? p->flags : 3;
-    CL_CLEANUP(cl_buf_done) struct cl_buf body = {0};
+    EVP_PKEY *primary = p->primary != NULL ? p->primary : p->key;
+    uint8_t flags = p->flags != 0 ? p->flags : 3;
     CL_CLEANUP(cl_buf_done) struct cl_buf user = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf hashed = {0};
-    key_body(p, &body);
-    fingerprint(p, id + 1);
-    add_packet(out, 6, &body);
+    add_key(p, primary, 6, out);
     add(&user, name, strlen(name));
     add_packet(out, 13, &user);
     if (p->no_self_signature) {
         return;
     }
-    add_sub(&hashed, 33, id, sizeof(id));
-    add_sub_be32(&hashed, 2, SIG_TIME);
-    add_sub(&hashed, 27, &flags, 1);
-    if (p->key_expires != 0) {
-        add_sub_be32(&hashed, 9, p->key_expires);
-    }
-    const struct sig_pgp plain = {.key = p->key};
-    add_signature(&plain, 0x13, "", 0, &hashed, out); /* its numbers are not looked at */
+    say(primary, 0x13, p->primary != NULL ? 1 : flags, p->key_expires, out);
     if (p->revoked) {
-        add_signature(&plain, 0x20, "", 0, &hashed, out);
+        say(primary, 0x20, flags, 0, out);
+    }
+    if (p->primary == NULL) {
+        return;
+    }
+    add_key(p, p->key, 14, out);
+    if (!p->subkey_unbound) {
+        say(primary, 0x18, flags, 0, out);
+    }
+    if (p->subkey_revoked) {
+        say(primary, 0x28, flags, 0, out);
     }
 }
 

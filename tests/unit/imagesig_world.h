@@ -31,6 +31,7 @@ json_t *sig_cosign_rule(const EVP_PKEY *key, const char *reference, const char *
 /* A message or key ring that is wrong in places; zero is all well. */
 struct sig_pgp {
     EVP_PKEY *key;
+    EVP_PKEY *primary;    /* then `key` is a subkey of it; NULL: it is none */
     EVP_PKEY *signer;     /* NULL: key */
     uint32_t key_expires; /* seconds after SIG_TIME; 0: never */
     uint32_t expires;     /* of the signature */
@@ -42,7 +43,9 @@ struct sig_pgp {
     uint8_t format;       /* of the literal data; 0: 'b' */
     uint8_t critical;     /* a critical subpacket of this type more */
     uint8_t key_version;  /* 0: 4 */
-    bool revoked;
+    bool revoked;         /* the primary key */
+    bool subkey_revoked;
+    bool subkey_unbound;
     bool partial;           /* literal data in pieces */
     bool nested;            /* another signature is announced */
     bool no_self_signature; /* on the ring */

@@ -161,6 +161,34 @@ START_TEST(test_what_is_wrong_is_named)
 END_TEST
 #define WRONG_CASES 14
 
+START_TEST(test_subkeys)
+{
+    struct cl_image_signed s;
+    EVP_PKEY *k = keys[2];
+    const struct {
+        struct sig_pgp p;
+        const char *line; /* NULL: good */
+    } cases[] = {
+        {{.key = k, .primary = other}, NULL},
+        {{.key = k, .primary = other, .subkey_revoked = true},
+         "signature.key: expected one that may sign, got one that is revoked"},
+        {{.key = k, .primary = other, .revoked = true},
+         "signature.key: expected one that may sign, got one that is revoked"},
+        {{.key = k, .primary = other, .key_expires = 10},
+         "signature.key.expired: expected a time before 1700000010, got 1700001000"},
+        {{.key = k, .primary = other, .flags = 0x0c},
+         "rule: keyring: openpgp: expected a key that signs, got none"},
+        {{.key = k, .primary = other, .subkey_unbound = true},
+         "rule: keyring: openpgp: expected a key that signs, got none"},
+    };
+    for (size_t i = 0; i < CL_ARRAY_LEN(cases); i++) {
+        enum cl_status st = run(&cases[i].p, payload, &s);
+        ck_assert_msg((st == CL_OK) == (cases[i].line == NULL), "%zu: %s", i, err.msg);
+        ck_assert_msg(st == CL_OK || strcmp(err.msg, cases[i].line) == 0, "%zu: %s", i, err.msg);
+    }
+}
+END_TEST
+
 START_TEST(test_key_of_nobody)
 {
     struct cl_image_signed s;
@@ -341,6 +369,7 @@ int main(void)
     tcase_add_loop_test(t, test_each_algorithm_and_hash, 0, 9);
     tcase_add_test(t, test_forms_that_gnupg_writes);
     tcase_add_loop_test(t, test_what_is_wrong_is_named, 0, WRONG_CASES);
+    tcase_add_test(t, test_subkeys);
     tcase_add_test(t, test_key_of_nobody);
     tcase_add_test(t, test_what_it_says_counts);
     tcase_add_loop_test(t, test_message_needs_every_byte, 0, 3);
