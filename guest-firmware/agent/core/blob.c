@@ -108,7 +108,7 @@ enum cl_status agent_blob_document(int fd, const char *name, size_t max_size, st
                                    struct cl_err *err)
 {
     CL_CLEANUP(cl_close_fdp) int own = fd;
-    struct agent_blob b = {.fd = fd}; /* without a hash: there is nothing to compare it with */
+    struct agent_blob b = {.fd = own}; /* without a hash: there is nothing to compare it with */
     CL_TRY(ask(&b, name, /* want_size= */ 0, max_size, err));
     CL_TRY(cl_buf_reserve(out, (size_t)b.size, err));
     CL_TRY(read_exact(&b, out->data + out->len, (size_t)b.size, err));
