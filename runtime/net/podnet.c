@@ -28,7 +28,8 @@ enum cl_status cl_podnet_error(struct cl_err *err, int code, const char *what)
 
 struct job {
     int netns_fd;
-    struct cl_podnet *net; /* NULL: leave */
+    enum cl_status (*work)(void *ctx, struct cl_err *err);
+    void *ctx;
     enum cl_status status;
     struct cl_err *err;
 };
@@ -105,31 +106,18 @@ static enum cl_status leave_all(struct nl_sock *nl, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status work(struct job *j)
-{
-    if (setns(j->netns_fd, CLONE_NEWNET) != 0) {
-        return cl_err_sys(j->err, errno, "pod network: enter the namespace");
-    }
-    struct nl_sock *nl = nl_socket_alloc();
-    if (nl == NULL) {
-        return cl_err_nomem(j->err, "pod network: netlink");
-    }
-    int rc = nl_connect(nl, NETLINK_ROUTE);
-    enum cl_status st = rc != 0          ? cl_podnet_error(j->err, rc, "netlink")
-                        : j->net != NULL ? join_all(nl, j->net, j->err)
-                                         : leave_all(nl, j->err);
-    nl_socket_free(nl);
-    return st;
-}
-
 static void *work_main(void *arg)
 {
     struct job *j = arg;
-    j->status = work(j);
+    j->status = setns(j->netns_fd, CLONE_NEWNET) == 0
+                    ? j->work(j->ctx, j->err)
+                    : cl_err_sys(j->err, errno, "pod network: enter the namespace");
     return NULL;
 }
 
-static enum cl_status run(const char *netns, struct cl_podnet *net, struct cl_err *err)
+enum cl_status cl_podnet_inside(const char *netns,
+                                enum cl_status (*work)(void *ctx, struct cl_err *err), void *ctx,
+                                struct cl_err *err)
 {
     struct statfs fs;
     pthread_t thread;
@@ -142,7 +130,7 @@ static enum cl_status run(const char *netns, struct cl_podnet *net, struct cl_er
                           "pod network: '%s': expected a network namespace, got another file",
                           netns);
     }
-    struct job j = {.netns_fd = fd, .net = net, .err = err};
+    struct job j = {.netns_fd = fd, .work = work, .ctx = ctx, .err = err};
     int rc = pthread_create(&thread, NULL, work_main, &j);
     if (rc != 0) {
         return cl_err_sys(err, rc, "pod network: thread");
@@ -151,10 +139,44 @@ static enum cl_status run(const char *netns, struct cl_podnet *net, struct cl_er
     return j.status;
 }
 
+static enum cl_status connect_netlink(struct nl_sock **ret_nl, struct cl_err *err)
+{
+    struct nl_sock *nl = nl_socket_alloc();
+    if (nl == NULL) {
+        return cl_err_nomem(err, "pod network: netlink");
+    }
+    int rc = nl_connect(nl, NETLINK_ROUTE);
+    if (rc != 0) {
+        nl_socket_free(nl);
+        return cl_podnet_error(err, rc, "netlink");
+    }
+    *ret_nl = nl;
+    return CL_OK;
+}
+
+static enum cl_status join_work(void *ctx, struct cl_err *err)
+{
+    struct nl_sock *nl = NULL;
+    CL_TRY(connect_netlink(&nl, err));
+    enum cl_status st = join_all(nl, ctx, err);
+    nl_socket_free(nl);
+    return st;
+}
+
+static enum cl_status leave_work(void *ctx, struct cl_err *err)
+{
+    struct nl_sock *nl = NULL;
+    (void)ctx;
+    CL_TRY(connect_netlink(&nl, err));
+    enum cl_status st = leave_all(nl, err);
+    nl_socket_free(nl);
+    return st;
+}
+
 enum cl_status cl_podnet_join(const char *netns, struct cl_podnet *ret, struct cl_err *err)
 {
     *ret = (struct cl_podnet){0};
-    enum cl_status st = run(netns, ret, err);
+    enum cl_status st = cl_podnet_inside(netns, join_work, ret, err);
     if (st != CL_OK) {
         cl_podnet_done(ret);
     }
@@ -174,5 +196,5 @@ enum cl_status cl_podnet_leave(const char *netns, struct cl_err *err)
     if (access(netns, F_OK) != 0 && errno == ENOENT) {
         return CL_OK;
     }
-    return run(netns, NULL, err);
+    return cl_podnet_inside(netns, leave_work, NULL, err);
 }

@@ -14,6 +14,12 @@
 /* An error of libnl (negative code) as one of ours. */
 enum cl_status cl_podnet_error(struct cl_err *err, int code, const char *what);
 
+/* podnet.c: does some work on a thread inside a namespace. Sockets that it opens stay inside.
+ * CL_ERR_MALFORMED when `netns` is no network namespace, CL_ERR_SYS, and what the work returns. */
+CL_NODISCARD enum cl_status cl_podnet_inside(const char *netns,
+                                             enum cl_status (*work)(void *ctx, struct cl_err *err),
+                                             void *ctx, struct cl_err *err);
+
 /* podnet_read.c: interfaces with their kernel indices, addresses, routes, neighbours. */
 CL_NODISCARD enum cl_status cl_podnet_read(struct nl_sock *nl, struct cl_podnet *n,
                                            int ret_index[CL_PODNET_INTERFACES], struct cl_err *err);
