@@ -121,6 +121,19 @@ enum cl_status cl_pod_policy_sandbox(const struct cl_pod_policy *p,
     return CL_OK;
 }
 
+enum cl_status cl_pod_policy_forward(const struct cl_pod_policy *p, uint16_t port,
+                                     struct cl_err *err)
+{
+    for (size_t i = 0; i < p->forward_port_count; i++) {
+        if (p->forward_ports[i] == port) {
+            return CL_OK;
+        }
+    }
+    return cl_err_set(err, CL_ERR_REJECTED,
+                      "policy: sandbox: forward_ports: expected one of %zu of the policy, got %u",
+                      p->forward_port_count, (unsigned)port);
+}
+
 /* --- volumes ---------------------------------------------------------------------------------- */
 
 static enum cl_status find_volume(const struct cl_pod_policy *p, const char *name,

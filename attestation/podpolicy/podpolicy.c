@@ -25,6 +25,7 @@ void cl_pod_policy_free(struct cl_pod_policy *p)
     }
     free(p->hostname);
     cl_strv_done(&p->sysctls);
+    free(p->forward_ports);
     free(p->volumes);
     for (size_t i = 0; i < p->container_count; i++) {
         podpolicy_container_done(&p->containers[i]);
@@ -87,16 +88,47 @@ static enum cl_status sysctls_parse(const json_t *j, struct cl_pod_policy *p, st
     return CL_OK;
 }
 
+static enum cl_status ports_parse(const json_t *j, struct cl_pod_policy *p, struct cl_err *err)
+{
+    const char *what = WHAT ": sandbox: forward_ports";
+    json_t *list = NULL;
+    CL_TRY(cl_json_opt_array(j, WHAT ": sandbox", "forward_ports", CL_POD_POLICY_MAX_PORTS, &list,
+                             err));
+    size_t count = json_array_size(list);
+    p->forward_ports = calloc(count + 1, sizeof(*p->forward_ports));
+    if (p->forward_ports == NULL) {
+        return cl_err_nomem(err, WHAT);
+    }
+    for (size_t i = 0; i < count; i++) {
+        const json_t *n = json_array_get(list, i);
+        json_int_t port = json_integer_value(n); /* 0 of what is none */
+        if (port < 1 || port > UINT16_MAX) {
+            return cl_err_set(err, CL_ERR_MALFORMED,
+                              "%s: expected ports from 1 to 65535, got another value", what);
+        }
+        for (size_t k = 0; k < i; k++) {
+            if (p->forward_ports[k] == port) {
+                return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected each once, got %u twice",
+                                  what, (unsigned)port);
+            }
+        }
+        p->forward_ports[p->forward_port_count++] = (uint16_t)port;
+    }
+    return CL_OK;
+}
+
 static enum cl_status sandbox_parse(const json_t *j, struct cl_pod_policy *p, struct cl_err *err)
 {
-    static const char *const keys[] = {"hostname", "sysctls", "share_processes", "network", NULL};
+    static const char *const keys[] = {"hostname", "sysctls",       "share_processes",
+                                       "network",  "forward_ports", NULL};
     json_t *s = NULL;
     CL_TRY(cl_json_opt_object(j, WHAT, "sandbox", &s, err));
     CL_TRY(cl_json_only_keys(s, WHAT ": sandbox", keys, err));
     CL_TRY(hostname_parse(s, p, err));
     CL_TRY(sysctls_parse(s, p, err));
     CL_TRY(cl_json_opt_bool(s, WHAT ": sandbox", "share_processes", &p->share_processes, err));
-    return cl_json_opt_bool(s, WHAT ": sandbox", "network", &p->network, err);
+    CL_TRY(cl_json_opt_bool(s, WHAT ": sandbox", "network", &p->network, err));
+    return ports_parse(s, p, err);
 }
 
 static enum cl_status volume_parse(const json_t *j, struct cl_pod_volume *v, struct cl_err *err)

@@ -55,6 +55,7 @@ static const char help[] =
     "  --allow-exec [CONTAINER:]COMMAND   the host may run it in a container: words, or a JSON\n"
     "                            array of texts\n"
     "  --allow-logs              the host may read what containers and probes write\n"
+    "  --allow-forward           the host may connect to the containers' TCP ports (port-forward)\n"
     "  --sysctl NAME=VALUE       a setting that the node adds to every pod\n"
     "  --output-policy FILE      the policy, JSON\n"
     "  --output-initdata FILE    initdata with it, TOML\n"
@@ -190,6 +191,9 @@ static int take_option(struct args *a, int c)
     case 'l':
         a->from.allow_logs = true;
         return -1;
+    case 'f':
+        a->from.allow_forward = true;
+        return -1;
     case 'a':
         a->annotate = true;
         return -1;
@@ -230,6 +234,7 @@ static int parse(int argc, char **argv, struct args *a)
                                             {"signature-identity", required_argument, NULL, 'd'},
                                             {"allow-exec", required_argument, NULL, 'x'},
                                             {"allow-logs", no_argument, NULL, 'l'},
+                                            {"allow-forward", no_argument, NULL, 'f'},
                                             {"sysctl", required_argument, NULL, 's'},
                                             {"output-policy", required_argument, NULL, 'o'},
                                             {"output-initdata", required_argument, NULL, 't'},

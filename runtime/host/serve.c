@@ -39,7 +39,11 @@ void serve_conn_free(struct conn *c)
         c->next->prev = c->prev;
     }
     s->count--;
+    bool forward = c->forward;
     free(c);
+    if (forward) {
+        s->cfg.on_forward_end(s->cfg.ctx);
+    }
 }
 
 /* Moves the request line out of the socket and not one byte more. 1: there; 0: not yet; -1: never.
@@ -82,6 +86,8 @@ static void on_line(evutil_socket_t fd, short what, void *ctx)
         serve_blob(c, line);
     } else if (c->port == HOST_PORT_RELAY) {
         serve_relay(c, line);
+    } else if (strncmp(line, HOST_FORWARD_MAGIC, strlen(HOST_FORWARD_MAGIC)) == 0) {
+        serve_forward(c, line);
     } else {
         serve_stdio(c, line);
     }

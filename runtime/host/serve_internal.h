@@ -17,6 +17,7 @@ struct conn {
     int other; /* ours too: blob, the broker's side, a stream that its owner gave away; -1 */
     char process[HOST_PROCESS_SIZE]; /* stdio: whose */
     unsigned stream;                 /* stdio: 0, 1, 2 */
+    bool forward;                    /* it carries one, and its end is told */
     char line[HOST_SERVE_LINE];
     size_t line_len;
     struct event *ev; /* waiting for the line, with a time limit; stdin: for the guest's close */
@@ -46,6 +47,10 @@ void serve_conn_free(struct conn *c);
 void serve_blob(struct conn *c, const char *line);
 void serve_stdio(struct conn *c, const char *line);
 void serve_relay(struct conn *c, const char *line);
+void serve_forward(struct conn *c, const char *line);
+/* Copies between the guest and fd (taken), with half-closes, until both ways have ended or one has
+ * failed. The guest gets `head` first. */
+void serve_both_ways(struct conn *c, int fd, const char *head, size_t len);
 /* Relay: messages of the dialling threads; a connection goes away before its thread is ready. */
 CL_NODISCARD enum cl_status serve_relay_init(struct host_server *s, struct cl_err *err);
 void serve_relay_done(struct host_server *s);

@@ -111,27 +111,6 @@ static void *job_main(void *arg)
 /* --- the loop
  * ------------------------------------------------------------------------------------------ */
 
-static void on_relay_done(struct conn *c, struct host_pump **pump, bool ok)
-{
-    host_pump_free(*pump);
-    *pump = NULL;
-    if (!ok || (c->to_guest == NULL && c->from_guest == NULL)) {
-        serve_conn_free(c);
-    }
-}
-
-static void on_to_guest_done(void *ctx, bool ok)
-{
-    struct conn *c = ctx;
-    on_relay_done(c, &c->to_guest, ok);
-}
-
-static void on_from_guest_done(void *ctx, bool ok)
-{
-    struct conn *c = ctx;
-    on_relay_done(c, &c->from_guest, ok);
-}
-
 static void refuse(struct conn *c, const struct cl_err *err)
 {
     char line[CL_ERR_MSG_SIZE + 8];
@@ -139,27 +118,6 @@ static void refuse(struct conn *c, const struct cl_err *err)
     cl_log(CL_LOG_WARN, "host.relay", "%s", err->msg);
     (void)send(c->fd, line, (size_t)n, MSG_NOSIGNAL | MSG_DONTWAIT); /* the buffer is empty */
     serve_conn_free(c);
-}
-
-static void start_copying(struct conn *c, int fd)
-{
-    struct host_pump_config to_guest = {.base = c->server->cfg.base,
-                                        .src = fd,
-                                        .dst = c->fd,
-                                        .src_ours = true,
-                                        .dst_ours = true,
-                                        .limit = UINT64_MAX,
-                                        .done = on_to_guest_done,
-                                        .ctx = c};
-    struct host_pump_config from_guest = to_guest;
-    from_guest.src = c->fd;
-    from_guest.dst = fd;
-    from_guest.done = on_from_guest_done;
-    c->other = fd;
-    if (host_pump_new(&to_guest, "OK\n", 3, &c->to_guest, NULL) != CL_OK ||
-        host_pump_new(&from_guest, NULL, 0, &c->from_guest, NULL) != CL_OK) {
-        serve_conn_free(c);
-    }
 }
 
 static void on_note(evutil_socket_t fd, short what, void *ctx)
@@ -177,7 +135,7 @@ static void on_note(evutil_socket_t fd, short what, void *ctx)
     if (c != NULL) {
         c->job = NULL;
         if (j->fd >= 0) {
-            start_copying(c, j->fd);
+            serve_both_ways(c, j->fd, "OK\n", 3);
             j->fd = -1;
         } else {
             refuse(c, &j->err);

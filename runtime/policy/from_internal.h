@@ -56,6 +56,9 @@ CL_NODISCARD enum cl_status policy_env_expand(struct policy_container *c, const 
 CL_NODISCARD enum cl_status policy_process_build(struct policy_container *c, struct cl_err *err);
 /* from_exec.c */
 CL_NODISCARD enum cl_status policy_exec_build(struct policy_container *c, struct cl_err *err);
+/* from_ports.c: the sandbox's forward_ports: of all containers, as the options allow. */
+CL_NODISCARD enum cl_status policy_ports_build(struct policy_from *f, json_t *sandbox,
+                                               struct cl_err *err);
 /* from_security.c */
 CL_NODISCARD enum cl_status policy_security_build(struct policy_container *c, struct cl_err *err);
 /* from_volumes.c: mounts, devices, and the policy's volumes. */

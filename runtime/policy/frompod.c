@@ -154,6 +154,7 @@ static enum cl_status build_sandbox(struct policy_from *f, json_t *policy, struc
     CL_TRY(policy_flag(f->pod.spec, "spec", "shareProcessNamespace", &shared, err));
     CL_TRY(policy_put(sandbox, "share_processes", json_boolean(shared), err));
     CL_TRY(policy_put(sandbox, "network", json_true(), err));
+    CL_TRY(policy_ports_build(f, sandbox, err));
     json_t *sysctls = json_object();
     CL_TRY(policy_put(sandbox, "sysctls", sysctls, err));
     return build_sysctls(f, sysctls, err);

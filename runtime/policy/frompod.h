@@ -38,6 +38,7 @@ struct policy_from_options {
     const char *signature_identity;        /* a word, or an object as JSON; NULL: as is usual */
     bool encryption_required;
     bool allow_logs;
+    bool allow_forward; /* to the containers' ports */
 };
 
 /* documents: of cl_yaml_parse(). Appends the policy's JSON text, which parses

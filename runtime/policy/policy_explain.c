@@ -69,6 +69,19 @@ static enum cl_status say_text(json_t *lines, const char *label, const char *tex
 /* --- what containers share --------------------------------------------------------------------
  */
 
+static enum cl_status explain_ports(const struct cl_pod_policy *p, json_t *lines,
+                                    struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *list = json_array();
+    if (p->forward_port_count == 0) {
+        return say(lines, err, "port-forward: none");
+    }
+    for (size_t i = 0; i < p->forward_port_count; i++) {
+        CL_TRY(policy_append(list, json_integer(p->forward_ports[i]), err));
+    }
+    return say_value(lines, "port-forward, the host may connect to: ", list, err);
+}
+
 static enum cl_status explain_sandbox(const struct cl_pod_policy *p, json_t *lines,
                                       struct cl_err *err)
 {
@@ -76,6 +89,7 @@ static enum cl_status explain_sandbox(const struct cl_pod_policy *p, json_t *lin
                                : say(lines, err, "host name: the host's choice"));
     CL_TRY(say(lines, err, "network: %s",
                p->network ? "interfaces, addresses and routes are the host's" : "none"));
+    CL_TRY(explain_ports(p, lines, err));
     CL_TRY(say(lines, err, "processes: %s",
                p->share_processes ? "containers see each other's" : "each container sees its own"));
     return p->sysctls.count > 0 ? say_list(lines, "kernel settings: ", &p->sysctls, err) : CL_OK;

@@ -167,6 +167,17 @@ static json_t *order(const json_t *objects)
     return j;
 }
 
+static json_t *ports(const struct cl_pod_policy *p)
+{
+    json_t *j = json_object();
+    for (size_t i = 0; i < p->forward_port_count; i++) {
+        char text[8];
+        (void)snprintf(text, sizeof(text), "%u", (unsigned)p->forward_ports[i]);
+        (void)json_object_set_new(j, text, json_true());
+    }
+    return j;
+}
+
 static json_t *document(const struct cl_pod_policy *p)
 {
     json_t *containers = json_object();
@@ -176,11 +187,11 @@ static json_t *document(const struct cl_pod_policy *p)
     }
     json_t *container_order = order(containers);
     json_t *volume_order = order(all_volumes);
-    return json_pack("{s:{s:s?, s:o, s:b, s:b}, s:o, s:o, s:o, s:o}", "sandbox", "hostname",
+    return json_pack("{s:{s:s?, s:o, s:b, s:b, s:o}, s:o, s:o, s:o, s:o}", "sandbox", "hostname",
                      p->hostname, "sysctls", pairs(&p->sysctls), "share_processes",
-                     p->share_processes, "network", p->network, "volumes", all_volumes,
-                     "volume_order", volume_order, "containers", containers, "container_order",
-                     container_order);
+                     p->share_processes, "network", p->network, "forward_ports", ports(p),
+                     "volumes", all_volumes, "volume_order", volume_order, "containers", containers,
+                     "container_order", container_order);
 }
 
 /* --- the file --------------------------------------------------------------------------------- */

@@ -255,6 +255,7 @@ static void on_sandbox(struct job *j, enum shim_code code, const char *message, 
     }
     (void)event_del(cr->timer);
     pod_ask_events(c->pod);
+    forwards_begin(c->pod);
     if (c->kind == SHIM_SANDBOX) {
         creation_done(cr);
     } else {

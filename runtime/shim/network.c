@@ -56,6 +56,11 @@ const struct cl_podnet *shim_network_of(const struct shim_network *n)
     return n != NULL ? n->net : NULL;
 }
 
+const char *shim_network_netns(const struct shim_network *n)
+{
+    return n != NULL ? n->netns : NULL;
+}
+
 void shim_network_taken(struct shim_network *n)
 {
     for (unsigned i = 0; n != NULL && n->net != NULL && i < n->net->interface_count; i++) {

@@ -18,6 +18,8 @@ CL_NODISCARD enum cl_status shim_network_join(const char *netns, struct shim_net
                                               struct cl_err *err);
 /* What the VM is to have; NULL for NULL. */
 const struct cl_podnet *shim_network_of(const struct shim_network *n);
+/* The path of its namespace; NULL for NULL. */
+const char *shim_network_netns(const struct shim_network *n);
 /* The VM has the taps: ours are closed. */
 void shim_network_taken(struct shim_network *n);
 /* Lists the interfaces, routes and neighbours in a request. They live as long as the network. */

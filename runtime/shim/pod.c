@@ -229,6 +229,16 @@ static void on_output_end(void *ctx, const char *process, unsigned stream)
     }
 }
 
+static bool on_open_forward(void *ctx, uint64_t id, int *ret_fd)
+{
+    return forwards_take(ctx, id, ret_fd);
+}
+
+static void on_forward_end(void *ctx)
+{
+    forwards_one_ended(ctx);
+}
+
 /* Only a shim that is killed leaves anything behind for them to name. */
 static void note_leftovers(const struct shim_pod *pod)
 {
@@ -275,6 +285,7 @@ static void end_procs(struct shim_pod *pod)
 
 void pod_leave_network(struct shim_pod *pod)
 {
+    forwards_end(pod);
     shim_network_leave(pod->network);
     pod->network = NULL;
 }
@@ -308,6 +319,8 @@ enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm, s
                                         .open_signature = pod_open_signature,
                                         .open_stdio = on_open_stdio,
                                         .output_end = on_output_end,
+                                        .open_forward = on_open_forward,
+                                        .forward_end = on_forward_end,
                                         .ended = on_vm_ended,
                                         .ctx = pod};
     cfg.net = shim_network_of(pod->network);

@@ -15,6 +15,8 @@
 
 #define SHIM_MAX_CONTAINERS 65u /* in a pod, the sandbox included */
 #define SHIM_MAX_EXECS 320u     /* in a pod, at a time: the agent keeps a call for each of them */
+#define SHIM_MAX_FORWARDS 64u   /* connections to forwarded ports, of a pod at a time */
+#define SHIM_FORWARD_MS 20000   /* from such a connection until the guest has one for it */
 #define SHIM_RESULT_MAX 4096u   /* bytes of a termination message */
 
 /* How long is waited, in milliseconds. */

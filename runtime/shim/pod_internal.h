@@ -58,6 +58,7 @@ struct volume_name {
 };
 
 struct creation; /* create.c */
+struct forwards; /* forward.c */
 
 struct container {
     struct container *next;
@@ -96,6 +97,7 @@ struct shim_pod {
     unsigned events;              /* since the last pause */
     struct event *event_timer;    /* before the agent is asked for its next event */
     struct shim_network *network; /* NULL: none, or left */
+    struct forwards *forwards;    /* NULL: no ports are forwarded */
     struct shim_cgroup *cgroup;   /* that we are in; NULL */
 };
 
@@ -200,6 +202,17 @@ void pod_delete(void *ctx, struct shim_rpc_call *call,
 
 /* --- exec.c */
 void exec_free(struct proc *p); /* takes it out of its container's list */
+
+/* --- forward.c: ports of the pod (I-10.5) */
+/* From now on connections to the loopback addresses of the pod's namespace are the guest's. A node
+ * whose kernel cannot is said so; the pod goes on. */
+void forwards_begin(struct shim_pod *pod);
+/* Resets those that wait. Fine when there are none. */
+void forwards_end(struct shim_pod *pod);
+/* The guest has a connection for the one of this number, once; *ret_fd is the caller's. */
+bool forwards_take(struct shim_pod *pod, uint64_t id, int *ret_fd);
+/* One that was taken has ended. */
+void forwards_one_ended(struct shim_pod *pod);
 
 /* --- volume.c */
 /* Makes the volumes of a container that the guest does not have yet, and fills them; then calls

@@ -35,6 +35,9 @@ struct shim_vm_callbacks {
     bool (*open_stdio)(void *ctx, const char *process, unsigned stream, int *ret_fd,
                        bool *ret_owned);
     void (*output_end)(void *ctx, const char *process, unsigned stream);
+    /* A forwarded connection by its number; one that was opened has ended. */
+    bool (*open_forward)(void *ctx, uint64_t id, int *ret_fd);
+    void (*forward_end)(void *ctx);
     /* Once, and the last: it has ended, or could not be started. `why` is for people. */
     void (*ended)(void *ctx, const char *why);
     void *ctx;

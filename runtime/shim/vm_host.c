@@ -128,6 +128,8 @@ static enum cl_status serve(struct shim_vm *vm, const struct shim_vm_config *cfg
                                         .open_stdio = cfg->cb.open_stdio,
                                         .on_agent = cfg->cb.agent,
                                         .on_output_end = cfg->cb.output_end,
+                                        .open_forward = cfg->cb.open_forward,
+                                        .on_forward_end = cfg->cb.forward_end,
                                         .ctx = cfg->cb.ctx};
     CL_TRY(fill_allow(cfg, &server.allow, err));
     CL_TRY(host_server_new(&server, &vm->server, err));

@@ -186,12 +186,12 @@ static void *stream_thread(void *arg)
     line[n] = '\0';
     (void)pthread_mutex_lock(&rig.lock);
     struct rig_stream *s = rig.stream_count < RIG_STREAMS ? &rig.stream[rig.stream_count++] : NULL;
-    if (s == NULL || strncmp(line, "CLSTDIO1 ", 9) != 0) {
+    if (s == NULL || (strncmp(line, "CLSTDIO1 ", 9) != 0 && strncmp(line, "CLFWD1 ", 7) != 0)) {
         (void)pthread_mutex_unlock(&rig.lock);
         (void)close(fd);
         return NULL;
     }
-    (void)snprintf(s->name, sizeof(s->name), "%s", line + 9);
+    (void)snprintf(s->name, sizeof(s->name), "%s", line[2] == 'S' ? line + 9 : line);
     s->fd = fd;
     (void)pthread_cond_broadcast(&rig.changed);
     while (rig.hold_output) {

@@ -20,7 +20,7 @@ int pod_rig_run(int argc, char **argv, Suite *(*suite)(void));
 #define RIG_STREAMS 1024u
 
 struct rig_stream {
-    char name[200]; /* "<container>[/<exec>] <n>" */
+    char name[200]; /* "<container>[/<exec>] <n>", "CLFWD1 <id>" */
     int fd;
     bool ended;
     struct cl_buf data;

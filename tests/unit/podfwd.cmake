@@ -1,3 +1,10 @@
 # Ports of pods, forwarded: the namespace's side, the shim's, the agent's.
 cl_unit_test(test_podfwd LIBS cl_podnet)
 set_tests_properties(unit.test_podfwd PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK podnet)
+cl_unit_test(test_shim_forward SOURCES shim_world.c LIBS cl_shim)
+set_tests_properties(unit.test_shim_forward PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK podnet)
+cl_unit_test(test_pod_forward SOURCES pod_rig.c LIBS cl_agent_pod)
+add_dependencies(test_pod_forward pod_program pod_no_memlock)
+target_compile_definitions(test_pod_forward PRIVATE POD_PROGRAM="$<TARGET_FILE:pod_program>" POD_NO_MEMLOCK="$<TARGET_FILE:pod_no_memlock>")
+add_test(NAME unit.test_pod_forward_measured COMMAND ${CMAKE_COMMAND} -E env MEASURED=1 $<TARGET_FILE:test_pod_forward>)
+set_tests_properties(unit.test_pod_forward_measured PROPERTIES LABELS unit TIMEOUT 300)

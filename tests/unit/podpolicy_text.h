@@ -27,7 +27,7 @@
     "{\"args\":[\"/bin/sh\"],\"streams\":{\"terminal\":true,\"stdin\":true,\"stdout\":true}}]}"
 #define POLICY_SANDBOX                                                                             \
     "{\"hostname\":\"web-0\",\"sysctls\":{\"net.core.somaxconn\":\"64\"},"                         \
-    "\"share_processes\":false,\"network\":false}"
+    "\"share_processes\":false,\"network\":false,\"forward_ports\":[8080,65535]}"
 #define POLICY_VOLUMES                                                                             \
     "[{\"name\":\"config\",\"kind\":\"files\",\"host_writes\":true},"                              \
     "{\"name\":\"data\",\"kind\":\"scratch\"},{\"name\":\"image_*\",\"kind\":\"scratch\"},"        \

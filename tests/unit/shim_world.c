@@ -213,6 +213,8 @@ static enum cl_status fake_start(const struct shim_vm_config *cfg, struct shim_v
                                               .open_blob = cfg->cb.open_blob,
                                               .open_stdio = cfg->cb.open_stdio,
                                               .on_output_end = cfg->cb.output_end,
+                                              .open_forward = cfg->cb.open_forward,
+                                              .on_forward_end = cfg->cb.forward_end,
                                               .on_agent = no_agent,
                                               .ctx = cfg->cb.ctx};
     ck_assert_int_eq(host_server_new(&server, &w->server, NULL), CL_OK);
@@ -314,6 +316,15 @@ static void who_of(const char *method, const void *payload, size_t len, char *re
                        r->exec_id);
         (void)snprintf(more, more_size, " %u%s", (unsigned)r->signal, r->all ? " all" : "");
         cloister__pod__v1__kill_request__free_unpacked(r, NULL);
+        return;
+    }
+    if (strcmp(method, "Forward") == 0) {
+        Cloister__Pod__V1__ForwardRequest *r =
+            cloister__pod__v1__forward_request__unpack(NULL, len, payload);
+        ck_assert_ptr_nonnull(r);
+        (void)snprintf(ret, size, "%llu", (unsigned long long)r->id);
+        (void)snprintf(more, more_size, " %u", (unsigned)r->port);
+        cloister__pod__v1__forward_request__free_unpacked(r, NULL);
         return;
     }
     if (strcmp(method, "Resize") == 0) {
@@ -424,17 +435,30 @@ void agent_answer(struct world *w, const char *method, int code, const void *pay
     ck_assert_msg(count > 0, "no %s is kept", method);
 }
 
-int agent_stream(struct world *w, const char *process, unsigned stream)
+static int agent_dials(struct world *w, const char *line)
 {
     int pair[2];
-    char line[256];
+    size_t len = strlen(line);
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     host_server_take(w->server, HOST_PORT_STDIO, pair[1]);
-    int len = snprintf(line, sizeof(line), "CLSTDIO1 %s %u\n", process, stream);
-    ck_assert_int_eq(write(pair[0], line, (size_t)len), len);
+    ck_assert_int_eq(write(pair[0], line, len), (ssize_t)len);
     ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
     world_settle(w);
     return pair[0];
+}
+
+int agent_stream(struct world *w, const char *process, unsigned stream)
+{
+    char line[256];
+    (void)snprintf(line, sizeof(line), "CLSTDIO1 %s %u\n", process, stream);
+    return agent_dials(w, line);
+}
+
+int agent_forward(struct world *w, unsigned id)
+{
+    char line[64];
+    (void)snprintf(line, sizeof(line), "CLFWD1 %u\n", id);
+    return agent_dials(w, line);
 }
 
 bool agent_heard(const struct world *w, const char *line)

@@ -131,6 +131,7 @@ void agent_exit(struct world *w, const char *who, uint32_t status); /* answers W
 /* Answers what is kept of a method. */
 void agent_answer(struct world *w, const char *method, int code, const void *payload, size_t len);
 int agent_stream(struct world *w, const char *process, unsigned stream); /* its end, non-blocking */
+int agent_forward(struct world *w, unsigned id); /* the guest's end of a forwarded connection */
 bool agent_heard(const struct world *w, const char *line);
 void vm_dies(struct world *w);
 

@@ -178,8 +178,20 @@ START_TEST(test_flags)
                      "'1'}]}, ",
                      ""),
                  "sandbox",
-                 "{\"hostname\":\"h\",\"share_processes\":false,\"network\":true,\"sysctls\":{"
+                 "{\"hostname\":\"h\",\"share_processes\":false,\"network\":true,"
+                 "\"forward_ports\":[],\"sysctls\":{"
                  "\"net.core.somaxconn\":\"1\"}}");
+    w.options.allow_forward = true;
+    world_expect(&w,
+                 POD("hostname: h, ",
+                     "ports: [{containerPort: 80}, {containerPort: 53, protocol: UDP}, "
+                     "{containerPort: 443, protocol: TCP}, {containerPort: 80}]"),
+                 "sandbox",
+                 "{\"hostname\":\"h\",\"share_processes\":false,\"network\":true,"
+                 "\"forward_ports\":[80,443],\"sysctls\":{}}");
+    world_refused(&w, POD("", "ports: [{containerPort: 65536}]"), CL_ERR_MALFORMED,
+                  "container: ports: containerPort: expected 1 to 65535, got 65536");
+    w.options.allow_forward = false;
     world_expect(&w, POD("", "stdin: true"), "streams",
                  "{\"terminal\":false,\"stdin\":true,\"stdout\":false,\"stderr\":false}");
     w.options.allow_logs = true;

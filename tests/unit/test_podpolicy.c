@@ -336,6 +336,17 @@ START_TEST(test_the_sandbox)
 }
 END_TEST
 
+START_TEST(test_forwarded_ports)
+{
+    ck_assert_int_eq(cl_pod_policy_forward(policy, 8080, &err), CL_OK);
+    ck_assert_int_eq(cl_pod_policy_forward(policy, 65535, &err), CL_OK);
+    ck_assert_int_eq(cl_pod_policy_forward(policy, 8081, &err), CL_ERR_REJECTED);
+    ck_assert_str_eq(err.msg,
+                     "policy: sandbox: forward_ports: expected one of 2 of the policy, got "
+                     "8081");
+}
+END_TEST
+
 START_TEST(test_volumes)
 {
     ck_assert_int_eq(cl_pod_policy_volume(policy, "config", CL_POD_FILES, &err), CL_OK);
@@ -430,6 +441,7 @@ static Suite *suite(void)
     tcase_add_loop_test(t, test_variables_of_services_have_their_form, 0, CL_ARRAY_LEN(variables));
     tcase_add_test(t, test_execs);
     tcase_add_test(t, test_the_sandbox);
+    tcase_add_test(t, test_forwarded_ports);
     tcase_add_test(t, test_volumes);
     tcase_add_test(t, test_a_container_that_was_added_is_denied);
     tcase_add_test(t, test_what_containerd_makes_of_a_pod_is_allowed);

@@ -64,6 +64,7 @@ START_TEST(test_the_smallest_one_allows_little)
     ck_assert_int_eq(cl_pod_policy_parse(text, strlen(text), &p, &err), CL_OK);
     ck_assert(p->hostname == NULL && !p->network && p->volume_count == 0);
     ck_assert(!cl_pod_policy_encrypted(p));
+    ck_assert_uint_eq(p->forward_port_count, 0);
     const struct cl_pod_policy_container *c = &p->containers[0];
     ck_assert(!c->streams.stdin_allowed && !c->streams.stdout_allowed);
     ck_assert_uint_eq(c->exec_count + c->mount_count + c->capabilities.count, 0);
@@ -92,6 +93,18 @@ static const struct wrong {
     {"sandbox/hostname", "\"\"", "pod policy: sandbox: hostname: expected 1 to 64 bytes, got 0"},
     {"sandbox/sysctls/x", "1", "pod policy: sandbox: sysctls: x: expected string, got integer"},
     {"sandbox/network", "1", "pod policy: sandbox: network: expected boolean, got integer"},
+    {"sandbox/forward_ports", "80",
+     "pod policy: sandbox: forward_ports: expected array, got integer"},
+    {"sandbox/forward_ports", "[0]",
+     "pod policy: sandbox: forward_ports: expected ports from 1 to 65535, got another value"},
+    {"sandbox/forward_ports", "[65536]",
+     "pod policy: sandbox: forward_ports: expected ports from 1 to 65535, got another value"},
+    {"sandbox/forward_ports", "[-1]",
+     "pod policy: sandbox: forward_ports: expected ports from 1 to 65535, got another value"},
+    {"sandbox/forward_ports", "[\"80\"]",
+     "pod policy: sandbox: forward_ports: expected ports from 1 to 65535, got another value"},
+    {"sandbox/forward_ports", "[80, 81, 80]",
+     "pod policy: sandbox: forward_ports: expected each once, got 80 twice"},
     {"volumes/0/kind", "\"nfs\"",
      "pod policy: volumes: kind: expected files or another word of the schema, got 'nfs'"},
     {"volumes/0/host_writes", "false",

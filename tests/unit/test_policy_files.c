@@ -83,6 +83,10 @@ START_TEST(test_what_differs)
 {
     expect_diff(POLICY("", "", ""), POLICY("\"network\": true, \"hostname\": \"h\"", "", ""),
                 "sandbox: hostname: none -> \"h\"\nsandbox: network: no -> yes\n");
+    expect_diff(POLICY("\"forward_ports\": [80, 81]", "", ""),
+                POLICY("\"forward_ports\": [81, 443]", "", ""),
+                "sandbox: forward_ports: 80: yes -> none\nsandbox: forward_ports: 443: none -> "
+                "yes\n");
     expect_diff(POLICY("", "", ", \"env\": [\"A=1\", \"B=2\"]"),
                 POLICY("", "", ", \"env\": [\"A=2\", \"C=2\"]"),
                 "containers[app]: env[A]: \"1\" -> \"2\"\ncontainers[app]: env[B]: \"2\" -> none\n"
@@ -141,6 +145,7 @@ START_TEST(test_words)
     static const char *const words[] = {
         "host name: the host's choice",
         "network: none",
+        "port-forward: none",
         "kernel settings: [\"net.a=1\"]",
         "volume b: a disk of the host's",
         "volume r_*: empty; the host may read files there",

@@ -73,6 +73,8 @@ static enum cl_status native_start(const struct shim_vm_config *cfg, struct shim
                                               .open_blob = cfg->cb.open_blob,
                                               .open_stdio = cfg->cb.open_stdio,
                                               .on_output_end = cfg->cb.output_end,
+                                              .open_forward = cfg->cb.open_forward,
+                                              .on_forward_end = cfg->cb.forward_end,
                                               .on_agent = cfg->cb.agent,
                                               .ctx = cfg->cb.ctx};
     n->cb = cfg->cb;

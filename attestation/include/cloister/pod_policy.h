@@ -24,6 +24,7 @@
 #define CL_POD_POLICY_MAX_STRINGS 1024u
 #define CL_POD_POLICY_MAX_STRING 131072u
 #define CL_POD_POLICY_MAX_GROUPS 1024u
+#define CL_POD_POLICY_MAX_PORTS 256u
 #define CL_POD_POLICY_MAX_NAME 64u /* bytes of a volume's name; a container's may have 63 */
 
 /* As in pod.proto's VolumeRequest.Kind. */
@@ -123,6 +124,8 @@ struct cl_pod_policy {
     struct cl_strv sysctls;        /* "name=value": exactly these */
     bool share_processes;          /* containers may have one PID namespace */
     bool network;                  /* interfaces, routes and neighbours are the host's; else none */
+    uint16_t *forward_ports;       /* owned: TCP ports that the host may connect to; else none */
+    size_t forward_port_count;
     struct cl_pod_volume *volumes; /* owned */
     size_t volume_count;
     struct cl_pod_policy_container *containers; /* owned; at least one */
@@ -161,6 +164,9 @@ struct cl_pod_sandbox {
 
 CL_NODISCARD enum cl_status cl_pod_policy_sandbox(const struct cl_pod_policy *policy,
                                                   const struct cl_pod_sandbox *asked,
+                                                  struct cl_err *err);
+/* Port-forward to this port (I-10.5). */
+CL_NODISCARD enum cl_status cl_pod_policy_forward(const struct cl_pod_policy *policy, uint16_t port,
                                                   struct cl_err *err);
 /* kind: of pod.proto. */
 CL_NODISCARD enum cl_status cl_pod_policy_volume(const struct cl_pod_policy *policy,

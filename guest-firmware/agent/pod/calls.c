@@ -31,6 +31,7 @@ static const struct pod_method methods[] = {
     {"Update", REQUEST(update_request), pod_update, NULL, false, false},
     {"Stats", REQUEST(container_request), pod_stats, NULL, false, false},
     {"Pids", REQUEST(container_request), pod_pids, NULL, false, false},
+    {"Forward", REQUEST(forward_request), NULL, pod_forward, false, false},
     {"NextEvent", REQUEST(empty), NULL, pod_next_event, false, true},
     {"Stop", REQUEST(empty), pod_stop, NULL, false, true},
 };

@@ -174,6 +174,7 @@ struct agent_pod {
     struct pod_image *images;
     struct pod_volume *volumes;
     size_t volume_count;
+    unsigned forwards; /* connections to ports */
     struct pod_waiter *event_waiters;
     int inotify; /* -1: none */
 };
@@ -232,6 +233,8 @@ CL_NODISCARD enum cl_status pod_policy_put(const struct agent_pod *p, const char
                                            struct cl_err *err);
 CL_NODISCARD enum cl_status pod_policy_get(const struct agent_pod *p, const char *volume,
                                            struct cl_err *err);
+CL_NODISCARD enum cl_status pod_policy_forward(const struct agent_pod *p, uint16_t port,
+                                               struct cl_err *err);
 /* With the lock held: whether a container that the policy calls `c` may be made now. */
 CL_NODISCARD enum cl_status pod_policy_turn(const struct agent_pod *p,
                                             const struct cl_pod_policy_container *c,
@@ -328,6 +331,9 @@ CL_NODISCARD enum cl_status pod_oom_begin(struct agent_pod *p, struct cl_err *er
 void pod_oom_watch(struct pod_container *c);
 void pod_oom_unwatch(struct pod_container *c);
 void pod_oom_check(struct pod_container *c);
+
+/* forward.c */
+POD_NOW(pod_forward);
 
 /* volume.c, files.c */
 POD_RUN(pod_make_volume);

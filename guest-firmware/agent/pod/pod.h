@@ -2,7 +2,8 @@
  * pod.h - many containers in one guest: the service cloister.pod.v1.Pod (docs/interfaces.md I-10).
  * Trust: the host is hostile; every request is bounded and checked, and its ids are never paths.
  * What runs in containers is hostile, too. Threads: one reads calls, at most AGENT_POD_WORKERS of
- * each kind work, one reaps, one watches for memory that ran out, one moves each stream. Memory:
+ * each kind work, one reaps, one watches for memory that ran out, one moves each stream, one each forwarded
+ * connection. Memory:
  * bounded by the limits below. The process must be the first of its PID namespace.
  */
 #ifndef AGENT_POD_H
@@ -20,6 +21,7 @@
 #define AGENT_POD_MAX_FILES_SIZE (16u << 20) /* bytes of a volume of kind FILES */
 #define AGENT_POD_MAX_FILES 4096u            /* entries of one */
 #define AGENT_POD_MAX_GET (64u << 10)        /* bytes of a file that GetFile gives */
+#define AGENT_POD_MAX_FORWARDS 64u           /* connections to forwarded ports */
 #define AGENT_POD_MAX_CALLS 512u             /* that wait for their answer */
 #define AGENT_POD_WORKERS 8u                 /* for Create; as many for all else */
 

@@ -57,6 +57,12 @@ enum cl_status pod_policy_get(const struct agent_pod *p, const char *volume, str
     return p->measured.policy == NULL ? CL_OK : cl_pod_policy_get(p->measured.policy, volume, err);
 }
 
+enum cl_status pod_policy_forward(const struct agent_pod *p, uint16_t port, struct cl_err *err)
+{
+    return p->measured.policy == NULL ? CL_OK
+                                      : cl_pod_policy_forward(p->measured.policy, port, err);
+}
+
 bool pod_policy_encrypted(const struct agent_pod *p, const struct cl_pod_policy_container *c,
                           const uint8_t manifest[static CL_SHA256_SIZE])
 {

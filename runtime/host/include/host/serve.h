@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * serve.h - what the host serves to one guest over vsock (docs/interfaces.md I-4): the agent's
- * connection, blobs, the relay to the broker, the streams of its processes.
+ * connection, blobs, the relay to the broker, the streams of its processes, forwarded ports.
  * Trust: the guest is hostile. Which blobs and which streams it gets is for the owner's callbacks
  * to say, each time it asks; the broker is the one that operator and initdata both name. Threads:
  * the loop's; names are resolved and dialled in detached threads that share nothing with it but a
@@ -21,6 +21,7 @@
 #define HOST_SERVE_LINE 512u                    /* bytes of a request line */
 #define HOST_SERVE_LINE_S 30                    /* seconds until it must be there */
 #define HOST_RELAY_TIMEOUT_S 20                 /* to connect */
+#define HOST_FORWARD_MAGIC "CLFWD1 "            /* on the port of streams */
 
 enum host_port { HOST_PORT_AGENT = 1024, HOST_PORT_BLOB, HOST_PORT_RELAY, HOST_PORT_STDIO };
 
@@ -44,6 +45,11 @@ struct host_server_config {
      * copying has ended if *ret_owned. The program ignores SIGPIPE. */
     bool (*open_stdio)(void *ctx, const char *process, unsigned stream, int *ret_fd,
                        bool *ret_owned);
+    /* The connection that waits under this number for the guest (I-10.5); non-blocking, and the
+     * server closes it. false: none does. NULL: there is no port-forward. */
+    bool (*open_forward)(void *ctx, uint64_t id, int *ret_fd);
+    /* One that was opened has ended. Not NULL beside open_forward. */
+    void (*on_forward_end)(void *ctx);
     /* The agent's connection, once; takes the descriptor. */
     void (*on_agent)(void *ctx, int fd);
     /* An output stream has ended and is written out, or its reader is gone. */
@@ -68,5 +74,8 @@ size_t host_server_connections(const struct host_server *s);
 CL_NODISCARD enum cl_status host_stdio_request_parse(const char *line,
                                                      char ret_process[static HOST_PROCESS_SIZE],
                                                      unsigned *ret_stream, struct cl_err *err);
+/* "CLFWD1 <number>" without its line end: decimal digits. CL_ERR_MALFORMED. */
+CL_NODISCARD enum cl_status host_forward_request_parse(const char *line, uint64_t *ret_id,
+                                                       struct cl_err *err);
 
 #endif
