@@ -30,6 +30,11 @@ static int hex_value(char c)
     return -1;
 }
 
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'F' ? (char)(c - 'A' + 'a') : c;
+}
+
 enum cl_status cl_unhex(void *ret, size_t n, const char *hex, const char *field, struct cl_err *err)
 {
     size_t len = strlen(hex);
@@ -47,6 +52,33 @@ enum cl_status cl_unhex(void *ret, size_t n, const char *hex, const char *field,
     for (size_t i = 0; i < n; i++) {
         p[i] = (uint8_t)(hex_value(hex[2 * i]) * 16 + hex_value(hex[2 * i + 1]));
     }
+    return CL_OK;
+}
+
+void cl_mac_format(char ret[static CL_MAC_TEXT_SIZE], const uint8_t mac[static CL_MAC_SIZE])
+{
+    for (size_t i = 0; i < CL_MAC_SIZE; i++) {
+        cl_hex(ret + 3 * i, mac + i, 1);
+        ret[3 * i + 2] = i + 1 < CL_MAC_SIZE ? ':' : '\0';
+    }
+}
+
+enum cl_status cl_mac_parse(const char *text, const char *field, uint8_t ret[static CL_MAC_SIZE],
+                            struct cl_err *err)
+{
+    uint8_t mac[CL_MAC_SIZE];
+    bool good = strlen(text) == CL_MAC_TEXT_SIZE - 1;
+    for (size_t i = 0; i < CL_MAC_SIZE && good; i++) {
+        const char *p = text + 3 * i;
+        char pair[3] = {lower(p[0]), lower(p[1])};
+        good = cl_unhex(&mac[i], 1, pair, field, NULL) == CL_OK &&
+               (i + 1 == CL_MAC_SIZE || p[2] == ':');
+    }
+    if (!good) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "%s: expected six pairs of hex digits, got '%.64s'", field, text);
+    }
+    memcpy(ret, mac, sizeof(mac));
     return CL_OK;
 }
 

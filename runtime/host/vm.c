@@ -96,9 +96,9 @@ static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err
     for (size_t i = 0; i < cfg->net_count && i < HOST_VM_NETS; i++) {
         const struct host_vm_net *n = &cfg->net[i];
         char *text = net[i];
-        (void)snprintf(text, NET_SIZE, "%zu,%02x:%02x:%02x:%02x:%02x:%02x,%u",
-                       FIRST_FD + keep.count, n->mac[0], n->mac[1], n->mac[2], n->mac[3], n->mac[4],
-                       n->mac[5], (unsigned)n->mtu);
+        char mac[CL_MAC_TEXT_SIZE];
+        cl_mac_format(mac, n->mac);
+        (void)snprintf(text, NET_SIZE, "%zu,%s,%u", FIRST_FD + keep.count, mac, (unsigned)n->mtu);
         put(&a, "--net", text);
         keep.fd[keep.count++] = n->tap_fd;
     }

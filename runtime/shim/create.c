@@ -139,6 +139,17 @@ static void creation_done(struct creation *cr)
 /* --- the container in the guest
  * ------------------------------------------------------------------------- */
 
+/* What takes its output is ready, or is not. */
+static void on_streams(void *ctx, const struct cl_err *why)
+{
+    struct creation *cr = ctx;
+    if (why->status == CL_OK) {
+        creation_done(cr);
+    } else {
+        creation_failed(cr, code_of(why->status), why->msg);
+    }
+}
+
 static void on_created(struct job *j, enum shim_code code, const char *message, const void *payload,
                        size_t len)
 {
@@ -155,7 +166,7 @@ static void on_created(struct job *j, enum shim_code code, const char *message, 
         creation_failed(cr, code, message[0] != '\0' ? message : "the guest does not answer");
         return;
     }
-    creation_done(cr);
+    shim_streams_when_ready(cr->c->init.io, on_streams, cr);
 }
 
 static void create_in_guest(struct creation *cr, char *manifest)

@@ -19,17 +19,59 @@ static void unlink_exec(struct proc *p)
     }
 }
 
+static void answer_gone(struct proc *p)
+{
+    struct cl_err err = {0};
+    (void)cl_err_set(&err, CL_ERR_REJECTED, "%s/%s: was deleted", p->c->id, p->id);
+    shim_answer_error(p->making, SHIM_CODE_NOT_FOUND, &err);
+}
+
 void exec_free(struct proc *p)
 {
+    if (p->making != NULL) {
+        answer_gone(p);
+    }
     unlink_exec(p);
     proc_done(p);
     free(p);
+}
+
+static void delete_in_guest(struct proc *p)
+{
+    Cloister__Pod__V1__ProcessRequest q;
+    cloister__pod__v1__process_request__init(&q);
+    q.container_id = p->c->id;
+    q.exec_id = p->id;
+    const struct job_spec spec = {.method = "Delete",
+                                  .request = &q.base,
+                                  .timeout_ms = p->c->pod->cfg.times.call,
+                                  .done = job_ignore};
+    pod_call(p->c->pod, &spec);
+}
+
+/* The guest has made it, and what takes its output is ready, or is not. */
+static void on_streams(void *ctx, const struct cl_err *why)
+{
+    struct proc *p = ctx;
+    struct shim_rpc_call *call = p->making;
+    p->making = NULL;
+    if (why->status != CL_OK) {
+        shim_answer_error(call, code_of(why->status), why);
+        delete_in_guest(p);
+        exec_free(p);
+        return;
+    }
+    p->state = PROC_CREATED;
+    shim_publish_exec_added(p->c->pod->cfg.daemon->publisher, p->c->id, p->id);
+    shim_answer_empty(call);
 }
 
 static void on_made(struct job *j, enum shim_code code, const char *message, const void *payload,
                     size_t len)
 {
     struct proc *p = j->proc;
+    (void)payload; /* an Empty */
+    (void)len;
     if (p == NULL) { /* its container went; with it the guest's process */
         job_refuse(j, SHIM_CODE_NOT_FOUND, "was deleted");
         return;
@@ -39,9 +81,8 @@ static void on_made(struct job *j, enum shim_code code, const char *message, con
         exec_free(p);
         return;
     }
-    p->state = PROC_CREATED;
-    shim_publish_exec_added(j->pod->cfg.daemon->publisher, p->c->id, p->id);
-    job_answer_empty(j, code, message, payload, len);
+    p->making = j->call;
+    shim_streams_when_ready(p->io, on_streams, p);
 }
 
 static void make(struct proc *p, struct shim_rpc_call *call, const struct cl_buf *process)

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -20,6 +19,7 @@
 
 enum { OUT, ERRORS, READY, PIPES };
 
+/* One that is being started. */
 struct logger {
     struct cl_buf text; /* the URI, cut into strings */
     char *argv[SHIM_LOGGER_MAX_ARGS + 2];
@@ -133,22 +133,87 @@ static enum cl_status spawn(struct logger *l, struct cl_err *err)
                        : cl_err_set(err, CL_ERR_SYS, "logger '%.200s': fork failed", l->argv[0]);
 }
 
-/* It closes descriptor 5, or writes to it; or it has ended, which nobody notices sooner than with
- * the first output. */
-static enum cl_status wait_ready(struct logger *l, struct cl_err *err)
+/* --- until it is ready -------------------------------------------------------------------------
+ */
+
+struct shim_logger {
+    struct event *ready;
+    int fd; /* -1: decided */
+    struct cl_err why;
+    void (*done)(void *ctx, const struct cl_err *why); /* NULL: nobody waits */
+    void *ctx;
+    char program[256];
+};
+
+/* It closes descriptor 5, or writes to it; or it has ended. */
+static void on_ready(evutil_socket_t fd, short what, void *ctx)
 {
-    struct pollfd p = {.fd = l->ours[READY], .events = POLLIN};
-    int n = 0;
-    do {
-        n = poll(&p, 1, SHIM_LOGGER_READY_MS);
-    } while (n < 0 && errno == EINTR);
-    return n > 0 ? CL_OK
-                 : cl_err_set(err, CL_ERR_UNAVAILABLE, "logger '%.200s': not ready within %d ms",
-                              l->argv[0], SHIM_LOGGER_READY_MS);
+    struct shim_logger *l = ctx;
+    void (*done)(void *ctx, const struct cl_err *why) = l->done;
+    (void)fd;
+    (void)event_del(l->ready);
+    cl_close_fdp(&l->fd);
+    if ((what & EV_TIMEOUT) != 0) {
+        (void)cl_err_set(&l->why, CL_ERR_UNAVAILABLE, "logger '%s': not ready within %d ms",
+                         l->program, SHIM_LOGGER_READY_MS);
+    }
+    if (done != NULL) {
+        struct cl_err why = l->why;
+        l->done = NULL;
+        done(l->ctx, &why); /* may free l */
+    }
 }
 
+void shim_logger_when_ready(struct shim_logger *l,
+                            void (*done)(void *ctx, const struct cl_err *why), void *ctx)
+{
+    if (l->fd < 0) {
+        struct cl_err why = l->why;
+        done(ctx, &why);
+        return;
+    }
+    l->done = done;
+    l->ctx = ctx;
+}
+
+void shim_logger_free(struct shim_logger *l)
+{
+    if (l == NULL) {
+        return;
+    }
+    if (l->ready != NULL) {
+        event_free(l->ready);
+    }
+    cl_close_fdp(&l->fd);
+    free(l);
+}
+
+/* fd: taken. */
+static enum cl_status watch(struct event_base *base, const char *program, int fd,
+                            struct shim_logger **ret, struct cl_err *err)
+{
+    static const struct timeval limit = {.tv_sec = SHIM_LOGGER_READY_MS / 1000};
+    struct shim_logger *l = calloc(1, sizeof(*l));
+    if (l == NULL) {
+        (void)close(fd);
+        return cl_err_nomem(err, "logger");
+    }
+    l->fd = fd;
+    (void)snprintf(l->program, sizeof(l->program), "%.200s", program);
+    l->ready = event_new(base, fd, EV_READ, on_ready, l);
+    if (l->ready == NULL || event_add(l->ready, &limit) != 0) {
+        shim_logger_free(l);
+        return cl_err_nomem(err, "logger");
+    }
+    *ret = l;
+    return CL_OK;
+}
+
+/* --- starting ----------------------------------------------------------------------------------
+ */
+
 static enum cl_status start(struct logger *l, const struct shim_logger_config *cfg,
-                            struct cl_err *err)
+                            struct shim_logger **ret, struct cl_err *err)
 {
     CL_TRY(parse(l, cfg->uri, err));
     if (access(l->argv[0], X_OK) != 0) {
@@ -160,17 +225,16 @@ static enum cl_status start(struct logger *l, const struct shim_logger_config *c
         CL_TRY(make_pipe(l, i, err));
     }
     CL_TRY(spawn(l, err));
-    for (unsigned i = 0; i < PIPES; i++) {
-        cl_close_fdp(&l->theirs[i]);
-    }
-    return wait_ready(l, err);
+    int ready = l->ours[READY];
+    l->ours[READY] = -1;
+    return watch(cfg->base, l->argv[0], ready, ret, err);
 }
 
 enum cl_status shim_logger_start(const struct shim_logger_config *cfg, int *ret_out, int *ret_err,
-                                 struct cl_err *err)
+                                 struct shim_logger **ret_logger, struct cl_err *err)
 {
     struct logger l = {.theirs = {-1, -1, -1}, .ours = {-1, -1, -1}};
-    enum cl_status st = start(&l, cfg, err);
+    enum cl_status st = start(&l, cfg, ret_logger, err);
     if (st == CL_OK) {
         *ret_out = l.ours[OUT];
         *ret_err = l.ours[ERRORS];

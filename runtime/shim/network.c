@@ -3,6 +3,7 @@
  */
 #include "network.h"
 
+#include "base/encode.h"
 #include "base/io.h"
 #include "base/log.h"
 
@@ -10,19 +11,17 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define MAC_SIZE 18u
-
 /* The messages of what was found, pointing into it. */
 struct told {
     Cloister__Pod__V1__Interface interface[CL_PODNET_INTERFACES];
     Cloister__Pod__V1__Interface *interfaces[CL_PODNET_INTERFACES];
-    char mac[CL_PODNET_INTERFACES][MAC_SIZE];
+    char mac[CL_PODNET_INTERFACES][CL_MAC_TEXT_SIZE];
     char *address[CL_PODNET_INTERFACES][CL_PODNET_ADDRESSES];
     Cloister__Pod__V1__Route route[CL_PODNET_ROUTES];
     Cloister__Pod__V1__Route *routes[CL_PODNET_ROUTES];
     Cloister__Pod__V1__Neighbour neighbour[CL_PODNET_NEIGHBOURS];
     Cloister__Pod__V1__Neighbour *neighbours[CL_PODNET_NEIGHBOURS];
-    char neighbour_mac[CL_PODNET_NEIGHBOURS][MAC_SIZE];
+    char neighbour_mac[CL_PODNET_NEIGHBOURS][CL_MAC_TEXT_SIZE];
 };
 
 struct shim_network {
@@ -68,12 +67,6 @@ void shim_network_taken(struct shim_network *n)
     }
 }
 
-static void mac_text(char ret[static MAC_SIZE], const uint8_t mac[static 6])
-{
-    (void)snprintf(ret, MAC_SIZE, "%02x:%02x:%02x:%02x:%02x:%02x", mac[0], mac[1], mac[2], mac[3],
-                   mac[4], mac[5]);
-}
-
 static void tell_interfaces(struct cl_podnet *net, struct told *t,
                             Cloister__Pod__V1__SandboxRequest *q)
 {
@@ -81,7 +74,7 @@ static void tell_interfaces(struct cl_podnet *net, struct told *t,
         struct cl_podnet_interface *from = &net->interface[i];
         Cloister__Pod__V1__Interface *to = &t->interface[i];
         cloister__pod__v1__interface__init(to);
-        mac_text(t->mac[i], from->mac);
+        cl_mac_format(t->mac[i], from->mac);
         to->mac = t->mac[i];
         to->name = from->name;
         to->mtu = from->mtu;
@@ -120,7 +113,7 @@ static void tell_neighbours(struct cl_podnet *net, struct told *t,
         struct cl_podnet_neighbour *from = &net->neighbour[i];
         Cloister__Pod__V1__Neighbour *to = &t->neighbour[i];
         cloister__pod__v1__neighbour__init(to);
-        mac_text(t->neighbour_mac[i], from->mac);
+        cl_mac_format(t->neighbour_mac[i], from->mac);
         to->address = from->address;
         to->mac = t->neighbour_mac[i];
         to->device = net->interface[from->interface].name;

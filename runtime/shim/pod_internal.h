@@ -35,6 +35,7 @@ struct proc {
     struct event
         *timer; /* from `ended` on: until overdue; before, of a SIGKILL: until the VM ends */
     struct shim_streams *io;
+    struct shim_rpc_call *making; /* an Exec that waits for what takes the output; NULL */
     char *path[3];
     bool terminal;
     uint32_t exit_status;

@@ -47,7 +47,8 @@ enum cl_status proc_init(struct proc *p, struct container *c, const char *id, bo
         p->path[i] = strdup(path[i] != NULL ? path[i] : "");
         good = p->path[i] != NULL;
     }
-    const struct shim_streams_config io = {.path = {p->path[0], p->path[1], p->path[2]},
+    const struct shim_streams_config io = {.base = c->pod->cfg.daemon->base,
+                                           .path = {p->path[0], p->path[1], p->path[2]},
                                            .terminal = terminal,
                                            /* `ctr` calls CloseIO only if its input ends after
                                             * Create has answered; CRI always, and a restart of

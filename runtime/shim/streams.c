@@ -23,6 +23,7 @@ struct stream {
 
 struct shim_streams {
     struct stream s[3];
+    struct shim_logger *logger; /* NULL: none */
 };
 
 static enum cl_status not_usable(const char *path, const char *got, struct cl_err *err)
@@ -117,9 +118,11 @@ static enum cl_status open_output(struct stream *s, const char *uri, struct cl_e
 static enum cl_status open_logger(struct shim_streams *io, const struct shim_streams_config *cfg,
                                   const char *binary, struct cl_err *err)
 {
-    const struct shim_logger_config logger = {
-        .uri = binary, .container_id = cfg->container_id, .name_space = cfg->name_space};
-    return shim_logger_start(&logger, &io->s[1].fd, &io->s[2].fd, err);
+    const struct shim_logger_config logger = {.base = cfg->base,
+                                              .uri = binary,
+                                              .container_id = cfg->container_id,
+                                              .name_space = cfg->name_space};
+    return shim_logger_start(&logger, &io->s[1].fd, &io->s[2].fd, &io->logger, err);
 }
 
 static bool given(const char *path)
@@ -181,7 +184,19 @@ void shim_streams_free(struct shim_streams *io)
         cl_close_fdp(&io->s[i].fd);
         cl_close_fdp(&io->s[i].keeper);
     }
+    shim_logger_free(io->logger);
     free(io);
+}
+
+void shim_streams_when_ready(struct shim_streams *io,
+                             void (*done)(void *ctx, const struct cl_err *why), void *ctx)
+{
+    const struct cl_err fine = {.status = CL_OK};
+    if (io != NULL && io->logger != NULL) {
+        shim_logger_when_ready(io->logger, done, ctx);
+    } else {
+        done(ctx, &fine);
+    }
 }
 
 /* --- use

@@ -10,12 +10,14 @@
 
 #include "base/err.h"
 
+#include <event2/event.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
 struct shim_streams; /* opaque */
 
 struct shim_streams_config {
+    struct event_base *base;  /* for loggers */
     const char *path[3];      /* stdin, stdout, stderr; NULL or empty: none */
     bool terminal;            /* stderr is not used then */
     bool hang_up_ends;        /* end of input is also when its last writer goes */
@@ -28,6 +30,10 @@ struct shim_streams_config {
  * one. */
 CL_NODISCARD enum cl_status shim_streams_open(const struct shim_streams_config *cfg,
                                               struct shim_streams **ret_io, struct cl_err *err);
+/* Calls `done` once, at once or later, when nothing of it is waited for any more: as
+ * shim_logger_when_ready() has it. NULL has nothing to wait for. */
+void shim_streams_when_ready(struct shim_streams *io,
+                             void (*done)(void *ctx, const struct cl_err *why), void *ctx);
 /* NULL is fine. What was taken is not ours any more. */
 void shim_streams_free(struct shim_streams *io);
 /* Does the host carry this stream (0, 1, 2)? */

@@ -6,6 +6,7 @@
 
 #include "base/io.h"
 #include "syscalls.h"
+#include "vsock.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -170,14 +171,19 @@ static enum cl_status drop_capabilities(struct cl_err *err)
 
 static enum cl_status limit(int resource, rlim_t value, const char *name, struct cl_err *err)
 {
-    struct rlimit r = {.rlim_cur = value, .rlim_max = value};
+    struct rlimit r;
+    if (getrlimit((__rlimit_resource_t)resource, &r) != 0) {
+        return layer(err, name);
+    }
+    r.rlim_max = r.rlim_max < value ? r.rlim_max : value; /* a stricter one stays */
+    r.rlim_cur = r.rlim_max;
     return setrlimit((__rlimit_resource_t)resource, &r) == 0 ? CL_OK : layer(err, name);
 }
 
 static enum cl_status set_limits(struct cl_err *err)
 {
     CL_TRY(limit(RLIMIT_CORE, 0, "limit on core dumps", err));
-    CL_TRY(limit(RLIMIT_NOFILE, 512, "limit on descriptors", err));
+    CL_TRY(limit(RLIMIT_NOFILE, VMM_VSOCK_CONNS + 512, "limit on descriptors", err));
     CL_TRY(limit(RLIMIT_NPROC, 64, "limit on threads", err));
     CL_TRY(limit(RLIMIT_MEMLOCK, 0, "limit on locked memory", err));
     CL_TRY(limit(RLIMIT_MSGQUEUE, 0, "limit on message queues", err));

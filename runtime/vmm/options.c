@@ -131,25 +131,15 @@ static int parse_disk(const char *arg, struct vmm_options *o)
     return -1;
 }
 
-/* "02:00:5e:10:00:01": of one station, not of a group. */
-static enum cl_status parse_mac(const char *text, uint8_t ret[static 6], struct cl_err *err)
+/* Of one station, not of a group. */
+static enum cl_status parse_station(const char *text, uint8_t ret[static CL_MAC_SIZE],
+                                    struct cl_err *err)
 {
-    char hex[13] = {0};
-    bool good = strlen(text) == 17;
-    for (size_t i = 0; i < 17 && good; i++) {
-        if (i % 3 == 2) {
-            good = text[i] == ':';
-        } else {
-            hex[i - i / 3] = text[i];
-        }
-    }
-    if (!good || cl_unhex(ret, 6, hex, "address", NULL) != CL_OK || (ret[0] & 1) != 0) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "--net: address: expected six pairs of hex digits of a single station, "
-                          "got '%s'",
-                          text);
-    }
-    return CL_OK;
+    CL_TRY(cl_mac_parse(text, "--net: address", ret, err));
+    return (ret[0] & 1) == 0
+               ? CL_OK
+               : cl_err_set(err, CL_ERR_MALFORMED,
+                            "--net: address: expected one of a single station, got '%s'", text);
 }
 
 /* FD,MAC,MTU */
@@ -173,7 +163,7 @@ static int parse_net(const char *arg, struct vmm_options *o)
     *end++ = '\0';
     if (cl_uint_parse(text, "--net: descriptor", 3, 1023, &fd, &err) != CL_OK ||
         cl_uint_parse(end, "--net: MTU", 68, UINT16_MAX, &mtu, &err) != CL_OK ||
-        parse_mac(mac, cfg->mac, &err) != CL_OK) {
+        parse_station(mac, cfg->mac, &err) != CL_OK) {
         return bad(&err);
     }
     struct ifreq tap = {0};

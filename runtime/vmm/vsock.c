@@ -8,6 +8,7 @@
 #include "iov.h"
 #include "vsock_conn.h"
 
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -34,9 +35,9 @@ static void vsock_config_read(CL_UNUSED void *dev, uint32_t offset, uint8_t *ret
 static void vsock_reset(void *dev)
 {
     struct vmm_vsock *s = dev;
-    for (size_t i = 0; i < VMM_VSOCK_CONNS; i++) {
-        if (s->conn[i].state != VMM_VSOCK_FREE) {
-            vsock_conn_close(&s->conn[i]);
+    for (unsigned i = 0; i < s->conn_count; i++) {
+        if (vmm_vsock_conn_at(s, i)->state != VMM_VSOCK_FREE) {
+            vsock_conn_close(vmm_vsock_conn_at(s, i));
         }
     }
     s->orphan_count = 0;
@@ -55,9 +56,6 @@ void vmm_vsock_init(struct vmm_vsock *s, const struct vmm_vsock_host *host,
                     const struct vmm_mem *mem)
 {
     *s = (struct vmm_vsock){.host = *host, .next_port = FIRST_HOST_PORT};
-    for (size_t i = 0; i < VMM_VSOCK_CONNS; i++) {
-        s->conn[i].fd = -1;
-    }
     vmm_virtio_init(&s->virtio, &vsock_ops, s, mem);
 }
 
@@ -65,14 +63,19 @@ void vmm_vsock_done(struct vmm_vsock *s)
 {
     if (s != NULL) {
         vsock_reset(s);
+        for (unsigned i = 0; i < VMM_VSOCK_BLOCKS; i++) {
+            free(s->block[i]);
+            s->block[i] = NULL;
+        }
+        s->conn_count = 0;
         vmm_virtio_done(&s->virtio);
     }
 }
 
 static struct vmm_vsock_conn *find(struct vmm_vsock *s, uint32_t host_port, uint32_t guest_port)
 {
-    for (size_t i = 0; i < VMM_VSOCK_CONNS; i++) {
-        struct vmm_vsock_conn *c = &s->conn[i];
+    for (unsigned i = 0; i < s->conn_count; i++) {
+        struct vmm_vsock_conn *c = vmm_vsock_conn_at(s, i);
         if ((c->state == VMM_VSOCK_OPEN || c->state == VMM_VSOCK_REQUESTED) &&
             c->host_port == host_port && c->guest_port == guest_port) {
             return c;
@@ -81,14 +84,30 @@ static struct vmm_vsock_conn *find(struct vmm_vsock *s, uint32_t host_port, uint
     return NULL;
 }
 
+static bool add_block(struct vmm_vsock *s)
+{
+    unsigned n = s->conn_count / VMM_VSOCK_BLOCK;
+    struct vmm_vsock_conn *block =
+        n < VMM_VSOCK_BLOCKS ? calloc(VMM_VSOCK_BLOCK, sizeof(*block)) : NULL;
+    if (block == NULL) {
+        return false;
+    }
+    for (unsigned i = 0; i < VMM_VSOCK_BLOCK; i++) {
+        block[i].fd = -1;
+        block[i].index = (uint16_t)(s->conn_count + i);
+    }
+    s->block[n] = block;
+    s->conn_count += VMM_VSOCK_BLOCK;
+    return true;
+}
+
 static struct vmm_vsock_conn *find_free(struct vmm_vsock *s)
 {
-    for (size_t i = 0; i < VMM_VSOCK_CONNS; i++) {
-        if (s->conn[i].state == VMM_VSOCK_FREE) {
-            return &s->conn[i];
-        }
+    unsigned i = 0;
+    while (i < s->conn_count && vmm_vsock_conn_at(s, i)->state != VMM_VSOCK_FREE) {
+        i++;
     }
-    return NULL;
+    return i < s->conn_count || add_block(s) ? vmm_vsock_conn_at(s, i) : NULL;
 }
 
 /* A reset for a packet that belongs to nothing. When too many are owed, the rest is silence: the
@@ -123,7 +142,7 @@ static void open_from_guest(struct vmm_vsock *s, const struct vsock_packet *p)
     c->readable = true; /* until it says otherwise */
     c->writable = true;
     c->owed = VMM_VSOCK_OWE_RESPONSE;
-    if (!s->host.watch(s->host.ctx, fd, (uint16_t)(c - s->conn), c->generation)) {
+    if (!s->host.watch(s->host.ctx, fd, c->index, c->generation)) {
         vsock_conn_close(c);
         owe_orphan(s, p);
     }
@@ -209,15 +228,15 @@ static bool next_packet(struct vmm_vsock *s, struct iovec *iov, size_t count,
         };
         return true;
     }
-    for (unsigned i = 0; i < VMM_VSOCK_CONNS; i++) {
-        struct vmm_vsock_conn *c = &s->conn[(s->next_conn + i) % VMM_VSOCK_CONNS];
+    for (unsigned i = 0; i < s->conn_count; i++) {
+        struct vmm_vsock_conn *c = vmm_vsock_conn_at(s, (s->next_conn + i) % s->conn_count);
         struct iovec copy[VMM_CHAIN_MAX]; /* next_packet shortens it */
         if (!vsock_conn_has_packet(c)) {
             continue;
         }
         memcpy(copy, iov, count * sizeof(copy[0]));
         if (vsock_conn_next_packet(c, copy, count, ret_p)) {
-            s->next_conn = (unsigned)(c - s->conn) + 1;
+            s->next_conn = c->index + 1u;
             return true;
         }
     }
@@ -227,8 +246,8 @@ static bool next_packet(struct vmm_vsock *s, struct iovec *iov, size_t count,
 static bool anything_owed(const struct vmm_vsock *s)
 {
     bool owed = s->orphan_count > 0;
-    for (unsigned i = 0; i < VMM_VSOCK_CONNS && !owed; i++) {
-        owed = vsock_conn_has_packet(&s->conn[i]);
+    for (unsigned i = 0; i < s->conn_count && !owed; i++) {
+        owed = vsock_conn_has_packet(vmm_vsock_conn_at(s, i));
     }
     return owed;
 }
@@ -289,7 +308,7 @@ void vmm_vsock_accept(struct vmm_vsock *s, int fd)
 {
     (void)pthread_mutex_lock(&s->virtio.lock);
     struct vmm_vsock_conn *c = find_free(s);
-    if (c == NULL || !s->host.watch(s->host.ctx, fd, (uint16_t)(c - s->conn), c->generation)) {
+    if (c == NULL || !s->host.watch(s->host.ctx, fd, c->index, c->generation)) {
         (void)close(fd);
     } else {
         c->state = VMM_VSOCK_HANDSHAKE;
@@ -314,8 +333,8 @@ void vmm_vsock_conn_event(struct vmm_vsock *s, uint16_t conn, uint16_t generatio
                           bool writable, bool hung_up)
 {
     (void)pthread_mutex_lock(&s->virtio.lock);
-    struct vmm_vsock_conn *c = &s->conn[conn % VMM_VSOCK_CONNS];
-    if (c->state != VMM_VSOCK_FREE && c->generation == generation && c->fd >= 0) {
+    struct vmm_vsock_conn *c = conn < s->conn_count ? vmm_vsock_conn_at(s, conn) : NULL;
+    if (c != NULL && c->state != VMM_VSOCK_FREE && c->generation == generation && c->fd >= 0) {
         uint32_t port = 0;
         c->readable = (c->readable || readable) && !c->host_eof;
         c->writable = c->writable || writable;

@@ -6,9 +6,10 @@
  *        is typed into the CONNECT line is checked as well.
  * Threads: vmm_vsock_service() and the *_event functions on the main thread; the transport's lock
  *          serialises with register accesses.
- * Memory: a fixed table of connections; at most VMM_VSOCK_BUF bytes for each whose host side does
- *         not keep up. Nothing is buffered towards the guest: bytes are read from the socket
- *         straight into the guest's buffers when credit allows.
+ * Memory: a table of connections that grows in blocks, with as many as there ever were at once, and
+ *         is bounded; at most VMM_VSOCK_BUF bytes for each whose host side does not keep up.
+ * Nothing is buffered towards the guest: bytes are read from the socket straight into the guest's
+ * buffers when credit allows.
  */
 #ifndef VMM_VSOCK_H
 #define VMM_VSOCK_H
@@ -18,10 +19,13 @@
 #define VMM_VSOCK_GUEST_CID 3u
 #define VMM_VSOCK_HOST_CID 2u
 #define VMM_VSOCK_QUEUE_MAX 128u
-#define VMM_VSOCK_CONNS 128u
-#define VMM_VSOCK_BUF (64u << 10) /* our buf_alloc */
-#define VMM_VSOCK_ORPHANS 32u     /* resets owed to connections that we do not know */
-#define VMM_VSOCK_LINE 24u        /* "CONNECT 4294967295\n" */
+#define VMM_VSOCK_BLOCK 64u /* connections of a block of the table */
+#define VMM_VSOCK_BLOCKS 24u
+#define VMM_VSOCK_CONNS (VMM_VSOCK_BLOCK * VMM_VSOCK_BLOCKS) /* streams of a pod: docs/limits.md   \
+                                                              */
+#define VMM_VSOCK_BUF (64u << 10)                            /* our buf_alloc */
+#define VMM_VSOCK_ORPHANS 256u /* resets owed to connections that we do not know */
+#define VMM_VSOCK_LINE 24u     /* "CONNECT 4294967295\n" */
 #define VMM_VSOCK_HEAD 44u
 
 enum vmm_vsock_state {
@@ -65,6 +69,7 @@ struct vmm_vsock_conn {
     uint8_t *buf;       /* VMM_VSOCK_BUF bytes while any are held */
     uint32_t buf_start;
     uint32_t buf_len;
+    uint16_t index; /* in the table */
     uint16_t generation;
     uint8_t line_len;
     char line[VMM_VSOCK_LINE];
@@ -81,9 +86,10 @@ struct vmm_vsock_host {
 struct vmm_vsock {
     struct vmm_virtio virtio;
     struct vmm_vsock_host host;
-    struct vmm_vsock_conn conn[VMM_VSOCK_CONNS];
-    uint32_t next_port; /* of host-initiated connections */
-    unsigned next_conn; /* whose turn it is */
+    struct vmm_vsock_conn *block[VMM_VSOCK_BLOCKS];
+    unsigned conn_count; /* of the blocks that there are */
+    uint32_t next_port;  /* of host-initiated connections */
+    unsigned next_conn;  /* whose turn it is */
     unsigned orphan_count;
     struct {
         uint32_t host_port;
@@ -91,6 +97,12 @@ struct vmm_vsock {
     } orphan[VMM_VSOCK_ORPHANS];
     struct vmm_chain chain; /* scratch of the main thread */
 };
+
+/* i < conn_count */
+static inline struct vmm_vsock_conn *vmm_vsock_conn_at(const struct vmm_vsock *s, unsigned i)
+{
+    return &s->block[i / VMM_VSOCK_BLOCK][i % VMM_VSOCK_BLOCK];
+}
 
 void vmm_vsock_init(struct vmm_vsock *s, const struct vmm_vsock_host *host,
                     const struct vmm_mem *mem);

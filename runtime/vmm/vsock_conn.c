@@ -69,7 +69,8 @@ void vsock_conn_close(struct vmm_vsock_conn *c)
     uint16_t generation = c->generation;
     close_host(c);
     drop_buffer(c);
-    *c = (struct vmm_vsock_conn){.fd = -1, .generation = (uint16_t)(generation + 1)};
+    *c = (struct vmm_vsock_conn){
+        .fd = -1, .index = c->index, .generation = (uint16_t)(generation + 1)};
 }
 
 /* The connection ends with a reset to the guest; the host program sees its socket close. */

@@ -13,6 +13,7 @@
 #include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 
 #define OCI_TAR "application/vnd.oci.image.layer.v1.tar"
@@ -303,6 +304,10 @@ START_TEST(test_connections_are_bounded)
     struct host_server_config cfg = {0};
     int fd[HOST_SERVE_MAX + 1];
     char byte;
+    struct rlimit files;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
     host_up(&h, &cfg, &no_streams);
     for (size_t i = 0; i < CL_ARRAY_LEN(fd); i++) {
         fd[i] = dial(&h, HOST_PORT_BLOB);

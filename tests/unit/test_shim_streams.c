@@ -414,10 +414,12 @@ END_TEST
 static enum cl_status try_open(const char *in, const char *out, struct cl_err *err)
 {
     struct shim_streams *io = NULL;
+    struct event_base *base = event_base_new();
     const struct shim_streams_config cfg = {
-        .path = {in, out, NULL}, .container_id = "c1", .name_space = "k8s.io"};
+        .base = base, .path = {in, out, NULL}, .container_id = "c1", .name_space = "k8s.io"};
     enum cl_status st = shim_streams_open(&cfg, &io, err);
     shim_streams_free(io);
+    event_base_free(base);
     return st;
 }
 
@@ -476,7 +478,55 @@ START_TEST(test_loggers)
     ck_assert_int_eq(try_open(NULL, "binary://relative", &err), CL_ERR_MALFORMED);
     ck_assert_int_eq(try_open(NULL, "binary:///bin/true?%4", &err), CL_ERR_MALFORMED);
     ck_assert_int_eq(try_open(NULL, "binary:///bin/true?%00", &err), CL_ERR_MALFORMED);
-    ck_assert_int_eq(try_open(NULL, "binary:///bin/sleep?9", &err), CL_ERR_UNAVAILABLE);
+    world_down(&w);
+}
+END_TEST
+
+/* A container's, and then an exec's: the pod answers others meanwhile. */
+START_TEST(test_a_logger_that_is_never_ready_holds_up_nobody_else)
+{
+    struct world w;
+    struct answer slow = {0};
+    struct answer a = {0};
+    Containerd__Task__V2__ExecProcessRequest r;
+    Google__Protobuf__Any any = {0};
+    world_up(&w);
+    if (_i == 0) {
+        world_create_begin(&w, "c1", SINGLE, NULL, "binary:///bin/sleep?9", NULL, &slow);
+    } else {
+        up_with(&w, NULL, NULL, NULL);
+        start(&w);
+        containerd__task__v2__exec_process_request__init(&r);
+        google__protobuf__any__init(&any);
+        r.id = (char[]){"c1"};
+        r.exec_id = (char[]){"e1"};
+        r.stdout = (char[]){"binary:///bin/sleep?9"};
+        any.value.data = (uint8_t[]){"{}"};
+        any.value.len = 2;
+        r.spec = &any;
+        world_begin(&w, "Exec", &r.base, &slow);
+    }
+    uint64_t begun = cl_monotonic_us();
+    world_settle(&w);
+    ck_assert_int_ge(world_status(&w, "c1", NULL), 0); /* answered */
+    ck_assert_uint_lt(cl_monotonic_us() - begun, 1000000);
+    ck_assert(!slow.done);
+    if (_i == 2) { /* the container goes first */
+        agent_exit(&w, "c1", 0);
+        world_settle(&w);
+        ck_assert_int_eq(world_delete(&w, "c1", NULL, &a), 0);
+        world_settle(&w);
+        ck_assert(slow.done);
+        ck_assert_str_eq(slow.message, "c1/e1: was deleted");
+    }
+    world_until(&w, &slow.done);
+    ck_assert_int_ne(slow.code, 0);
+    ck_assert_msg(_i == 2 ||
+                      strstr(slow.message, "logger '/bin/sleep': not ready within 2000 ms") != NULL,
+                  "%s", slow.message);
+    ck_assert(_i != 1 || agent_heard(&w, "Delete c1/e1"));
+    answer_done(&slow);
+    answer_done(&a);
     world_down(&w);
 }
 END_TEST
@@ -495,6 +545,7 @@ static Suite *suite(void)
     tcase_add_loop_test(tc, test_input_ends_with_its_writer, 0, 2);
     tcase_add_test(tc, test_what_is_no_stream_is_refused);
     tcase_add_test(tc, test_loggers);
+    tcase_add_loop_test(tc, test_a_logger_that_is_never_ready_holds_up_nobody_else, 0, 3);
     suite_add_tcase(s, tc);
     return s;
 }

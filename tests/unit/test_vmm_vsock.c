@@ -5,6 +5,8 @@
 #include "check_main.h"
 #include "vmm_vsock_rig.h"
 
+#include <sys/resource.h>
+
 static struct vr r;
 
 static void setup(void)
@@ -62,8 +64,8 @@ static void open_stream(void)
 static unsigned open_count(void)
 {
     unsigned n = 0;
-    for (unsigned i = 0; i < VMM_VSOCK_CONNS; i++) {
-        n += r.dev.conn[i].state != VMM_VSOCK_FREE;
+    for (unsigned i = 0; i < r.dev.conn_count; i++) {
+        n += vmm_vsock_conn_at(&r.dev, i)->state != VMM_VSOCK_FREE;
     }
     return n;
 }
@@ -164,7 +166,7 @@ static uint32_t fill_up(uint32_t *ret_sent)
     uint32_t sent = 0;
     struct vsock_packet p;
     for (;;) {
-        uint32_t fwd = r.dev.conn[r.last_conn].fwd_count;
+        uint32_t fwd = vmm_vsock_conn_at(&r.dev, r.last_conn)->fwd_count;
         if (sent - fwd + sizeof(data) > VMM_VSOCK_BUF) {
             break;
         }
@@ -178,7 +180,7 @@ static uint32_t fill_up(uint32_t *ret_sent)
         }
     }
     *ret_sent = sent;
-    return r.dev.conn[r.last_conn].buf_len;
+    return vmm_vsock_conn_at(&r.dev, r.last_conn)->buf_len;
 }
 
 static uint32_t drain(uint32_t from)
@@ -206,8 +208,9 @@ START_TEST(test_slow_host_holds_the_guest_back)
         ck_assert_uint_eq(p.op, VSOCK_OP_CREDIT_UPDATE);
     }
     ck_assert_uint_eq(p.buf_alloc - (sent - p.fwd_cnt) >= VMM_VSOCK_BUF / 2, 1);
-    ck_assert_ptr_null(r.dev.conn[r.last_conn].buf); /* memory only while bytes wait */
-    ck_assert_uint_eq(fill_up(&sent), r.dev.conn[r.last_conn].buf_len);
+    ck_assert_ptr_null(
+        vmm_vsock_conn_at(&r.dev, r.last_conn)->buf); /* memory only while bytes wait */
+    ck_assert_uint_eq(fill_up(&sent), vmm_vsock_conn_at(&r.dev, r.last_conn)->buf_len);
 }
 END_TEST
 
@@ -386,20 +389,57 @@ START_TEST(test_receive_buffer_too_small_for_a_header_needs_reset)
 }
 END_TEST
 
+START_TEST(test_a_table_that_grows_only_when_it_must)
+{
+    struct vsock_packet p = vr_packet(VSOCK_OP_REQUEST, 0);
+    for (unsigned i = 0; i < 3 * VMM_VSOCK_BLOCK; i++) {
+        p.op = VSOCK_OP_REQUEST;
+        p.src_port = 10000 + i;
+        vr_send(&r, &p, NULL, 0);
+        (void)expect(VSOCK_OP_RESPONSE);
+        (void)close(r.far_fd);
+        p.op = VSOCK_OP_RST;
+        vr_send(&r, &p, NULL, 0);
+    }
+    r.far_fd = -1;
+    ck_assert_uint_eq(r.dev.conn_count, VMM_VSOCK_BLOCK);
+    ck_assert_uint_le(VMM_VSOCK_BLOCK * sizeof(struct vmm_vsock_conn), 8192);
+    /* An event of a connection that there never was. */
+    vmm_vsock_conn_event(&r.dev, UINT16_MAX, 0, true, true, true);
+    vmm_vsock_conn_event(&r.dev, VMM_VSOCK_BLOCK, 0, true, true, true);
+}
+END_TEST
+
 START_TEST(test_connections_are_bounded)
 {
     struct vsock_packet p = vr_packet(VSOCK_OP_REQUEST, 0);
     int far[VMM_VSOCK_CONNS];
+    struct rlimit files;
+    ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &files), 0);
+    files.rlim_cur = files.rlim_max;
+    ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &files), 0);
+    ck_assert_uint_eq(r.dev.conn_count, 0); /* memory is for those that there are */
     for (unsigned i = 0; i < VMM_VSOCK_CONNS; i++) {
         p.src_port = 10000 + i;
         vr_send(&r, &p, NULL, 0);
         (void)expect(VSOCK_OP_RESPONSE);
         far[i] = r.far_fd;
     }
-    p.src_port = 9999;
-    vr_send(&r, &p, NULL, 0);
-    (void)expect(VSOCK_OP_RST);
+    for (unsigned i = 0; i < 1000; i++) { /* each is told so */
+        p.src_port = 100000 + i;
+        vr_send(&r, &p, NULL, 0);
+        ck_assert_uint_eq(expect(VSOCK_OP_RST).dst_port, p.src_port);
+    }
     ck_assert_uint_eq(open_count(), VMM_VSOCK_CONNS);
+    p = vr_packet(VSOCK_OP_RST, 0);
+    p.src_port = 10000 + VMM_VSOCK_CONNS / 2;
+    vr_send(&r, &p, NULL, 0);
+    p.op = VSOCK_OP_REQUEST;
+    p.src_port = 9999;
+    vr_send(&r, &p, NULL, 0); /* in its place */
+    (void)expect(VSOCK_OP_RESPONSE);
+    ck_assert_uint_eq(r.last_conn, VMM_VSOCK_CONNS / 2);
+    (void)close(r.far_fd);
     for (unsigned i = 0; i < VMM_VSOCK_CONNS; i++) {
         (void)close(far[i]);
     }
@@ -546,6 +586,7 @@ int main(void)
     tcase_add_test(c, test_length_longer_than_the_chain_needs_reset);
     tcase_add_test(c, test_short_packet_needs_reset);
     tcase_add_test(c, test_receive_buffer_too_small_for_a_header_needs_reset);
+    tcase_add_test(c, test_a_table_that_grows_only_when_it_must);
     tcase_add_test(c, test_connections_are_bounded);
     tcase_add_test(c, test_host_connects_to_the_guest);
     tcase_add_test(c, test_guest_port_without_a_listener);

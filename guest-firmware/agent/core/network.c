@@ -4,6 +4,7 @@
  */
 #include "agent/network.h"
 
+#include "base/encode.h"
 #include "pod.pb-c.h"
 
 #include <arpa/inet.h>
@@ -33,21 +34,6 @@ static enum cl_status bad(struct cl_err *err, const char *field, const char *exp
                           const char *got)
 {
     return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected %s, got '%.64s'", field, expected, got);
-}
-
-static bool hex_digit(char c)
-{
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f') || (c >= 'A' && c <= 'F');
-}
-
-static bool good_mac(const char *s)
-{
-    for (size_t i = 0; i < 17; i++) {
-        if (i % 3 == 2 ? s[i] != ':' : !hex_digit(s[i])) {
-            return false;
-        }
-    }
-    return s[17] == '\0';
 }
 
 static bool good_name(const char *s)
@@ -94,9 +80,8 @@ static const interface_msg *find(const sandbox_msg *r, const char *name)
 static enum cl_status check_interface(const sandbox_msg *r, size_t index, struct cl_err *err)
 {
     const interface_msg *i = r->interfaces[index];
-    if (!good_mac(i->mac)) {
-        return bad(err, "interfaces: mac", "six pairs of hex digits", i->mac);
-    }
+    uint8_t mac[CL_MAC_SIZE];
+    CL_TRY(cl_mac_parse(i->mac, "interfaces: mac", mac, err));
     if (!good_name(i->name) || find(r, i->name) != i) {
         return bad(err, "interfaces: name", "a name of its own of at most 15 letters", i->name);
     }
@@ -154,8 +139,8 @@ static enum cl_status check_neighbour(const sandbox_msg *r, const neighbour_msg 
     if (!good_address(n->address, /* prefix= */ false, NULL)) {
         return bad(err, "neighbours: address", "an address", n->address);
     }
-    return good_mac(n->mac) ? CL_OK
-                            : bad(err, "neighbours: mac", "six pairs of hex digits", n->mac);
+    uint8_t mac[CL_MAC_SIZE];
+    return cl_mac_parse(n->mac, "neighbours: mac", mac, err);
 }
 
 static enum cl_status check_count(size_t count, unsigned most, const char *field,
