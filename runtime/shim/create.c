@@ -356,6 +356,7 @@ static enum cl_status boot(struct creation *cr, struct cl_err *err)
     }
     if (s->netns != NULL && pod->network == NULL) {
         CL_TRY(shim_network_join(s->netns, &pod->network, err));
+        pod_note_leftovers(pod);
     }
     CL_TRY(enter_cgroup(cr, err));
     CL_TRY(pod_boot(pod, &vm, err));

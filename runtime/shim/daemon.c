@@ -10,11 +10,14 @@
 #include <malloc.h>
 #include <signal.h>
 #include <stdlib.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #define SEND_MS 2000  /* for the last answers */
 #define FLUSH_MS 5000 /* for the last events */
 #define KEEP_BYTES 65536
+/* Up to three for each stream of a pod: its FIFO, the other side of that, and the guest's. */
+#define MAX_FILES 8192
 
 struct running {
     struct shim_daemon d; /* first: finish() is given this */
@@ -74,7 +77,7 @@ static enum cl_status make_base(struct running *r, const struct shim_args *a, st
     if (r->terminated == NULL || event_add(r->terminated, NULL) != 0) {
         return cl_err_nomem(err, "event loop");
     }
-    CL_TRY(shim_leftovers_write(a->bundle, NULL, 0, NULL, 0, err));
+    CL_TRY(shim_leftovers_write(a->bundle, NULL, 0, NULL, 0, NULL, err));
     return shim_publisher_new(r->d.base, &events, &r->d.publisher, err);
 }
 
@@ -104,6 +107,16 @@ static void running_done(struct running *r)
     shim_leftovers_forget(r->d.bundle);
 }
 
+/* As far as containerd's own limit allows. */
+static void raise_limits(void)
+{
+    struct rlimit r;
+    if (getrlimit(RLIMIT_NOFILE, &r) == 0 && r.rlim_cur < MAX_FILES) {
+        r.rlim_cur = r.rlim_max < MAX_FILES ? r.rlim_max : MAX_FILES;
+        (void)setrlimit(RLIMIT_NOFILE, &r);
+    }
+}
+
 enum cl_status shim_daemon_run(const struct shim_args *a, int listen_fd, const char *socket_path,
                                const struct shim_daemon_service *service, void (*ready)(void *ctx),
                                void *ctx, struct cl_err *err)
@@ -117,6 +130,7 @@ enum cl_status shim_daemon_run(const struct shim_args *a, int listen_fd, const c
                               .finish = finish}};
     struct shim_task_ops ops = {.ctx = NULL};
     (void)signal(SIGPIPE, SIG_IGN);
+    raise_limits();
     /* Large messages come and go: their memory goes, too. */
     (void)mallopt(M_MMAP_THRESHOLD, KEEP_BYTES);
     (void)mallopt(M_TRIM_THRESHOLD, KEEP_BYTES);

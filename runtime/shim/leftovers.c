@@ -6,6 +6,8 @@
 #include "base/bytes.h"
 #include "base/io.h"
 #include "base/json.h"
+#include "base/log.h"
+#include "net/podnet.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,7 +73,7 @@ static enum cl_status path_of(const char *bundle, char ret[static 4096], struct 
 
 enum cl_status shim_leftovers_write(const char *bundle, const pid_t *pid, size_t count,
                                     const char *const *folder, size_t folder_count,
-                                    struct cl_err *err)
+                                    const char *netns, struct cl_err *err)
 {
     char path[4096];
     CL_CLEANUP(cl_buf_done) struct cl_buf boot = {0};
@@ -95,8 +97,9 @@ enum cl_status shim_leftovers_write(const char *bundle, const pid_t *pid, size_t
         }
     }
     CL_CLEANUP(cl_json_decrefp)
-    json_t *j = json_pack("{s:s,s:s,s:O,s:O}", "schema", SCHEMA, "boot", (const char *)boot.data,
-                          "processes", processes, "folders", folders);
+    json_t *j =
+        json_pack("{s:s,s:s,s:O,s:O,s:s*}", "schema", SCHEMA, "boot", (const char *)boot.data,
+                  "processes", processes, "folders", folders, "netns", netns);
     if (j == NULL) {
         return cl_err_nomem(err, SHIM_LEFTOVERS_FILE);
     }
@@ -219,6 +222,17 @@ static void find_survivors(const json_t *processes, struct survivors *ret)
     }
 }
 
+/* The kernel took the taps with the VMM, and sockets with the shim; rules at CNI's interfaces stay.
+ */
+static void leave_network(const json_t *j)
+{
+    const char *netns = json_string_value(json_object_get(j, "netns"));
+    struct cl_err err = {0};
+    if (netns != NULL && netns[0] == '/' && cl_podnet_leave(netns, &err) != CL_OK) {
+        cl_log(CL_LOG_WARN, "shim.delete", "%s", err.msg);
+    }
+}
+
 enum cl_status shim_leftovers_kill(const char *bundle, int timeout_ms, struct cl_err *err)
 {
     char path[4096];
@@ -242,5 +256,6 @@ enum cl_status shim_leftovers_kill(const char *bundle, int timeout_ms, struct cl
     }
     enum cl_status st = end_processes(&s, timeout_ms, err);
     remove_folders(folders);
+    leave_network(j);
     return st;
 }

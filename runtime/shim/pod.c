@@ -240,15 +240,19 @@ static void on_forward_end(void *ctx)
 }
 
 /* Only a shim that is killed leaves anything behind for them to name. */
-static void note_leftovers(const struct shim_pod *pod)
+void pod_note_leftovers(const struct shim_pod *pod)
 {
     pid_t pids[SHIM_VM_MAX_PROCESSES];
-    const char *folders[1 + SHIM_CGROUP_MAX] = {pod->cfg.vm->folder(pod->vm)};
+    const char *folders[1 + SHIM_CGROUP_MAX];
     struct cl_err err = {0};
-    size_t folder_count = 1 + shim_cgroup_folders(pod->cgroup, folders + 1);
-    size_t count = pod->cfg.vm->processes(pod->vm, pids);
-    if (shim_leftovers_write(pod->cfg.daemon->bundle, pids, count, folders, folder_count, &err) !=
-        CL_OK) {
+    size_t count = 0;
+    size_t folder_count = shim_cgroup_folders(pod->cgroup, folders);
+    if (pod->vm != NULL) {
+        folders[folder_count++] = pod->cfg.vm->folder(pod->vm);
+        count = pod->cfg.vm->processes(pod->vm, pids);
+    }
+    if (shim_leftovers_write(pod->cfg.daemon->bundle, pids, count, folders, folder_count,
+                             shim_network_netns(pod->network), &err) != CL_OK) {
         cl_log(CL_LOG_WARN, "shim.pod", "%s", err.msg);
     }
 }
@@ -258,7 +262,7 @@ static void on_spawned(void *ctx)
     struct shim_pod *pod = ctx;
     struct creation *cr = booting(pod);
     pod->vm_pid = pod->cfg.vm->pid(pod->vm);
-    note_leftovers(pod);
+    pod_note_leftovers(pod);
     shim_network_taken(pod->network);
     if (cr != NULL) {
         creation_spawned(cr);
@@ -325,7 +329,7 @@ enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_config *vm, s
                                         .ctx = pod};
     cfg.net = shim_network_of(pod->network);
     CL_TRY(pod->cfg.vm->start(&cfg, &pod->vm, err));
-    note_leftovers(pod);
+    pod_note_leftovers(pod);
     return CL_OK;
 }
 

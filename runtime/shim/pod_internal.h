@@ -117,6 +117,8 @@ CL_NODISCARD enum cl_status pod_boot(struct shim_pod *pod, const struct shim_vm_
                                      struct cl_err *err);
 /* There is no VM (any more). */
 void pod_leave_network(struct shim_pod *pod);
+/* Writes down what `delete` must end or undo, should this process be killed. */
+void pod_note_leftovers(const struct shim_pod *pod);
 /* Asks the VM to end, if there is one. */
 void pod_stop_vm(struct shim_pod *pod, const char *why);
 /* Asks for events, as long as the agent has some. */

@@ -95,6 +95,34 @@ START_TEST(test_hex)
 }
 END_TEST
 
+START_TEST(test_hardware_addresses)
+{
+    static const char *const bad[] = {"",
+                                      "02:00:5e:10:00",
+                                      "02:00:5e:10:00:0",
+                                      "02:00:5e:10:00:011",
+                                      "02:00:5e:10:00:01:",
+                                      "02-00-5e-10-00-01",
+                                      "02:00:5e:10:00:0g",
+                                      " 2:00:5e:10:00:01",
+                                      "02:00:5e:10:0001:",
+                                      "020:0:5e:10:00:01"};
+    const uint8_t want[CL_MAC_SIZE] = {0x02, 0x00, 0x5e, 0xab, 0xcd, 0xff};
+    uint8_t mac[CL_MAC_SIZE] = {0};
+    char text[CL_MAC_TEXT_SIZE];
+    struct cl_err err = {0};
+    ck_assert_int_eq(cl_mac_parse("02:00:5e:aB:Cd:FF", "mac", mac, &err), CL_OK);
+    ck_assert_mem_eq(mac, want, CL_MAC_SIZE);
+    cl_mac_format(text, mac);
+    ck_assert_str_eq(text, "02:00:5e:ab:cd:ff");
+    for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
+        ck_assert_int_eq(cl_mac_parse(bad[i], "mac", mac, &err), CL_ERR_MALFORMED);
+        ck_assert_mem_eq(mac, want, CL_MAC_SIZE);
+    }
+    ck_assert_str_eq(err.msg, "mac: expected six pairs of hex digits, got '020:0:5e:10:00:01'");
+}
+END_TEST
+
 START_TEST(test_sha256_streaming_equals_one_call)
 {
     uint8_t a[CL_SHA256_SIZE];
@@ -125,6 +153,7 @@ int main(void)
     tcase_add_test(tc, test_base64_equals_openssl);
     tcase_add_test(tc, test_bad_base64_is_refused);
     tcase_add_test(tc, test_hex);
+    tcase_add_test(tc, test_hardware_addresses);
     tcase_add_test(tc, test_sha256_streaming_equals_one_call);
     suite_add_tcase(s, tc);
     return run_suite(s);

@@ -7,12 +7,15 @@
 #include "own_netns.h"
 #include "shim_world.h"
 
+#include "leftovers.h"
 #include "net/podnet.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define NAME "cl-test-shimnet"
@@ -125,6 +128,52 @@ START_TEST(test_a_namespace_is_left_when_there_is_no_vm)
 }
 END_TEST
 
+/* Joins the namespace, writes it down, and waits to be killed. */
+static pid_t doomed(const char *dir)
+{
+    int ready[2];
+    char byte;
+    ck_assert_int_eq(pipe(ready), 0);
+    pid_t pid = fork();
+    ck_assert_int_ge(pid, 0);
+    if (pid == 0) {
+        struct cl_podnet n;
+        if (cl_podnet_join("/run/netns/" NAME, &n, NULL) == CL_OK &&
+            shim_leftovers_write(dir, NULL, 0, NULL, 0, "/run/netns/" NAME, NULL) == CL_OK) {
+            (void)!write(ready[1], "r", 1);
+        }
+        for (;;) {
+            (void)pause();
+        }
+    }
+    ck_assert_int_eq(read(ready[0], &byte, 1), 1);
+    (void)close(ready[0]);
+    (void)close(ready[1]);
+    return pid;
+}
+
+START_TEST(test_delete_takes_off_what_a_killed_shim_left)
+{
+    char dir[] = "/tmp/shim-net-XXXXXX";
+    char file[64];
+    struct cl_err err = {0};
+    ck_assert_ptr_nonnull(mkdtemp(dir));
+    ck_assert_int_eq(make_namespace(), 0);
+    pid_t pid = doomed(dir);
+    ck_assert_int_eq(kill(pid, SIGKILL), 0);
+    ck_assert_int_eq(waitpid(pid, NULL, 0), pid);
+    ck_assert(!as_before());
+    ck_assert_msg(shim_leftovers_kill(dir, 1000, &err) == CL_OK, "%s", err.msg);
+    ck_assert(as_before());
+    ck_assert_int_eq(shim_leftovers_kill(dir, 1000, &err), CL_OK); /* again */
+    (void)sh("ip netns del " NAME);
+    ck_assert_int_eq(shim_leftovers_kill(dir, 1000, &err), CL_OK); /* it is gone */
+    (void)snprintf(file, sizeof(file), "%s/cloister.json", dir);
+    (void)unlink(file);
+    ck_assert_int_eq(rmdir(dir), 0);
+}
+END_TEST
+
 START_TEST(test_no_namespace)
 {
     struct world w;
@@ -166,6 +215,7 @@ int main(void)
     TCase *tc = tcase_create("network");
     tcase_add_test(tc, test_a_pod_has_the_network_of_its_namespace);
     tcase_add_loop_test(tc, test_a_namespace_is_left_when_there_is_no_vm, 0, 2);
+    tcase_add_test(tc, test_delete_takes_off_what_a_killed_shim_left);
     tcase_add_test(tc, test_no_namespace);
     suite_add_tcase(s, tc);
     return run_suite(s);
