@@ -196,6 +196,50 @@ START_TEST(test_applied)
 }
 END_TEST
 
+/* As test_podnet has them told: gateways outside all subnets, by a link-local address, a large MTU.
+ */
+START_TEST(test_what_plugins_of_many_kinds_configure)
+{
+    struct cl_err err = {0};
+    char *four[] = {text("10.244.1.5/32")};
+    char *six[] = {text("fd77::2/128"), text("10.5.0.2/24")};
+    static const char *const words[4][4] = {{"", "169.254.1.1", "", "eth0"},
+                                            {"10.6.0.0/16", "192.0.2.1", "", "net1"},
+                                            {"", "fe80::1", "", "net1"},
+                                            {"fd78::/64", "2001:db8::1", "", "net1"}};
+    if (!own_namespace()) {
+        (void)printf("SKIPPED: needs root and network namespaces\n");
+        return;
+    }
+    fill();
+    one.mtu = 1440;
+    one.addresses = four;
+    one.n_addresses = 1;
+    two.mtu = 9000;
+    two.addresses = six;
+    two.n_addresses = 2;
+    for (size_t i = 0; i < 4; i++) {
+        routes[i].destination = text(words[i][0]);
+        routes[i].gateway = text(words[i][1]);
+        routes[i].source = text(words[i][2]);
+        routes[i].device = text(words[i][3]);
+        routes[i].ipv6 = i >= 2;
+    }
+    neighbour.address = text("169.254.1.1");
+    neighbour.mac = text("EE:ee:ee:ee:ee:ee");
+    ck_assert_msg(agent_network_apply(&request, &err) == CL_OK, "%s", err.msg);
+    ck_assert(says("ip -o addr show eth0", "10.244.1.5/32"));
+    ck_assert(says("ip -o link show net1", "mtu 9000"));
+    ck_assert(says("ip -o addr show net1", "fd77::2/128"));
+    ck_assert(says("ip -o addr show net1", "10.5.0.2/24"));
+    ck_assert(says("ip route", "default via 169.254.1.1 dev eth0"));
+    ck_assert(says("ip route", "10.6.0.0/16 via 192.0.2.1 dev net1"));
+    ck_assert(says("ip -6 route", "default via fe80::1 dev net1"));
+    ck_assert(says("ip -6 route", "fd78::/64 via 2001:db8::1 dev net1"));
+    ck_assert(says("ip neigh", "169.254.1.1 dev eth0 lladdr ee:ee:ee:ee:ee:ee PERMANENT"));
+}
+END_TEST
+
 START_TEST(test_absent_interface)
 {
     struct cl_err err = {0};
@@ -220,6 +264,7 @@ int main(void)
     tcase_add_loop_test(c, test_bad_addresses, 0,
                         (int)(sizeof(bad_addresses) / sizeof(bad_addresses[0])));
     tcase_add_test(c, test_applied);
+    tcase_add_test(c, test_what_plugins_of_many_kinds_configure);
     tcase_add_test(c, test_absent_interface);
     suite_add_tcase(s, c);
     return run_suite(s);

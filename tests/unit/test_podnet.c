@@ -147,6 +147,90 @@ START_TEST(test_nothing_stays)
 }
 END_TEST
 
+static const struct cl_podnet_interface *interface(const struct cl_podnet *n, const char *name,
+                                                   unsigned *ret_index)
+{
+    for (unsigned i = 0; i < n->interface_count; i++) {
+        if (strcmp(n->interface[i].name, name) == 0) {
+            *ret_index = i;
+            return &n->interface[i];
+        }
+    }
+    ck_abort_msg("no interface '%s'", name);
+    return NULL;
+}
+
+static bool has_address(const struct cl_podnet_interface *i, const char *text)
+{
+    for (unsigned k = 0; k < i->address_count; k++) {
+        if (strcmp(i->address[k], text) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
+/* Four interfaces, as plugins of four kinds leave them: a point-to-point one whose gateway lies
+ * outside all subnets, with a neighbour that does not change; an address with a peer; a large MTU;
+ * IPv6 only, by a link-local gateway. */
+START_TEST(test_what_plugins_of_many_kinds_configure)
+{
+    struct cl_podnet n;
+    struct cl_err err = {0};
+    unsigned e[4];
+    (void)sh("ip netns del cl-test-podnet 2>/dev/null");
+    ck_assert_int_eq(
+        sh("N='ip -n cl-test-podnet'; ip netns add cl-test-podnet && "
+           "$N link add p2p mtu 1440 type veth peer name big mtu 9000 && "
+           "$N link add peer type veth peer name six && "
+           "for i in lo p2p big peer six; do $N link set $i up || exit 1; done && "
+           "$N addr add 10.244.1.5/32 dev p2p && $N route add 169.254.1.1 dev p2p scope link && "
+           "$N route add default via 169.254.1.1 dev p2p && "
+           "$N neigh add 169.254.1.1 lladdr ee:ee:ee:ee:ee:ee nud permanent dev p2p && "
+           "$N addr add 10.5.0.2/24 dev big && $N addr add 10.5.0.3/24 dev big && "
+           "$N route add 10.6.0.0/16 via 192.0.2.1 dev big onlink && "
+           "$N addr add 10.7.0.2 peer 10.7.0.1/32 dev peer && "
+           "$N addr add fd77::2/128 dev six nodad && "
+           "$N -6 route add default via fe80::1 dev six && "
+           "$N -6 route add fd78::/64 via 2001:db8::1 dev six onlink && "
+           "$N -6 neigh add fe80::1 lladdr 02:00:5e:10:00:fe nud permanent dev six"),
+        0);
+    ck_assert_msg(cl_podnet_join(NETNS, &n, &err) == CL_OK, "%s", err.msg);
+    ck_assert_uint_eq(n.interface_count, 4);
+    const struct cl_podnet_interface *p2p = interface(&n, "p2p", &e[0]);
+    const struct cl_podnet_interface *big = interface(&n, "big", &e[1]);
+    const struct cl_podnet_interface *peer = interface(&n, "peer", &e[2]);
+    const struct cl_podnet_interface *six = interface(&n, "six", &e[3]);
+    ck_assert_uint_eq(p2p->mtu, 1440);
+    ck_assert(p2p->address_count == 1 && has_address(p2p, "10.244.1.5/32"));
+    ck_assert_uint_eq(big->mtu, 9000);
+    ck_assert(big->address_count == 2 && has_address(big, "10.5.0.2/24") &&
+              has_address(big, "10.5.0.3/24"));
+    ck_assert(peer->address_count == 1 && has_address(peer, "10.7.0.2/32"));
+    ck_assert(six->address_count == 1 && has_address(six, "fd77::2/128"));
+    ck_assert_str_eq(route(&n, "169.254.1.1/32", false)->gateway, "");
+    ck_assert_str_eq(route(&n, "", false)->gateway, "169.254.1.1");
+    ck_assert_uint_eq(route(&n, "", false)->interface, e[0]);
+    ck_assert_str_eq(route(&n, "10.6.0.0/16", false)->gateway, "192.0.2.1");
+    ck_assert_uint_eq(route(&n, "10.6.0.0/16", false)->interface, e[1]);
+    ck_assert_str_eq(route(&n, "", true)->gateway, "fe80::1");
+    ck_assert_str_eq(route(&n, "fd78::/64", true)->gateway, "2001:db8::1");
+    ck_assert_uint_eq(n.route_count, 5);
+    ck_assert_uint_eq(n.neighbour_count, 2);
+    for (unsigned i = 0; i < 2; i++) {
+        bool four = strcmp(n.neighbour[i].address, "169.254.1.1") == 0;
+        ck_assert(four || strcmp(n.neighbour[i].address, "fe80::1") == 0);
+        ck_assert_uint_eq(n.neighbour[i].interface, e[four ? 0 : 3]);
+        ck_assert_mem_eq(n.neighbour[i].mac,
+                         four ? "\xee\xee\xee\xee\xee\xee" : "\x02\x00\x5e\x10\x00\xfe", 6);
+    }
+    cl_podnet_done(&n);
+    ck_assert_int_eq(cl_podnet_leave(NETNS, &err), CL_OK);
+    ck_assert_int_ne(sh("ip netns exec cl-test-podnet tc qdisc | grep -q ingress"), 0);
+    remove_namespace();
+}
+END_TEST
+
 START_TEST(test_refused)
 {
     struct cl_podnet n;
@@ -195,6 +279,7 @@ int main(void)
     tcase_add_test(c, test_what_is_told);
     tcase_add_test(c, test_frames_go_across);
     tcase_add_test(c, test_nothing_stays);
+    tcase_add_test(c, test_what_plugins_of_many_kinds_configure);
     tcase_add_test(c, test_refused);
     suite_add_tcase(s, c);
     return run_suite(s);
