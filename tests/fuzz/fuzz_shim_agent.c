@@ -115,6 +115,10 @@ static void ask_for(struct rig *r, const uint8_t *name, size_t len)
     if (r->vm.open_stdio(r->vm.ctx, text, (unsigned)(len % 3), &fd, &owned) && owned) {
         (void)close(fd);
     }
+    if (r->vm.open_forward(r->vm.ctx, len, &fd)) {
+        (void)close(fd);
+        r->vm.forward_end(r->vm.ctx);
+    }
     r->vm.output_end(r->vm.ctx, text, (unsigned)(len % 4));
     memcpy(digest, text, len < sizeof(digest) ? len : sizeof(digest));
     if (r->vm.open_blob(r->vm.ctx, digest, &fd, &size, NULL) == CL_OK) {

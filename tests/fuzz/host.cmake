@@ -1,4 +1,5 @@
 cl_fuzz_target(fuzz_vmm_status LIBS cl_host)
+cl_fuzz_target(fuzz_host_request LIBS cl_host)
 cl_fuzz_target(fuzz_grpc_reply LIBS cl_grpc)
 target_include_directories(fuzz_grpc_reply PRIVATE ${CMAKE_SOURCE_DIR}/runtime/grpc)
 cl_fuzz_target(fuzz_containerd_reply LIBS cl_containerd)
