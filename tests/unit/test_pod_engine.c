@@ -4,6 +4,7 @@
  */
 #include "pod_rig.h"
 
+#include <fcntl.h>
 #include <signal.h>
 
 #define ARGS(...) ((const char *const[]){"/program", __VA_ARGS__, NULL})
@@ -309,6 +310,29 @@ START_TEST(test_memory_that_runs_out_is_told_before_the_end)
 }
 END_TEST
 
+/* What protects the agent does not protect what it runs: neither a container nor an exec of it. The
+ * other way round here, since only the privileged may protect themselves. */
+START_TEST(test_the_agents_place_before_the_oom_killer_is_its_own)
+{
+    static const char path[] = "/proc/self/oom_score_adj";
+    unsigned status = 1;
+    int fd = open(path, O_WRONLY | O_CLOEXEC);
+    ck_assert_int_eq(write(fd, "500", 3), 3);
+    ck_assert_str_eq(rig_run("oom", NULL, NULL, ARGS("show", path), &status), "0\n");
+    ck_assert_int_eq(rig_create("box", NULL, NULL, ARGS("wait")), 0);
+    ck_assert_int_eq(rig_start("box", ""), 0);
+    ck_assert_int_eq(rig_exec("box", "x", false, ARGS("show", path)), 0);
+    ck_assert_int_eq(rig_start("box", "x"), 0);
+    ck_assert_uint_eq(rig_wait("box", "x"), 0);
+    ck_assert_str_eq(rig_output("box/x", 1, NULL), "0\n");
+    ck_assert_int_eq(rig_kill("box", "", SIGKILL, false), 0);
+    ck_assert_uint_eq(rig_wait("box", ""), 128 + SIGKILL);
+    ck_assert_int_eq(rig_delete("box", ""), 0);
+    ck_assert_int_eq(write(fd, "0", 1), 1);
+    (void)close(fd);
+}
+END_TEST
+
 START_TEST(test_too_many_calls_are_refused_and_none_is_lost)
 {
     static uint32_t wait[AGENT_POD_MAX_CALLS + 8];
@@ -385,6 +409,7 @@ static Suite *suite(void)
     tcase_add_test(t, test_an_image_that_the_host_has_not_got);
     tcase_add_test(t, test_pause_resume_update_pids_and_stats);
     tcase_add_test(t, test_memory_that_runs_out_is_told_before_the_end);
+    tcase_add_test(t, test_the_agents_place_before_the_oom_killer_is_its_own);
     tcase_add_test(t, test_too_many_calls_are_refused_and_none_is_lost);
     tcase_add_test(t, test_stop_kills_and_ends);
     suite_add_tcase(s, t);

@@ -135,7 +135,7 @@ static enum cl_status spawn_crun(const char *id, bool terminal, const struct age
                                 terminal ? "--console-socket=" CONSOLE_SOCKET : id,
                                 terminal ? id : NULL,
                                 NULL};
-    return agent_crun_spawn(&crun, args, io->child, LOG_FILE, ret_pid, err);
+    return agent_crun_spawn(&crun, args, io->child, LOG_FILE, AGENT_CRUN_OWN_SCORE, ret_pid, err);
 }
 
 /* Waits for the terminal, but not longer than crun lives (its exit is left for the caller to reap).

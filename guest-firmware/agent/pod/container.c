@@ -188,6 +188,8 @@ static enum cl_status make(struct pod_container *c, const struct wish *w, struct
     if (!w->spec->own_pid) {
         CL_TRY(add_pid_namespace(c, w->spec, err));
     }
+    c->oom_score = (int)json_integer_value(
+        json_object_get(json_object_get(w->spec->config, "process"), "oomScoreAdj"));
     CL_TRY(write_config(c, w->spec, err));
     CL_TRY(pod_process_open(&c->init, stream, err));
     (void)snprintf(bundle, sizeof(bundle), "--bundle=%s", c->dir);

@@ -7,8 +7,9 @@
 #include "base/json.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
-#include <spawn.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,7 +19,7 @@
 #define MAX_LOG 65536u
 #define MAX_OPTION 192u
 
-/* posix_spawn takes pointers to what may change; it changes nothing. */
+/* execve takes pointers to what may change; it changes nothing. */
 static char *unconst(const char *p)
 {
     union {
@@ -28,50 +29,95 @@ static char *unconst(const char *p)
     return u.v;
 }
 
-/* A child of ours gets default signals and no mask. */
-static void init_attributes(posix_spawnattr_t *attr)
+struct start {
+    const char *program;
+    char *const *argv;
+    const int *fds;
+    char oom_score[8]; /* empty: the agent's own */
+    int failed;        /* closed by execve; else it gets errno */
+};
+
+static bool set_oom_score(const char *score)
 {
-    sigset_t set;
-    (void)posix_spawnattr_init(attr);
-    (void)sigemptyset(&set);
-    (void)posix_spawnattr_setsigmask(attr, &set);
-    (void)sigaddset(&set, SIGPIPE);
-    (void)posix_spawnattr_setsigdefault(attr, &set);
-    (void)posix_spawnattr_setflags(attr, POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    size_t len = strlen(score);
+    int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+    bool good = fd >= 0 && write(fd, score, len) == (ssize_t)len;
+    if (fd >= 0) {
+        (void)close(fd);
+    }
+    return good;
+}
+
+/* Between fork and exec there are only system calls: other threads may hold any lock. Default
+ * signals, no mask. crun 1.8 leaves a score of 0 in a specification, and the score of an exec, as
+ * it finds it: the agent's, whom the kernel never kills, would be theirs. */
+CL_NORETURN static void be_crun(const struct start *s)
+{
+    char *const env[] = {unconst("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), NULL};
+    const struct sigaction normal = {.sa_handler = SIG_DFL};
+    sigset_t none;
+    bool good = s->oom_score[0] == '\0' || set_oom_score(s->oom_score);
+    for (int i = 0; good && i < 3; i++) {
+        good = dup2(s->fds[i], i) == i && fcntl(i, F_SETFD, 0) == 0;
+    }
+    (void)sigemptyset(&none);
+    if (good && sigaction(SIGPIPE, &normal, NULL) == 0 &&
+        sigprocmask(SIG_SETMASK, &none, NULL) == 0) {
+        (void)execve(s->program, s->argv, env);
+    }
+    int error = errno;
+    (void)!write(s->failed, &error, sizeof(error));
+    _exit(127);
+}
+
+static enum cl_status start(struct start *s, pid_t *ret_pid, struct cl_err *err)
+{
+    int ends[2];
+    int error = 0;
+    if (pipe2(ends, O_CLOEXEC) != 0) {
+        return cl_err_sys(err, errno, "start '%s'", s->program);
+    }
+    s->failed = ends[1];
+    pid_t pid = fork();
+    if (pid == 0) {
+        be_crun(s);
+    }
+    if (pid < 0) {
+        error = errno;
+    }
+    (void)close(ends[1]);
+    ssize_t n = 0;
+    do {
+        n = pid > 0 ? read(ends[0], &error, sizeof(error)) : 0;
+    } while (n < 0 && errno == EINTR);
+    (void)close(ends[0]);
+    if (error != 0) { /* whoever reaps children reaps this one, too */
+        return cl_err_sys(err, error, "start '%s'", s->program);
+    }
+    *ret_pid = pid;
+    return CL_OK;
 }
 
 enum cl_status agent_crun_spawn(const struct agent_crun *c, const char *const *args,
-                                const int fds[static 3], const char *log, pid_t *ret_pid,
-                                struct cl_err *err)
+                                const int fds[static 3], const char *log, int oom_score,
+                                pid_t *ret_pid, struct cl_err *err)
 {
     char root[MAX_OPTION];
     char log_option[MAX_OPTION];
     char *argv[AGENT_CRUN_MAX_ARGS + 6] = {unconst("crun"), root,
                                            unconst("--cgroup-manager=cgroupfs"), log_option,
                                            unconst("--log-format=json")};
-    char *env[] = {unconst("PATH=/usr/sbin:/usr/bin:/sbin:/bin"), NULL};
-    posix_spawn_file_actions_t files;
-    posix_spawnattr_t attr;
-    pid_t pid = -1;
+    struct start s = {.program = c->program, .argv = argv, .fds = fds};
     (void)snprintf(root, sizeof(root), "--root=%s", c->root);
     (void)snprintf(log_option, sizeof(log_option), "--log=%s", log);
     for (size_t i = 0; args[i] != NULL; i++) {
         assert(i < AGENT_CRUN_MAX_ARGS);
         argv[5 + i] = unconst(args[i]);
     }
-    (void)posix_spawn_file_actions_init(&files);
-    for (int i = 0; i < 3; i++) {
-        (void)posix_spawn_file_actions_adddup2(&files, fds[i], i);
+    if (oom_score != AGENT_CRUN_OWN_SCORE) {
+        (void)snprintf(s.oom_score, sizeof(s.oom_score), "%d", oom_score);
     }
-    init_attributes(&attr);
-    int rc = posix_spawn(&pid, c->program, &files, &attr, argv, env);
-    (void)posix_spawnattr_destroy(&attr);
-    (void)posix_spawn_file_actions_destroy(&files);
-    if (rc != 0) {
-        return cl_err_sys(err, rc, "start '%s'", c->program);
-    }
-    *ret_pid = pid;
-    return CL_OK;
+    return start(&s, ret_pid, err);
 }
 
 bool agent_crun_last_error(const char *log, char *ret, size_t size)

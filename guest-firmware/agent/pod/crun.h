@@ -12,6 +12,7 @@
 #include <sys/types.h>
 
 #define AGENT_CRUN_MAX_ARGS 12u
+#define AGENT_CRUN_OWN_SCORE (-1000) /* the caller's own, which no container may have */
 
 struct agent_crun {
     const char *program; /* "/bin/crun" */
@@ -19,10 +20,11 @@ struct agent_crun {
 };
 
 /* args: behind the global options, NULL-terminated, at most AGENT_CRUN_MAX_ARGS. fds: its 0, 1, 2.
- * The caller reaps *ret_pid. */
+ * oom_score: /proc/PID/oom_score_adj of crun and what it leaves behind. The caller reaps *ret_pid.
+ */
 CL_NODISCARD enum cl_status agent_crun_spawn(const struct agent_crun *c, const char *const *args,
                                              const int fds[static 3], const char *log,
-                                             pid_t *ret_pid, struct cl_err *err);
+                                             int oom_score, pid_t *ret_pid, struct cl_err *err);
 
 /* The last error in crun's log; false when there is none. */
 bool agent_crun_last_error(const char *log, char *ret, size_t size);

@@ -108,8 +108,9 @@ struct pod_container {
     bool mounted;        /* its root is */
     bool shares_pid;
     const struct cl_pod_policy_container *policy; /* NULL: none */
-    json_t *user; /* of its processes, under a policy; owned; NULL: not known yet */
-    bool oom;     /* the host was not told yet */
+    json_t *user;  /* of its processes, under a policy; owned; NULL: not known yet */
+    int oom_score; /* of its processes */
+    bool oom;      /* the host was not told yet */
     uint64_t oom_kills;
     int watch; /* inotify's, of memory.events; -1: none */
 };
@@ -308,9 +309,11 @@ void pod_process_ended(struct pod_process *x, int wait_status);
 CL_NODISCARD enum cl_status pod_reap_begin(struct agent_pod *p, struct cl_err *err);
 /* With the lock held: whether this child was reaped while nobody knew whose it was. */
 bool pod_reaped(const struct agent_pod *p, pid_t pid, int *ret_status);
-/* Runs crun to its end. CL_ERR_UNAVAILABLE with its own words when it fails. */
+/* Runs crun to its end, with agent_crun_spawn()'s score. CL_ERR_UNAVAILABLE with its own words when
+ * it fails. */
 CL_NODISCARD enum cl_status pod_crun(struct agent_pod *p, const char *const *args,
-                                     const int fds[static 3], const char *log, struct cl_err *err);
+                                     const int fds[static 3], const char *log, int oom_score,
+                                     struct cl_err *err);
 /* The same with /dev/null and a log of its own in the container's directory. */
 CL_NODISCARD enum cl_status pod_crun_quiet(struct pod_container *c, const char *const *args,
                                            struct cl_err *err);

@@ -2,9 +2,9 @@
  * pod.h - many containers in one guest: the service cloister.pod.v1.Pod (docs/interfaces.md I-10).
  * Trust: the host is hostile; every request is bounded and checked, and its ids are never paths.
  * What runs in containers is hostile, too. Threads: one reads calls, at most AGENT_POD_WORKERS of
- * each kind work, one reaps, one watches for memory that ran out, one moves each stream, one each forwarded
- * connection. Memory:
- * bounded by the limits below. The process must be the first of its PID namespace.
+ * each kind work, one reaps, one watches for memory that ran out, one moves each stream, one each
+ * forwarded connection. Memory: bounded by the limits below. The process must be the first of its
+ * PID namespace.
  */
 #ifndef AGENT_POD_H
 #define AGENT_POD_H

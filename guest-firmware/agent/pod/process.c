@@ -223,7 +223,7 @@ static enum cl_status run_crun(struct pod_process *x, const char *const *args, c
     (void)pthread_mutex_lock(&p->lock);
     p->spawning++;
     (void)pthread_mutex_unlock(&p->lock);
-    enum cl_status st = pod_crun(p, args, x->io.child, log, err);
+    enum cl_status st = pod_crun(p, args, x->io.child, log, x->container->oom_score, err);
     (void)pthread_mutex_lock(&p->lock);
     st = st == CL_OK ? take_process(x, pid_file, err) : st;
     p->spawning--;

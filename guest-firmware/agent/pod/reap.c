@@ -145,11 +145,11 @@ static enum cl_status crun_error(const char *verb, const char *log, int status, 
 }
 
 enum cl_status pod_crun(struct agent_pod *p, const char *const *args, const int fds[static 3],
-                        const char *log, struct cl_err *err)
+                        const char *log, int oom_score, struct cl_err *err)
 {
     struct pod_child child = {0};
     (void)pthread_mutex_lock(&p->lock);
-    enum cl_status st = agent_crun_spawn(&p->crun, args, fds, log, &child.pid, err);
+    enum cl_status st = agent_crun_spawn(&p->crun, args, fds, log, oom_score, &child.pid, err);
     if (st == CL_OK) {
         child.next = p->children;
         p->children = &child;
@@ -179,5 +179,5 @@ enum cl_status pod_crun_quiet(struct pod_container *c, const char *const *args, 
     uint64_t n = pod_next_number(c->pod);
     (void)pthread_mutex_unlock(&c->pod->lock);
     (void)snprintf(log, sizeof(log), "%s/log.%llu", c->dir, (unsigned long long)n);
-    return pod_crun(c->pod, args, fds, log, err);
+    return pod_crun(c->pod, args, fds, log, AGENT_CRUN_OWN_SCORE, err);
 }
