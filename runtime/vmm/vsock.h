@@ -21,11 +21,12 @@
 #define VMM_VSOCK_QUEUE_MAX 128u
 #define VMM_VSOCK_BLOCK 64u /* connections of a block of the table */
 #define VMM_VSOCK_BLOCKS 24u
-#define VMM_VSOCK_CONNS (VMM_VSOCK_BLOCK * VMM_VSOCK_BLOCKS) /* streams of a pod: docs/limits.md   \
-                                                              */
-#define VMM_VSOCK_BUF (64u << 10)                            /* our buf_alloc */
-#define VMM_VSOCK_ORPHANS 256u /* resets owed to connections that we do not know */
-#define VMM_VSOCK_LINE 24u     /* "CONNECT 4294967295\n" */
+#define VMM_VSOCK_CONNS                                                                            \
+    (VMM_VSOCK_BLOCK * VMM_VSOCK_BLOCKS) /* streams of a pod: docs/limits.md                       \
+                                          */
+#define VMM_VSOCK_BUF (64u << 10)        /* our buf_alloc */
+#define VMM_VSOCK_ORPHANS 256u           /* resets owed to connections that we do not know */
+#define VMM_VSOCK_LINE 24u               /* "CONNECT 4294967295\n" */
 #define VMM_VSOCK_HEAD 44u
 
 enum vmm_vsock_state {

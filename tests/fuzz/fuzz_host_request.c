@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fuzz_host_request.c - a guest's request lines on the port of streams: of a process's stream, or of
- * a forwarded connection. What is taken is written again and must be the same.
+ * fuzz_host_request.c - a guest's request lines on the port of streams: of a process's stream, or
+ * of a forwarded connection. What is taken is written again and must be the same.
  */
 #include "host/serve.h"
 

@@ -1,6 +1,7 @@
 # Ports of pods, forwarded: the namespace's side, the shim's, the agent's.
 cl_unit_test(test_podfwd LIBS cl_podnet)
 set_tests_properties(unit.test_podfwd PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK podnet)
+cl_unit_test(test_host_forward LIBS cl_host)
 cl_unit_test(test_shim_forward SOURCES shim_world.c LIBS cl_shim)
 set_tests_properties(unit.test_shim_forward PROPERTIES SKIP_RETURN_CODE 77 RESOURCE_LOCK podnet)
 cl_unit_test(test_pod_forward SOURCES pod_rig.c LIBS cl_agent_pod)

@@ -321,9 +321,7 @@ static void who_of(const char *method, const void *payload, size_t len, char *re
     if (strcmp(method, "Forward") == 0) {
         Cloister__Pod__V1__ForwardRequest *r =
             cloister__pod__v1__forward_request__unpack(NULL, len, payload);
-        ck_assert_ptr_nonnull(r);
-        (void)snprintf(ret, size, "%llu", (unsigned long long)r->id);
-        (void)snprintf(more, more_size, " %u", (unsigned)r->port);
+        (void)snprintf(ret, size, "%u %u", (unsigned)r->id, (unsigned)r->port);
         cloister__pod__v1__forward_request__free_unpacked(r, NULL);
         return;
     }
@@ -435,30 +433,18 @@ void agent_answer(struct world *w, const char *method, int code, const void *pay
     ck_assert_msg(count > 0, "no %s is kept", method);
 }
 
-static int agent_dials(struct world *w, const char *line)
+int agent_stream(struct world *w, const char *process, unsigned stream)
 {
     int pair[2];
-    size_t len = strlen(line);
+    char line[256];
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     host_server_take(w->server, HOST_PORT_STDIO, pair[1]);
-    ck_assert_int_eq(write(pair[0], line, len), (ssize_t)len);
+    int len = snprintf(line, sizeof(line), "%s%s %u\n", process == NULL ? "CLFWD1" : "CLSTDIO1 ",
+                       process == NULL ? "" : process, stream);
+    ck_assert_int_eq(write(pair[0], line, (size_t)len), len);
     ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
     world_settle(w);
     return pair[0];
-}
-
-int agent_stream(struct world *w, const char *process, unsigned stream)
-{
-    char line[256];
-    (void)snprintf(line, sizeof(line), "CLSTDIO1 %s %u\n", process, stream);
-    return agent_dials(w, line);
-}
-
-int agent_forward(struct world *w, unsigned id)
-{
-    char line[64];
-    (void)snprintf(line, sizeof(line), "CLFWD1 %u\n", id);
-    return agent_dials(w, line);
 }
 
 bool agent_heard(const struct world *w, const char *line)

@@ -130,8 +130,8 @@ void agent_calls(struct world *w); /* connects, where vm_slow keeps it from doin
 void agent_exit(struct world *w, const char *who, uint32_t status); /* answers Wait */
 /* Answers what is kept of a method. */
 void agent_answer(struct world *w, const char *method, int code, const void *payload, size_t len);
-int agent_stream(struct world *w, const char *process, unsigned stream); /* its end, non-blocking */
-int agent_forward(struct world *w, unsigned id); /* the guest's end of a forwarded connection */
+/* Its end, non-blocking. process NULL: of the forwarded connection of that number. */
+int agent_stream(struct world *w, const char *process, unsigned stream);
 bool agent_heard(const struct world *w, const char *line);
 void vm_dies(struct world *w);
 

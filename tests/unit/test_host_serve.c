@@ -30,8 +30,6 @@ struct host {
     bool owned;   /* the server is given the descriptors */
     int agent_fd;
     unsigned output_ends;
-    int forward; /* -1: refused; once */
-    unsigned forward_ends;
     char ended[HOST_PROCESS_SIZE];
     int wake[2];
     struct event *wake_ev;
@@ -75,23 +73,6 @@ static bool open_stdio(void *ctx, const char *process, unsigned stream, int *ret
     return true;
 }
 
-static bool open_forward(void *ctx, uint64_t id, int *ret_fd)
-{
-    struct host *h = ctx;
-    if (id != 7 || h->forward < 0) {
-        return false;
-    }
-    *ret_fd = h->forward;
-    h->forward = -1;
-    return true;
-}
-
-static void on_forward_end(void *ctx)
-{
-    struct host *h = ctx;
-    h->forward_ends++;
-}
-
 struct take {
     int port, fd;
 };
@@ -126,8 +107,7 @@ static const struct streams no_streams = {-1, -1, -1, false};
 static void host_up(struct host *h, struct host_server_config *cfg, const struct streams *s)
 {
     (void)signal(SIGPIPE, SIG_IGN);
-    *h = (struct host){
-        .agent_fd = -1, .forward = -1, .stdio = {s->in, s->out, s->err}, .owned = s->owned};
+    *h = (struct host){.agent_fd = -1, .stdio = {s->in, s->out, s->err}, .owned = s->owned};
     if (access("img", F_OK) != 0) {
         fixture_layout("img", OCI_TAR);
     }
@@ -138,8 +118,6 @@ static void host_up(struct host *h, struct host_server_config *cfg, const struct
     cfg->open_stdio = open_stdio;
     cfg->on_agent = on_agent;
     cfg->on_output_end = on_output_end;
-    cfg->open_forward = open_forward;
-    cfg->on_forward_end = on_forward_end;
     cfg->ctx = h;
     ck_assert_int_eq(host_server_new(cfg, &h->server, NULL), CL_OK);
     ck_assert_int_eq(pipe2(h->wake, O_CLOEXEC), 0);
@@ -707,62 +685,6 @@ START_TEST(test_relay_copies_both_ways_with_half_close)
 }
 END_TEST
 
-/* --- port-forward ----------------------------------------------------------------------------- */
-
-START_TEST(test_forward_copies_both_ways_with_half_close)
-{
-    struct host h;
-    struct host_server_config cfg = {0};
-    int client[2];
-    host_up(&h, &cfg, &no_streams);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
-    ck_assert_int_eq(fcntl(client[1], F_SETFL, O_NONBLOCK), 0);
-    h.forward = client[1];
-    say(client[0], "question");
-    (void)shutdown(client[0], SHUT_WR);
-    int fd = dial(&h, HOST_PORT_STDIO);
-    say(fd, "CLFWD1 7\n");
-    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    ck_assert_int_eq(cl_buf_read_fd(&b, fd, 100, NULL), CL_OK); /* to the end: half-closed */
-    ck_assert_str_eq((char *)b.data, "question");
-    say(fd, "answer");
-    (void)close(fd);
-    cl_buf_reset(&b);
-    ck_assert_int_eq(cl_buf_read_fd(&b, client[0], 100, NULL), CL_OK);
-    ck_assert_str_eq((char *)b.data, "answer");
-    (void)close(client[0]);
-    int again = dial(&h, HOST_PORT_STDIO);
-    say(again, "CLFWD1 7\n");
-    expect_end(again);
-    host_down(&h);
-    ck_assert_uint_eq(h.forward_ends, 1);
-}
-END_TEST
-
-START_TEST(test_forwards_that_are_refused)
-{
-    static const char *const lines[] = {
-        "CLFWD1 8\n", "CLFWD1 \n", "CLFWD1 x\n", "CLFWD1 7 \n", "CLFWD1 18446744073709551616\n",
-        "CLFWD1 -7\n"};
-    struct host h;
-    struct host_server_config cfg = {0};
-    int client[2];
-    host_up(&h, &cfg, &no_streams);
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, client), 0);
-    h.forward = client[1];
-    for (size_t i = 0; i < CL_ARRAY_LEN(lines); i++) {
-        int fd = dial(&h, HOST_PORT_STDIO);
-        say(fd, lines[i]);
-        expect_end(fd);
-    }
-    host_down(&h);
-    ck_assert_int_eq(h.forward, client[1]);
-    ck_assert_uint_eq(h.forward_ends, 0);
-    (void)close(client[0]);
-    (void)close(client[1]);
-}
-END_TEST
-
 START_TEST(test_relay_refuses)
 {
     struct host h;
@@ -823,8 +745,6 @@ int main(void)
     tcase_add_test(t, test_input_that_ends_before_the_guest_closes);
     tcase_add_test(t, test_relay_copies_both_ways_with_half_close);
     tcase_add_test(t, test_relay_refuses);
-    tcase_add_test(t, test_forward_copies_both_ways_with_half_close);
-    tcase_add_test(t, test_forwards_that_are_refused);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -66,7 +66,7 @@ START_TEST(test_bytes_and_ends_go_both_ways)
     ck_assert_int_eq(write(client, "question", 8), 8);
     world_settle(&w);
     ck_assert(agent_heard(&w, "Forward 1 8080"));
-    int guest = agent_forward(&w, 1);
+    int guest = agent_stream(&w, NULL, 1);
     ck_assert_str_eq(heard(&w, guest, text), "question");
     ck_assert_int_eq(shutdown(client, SHUT_WR), 0);
     ck_assert_str_eq(heard(&w, guest, text), "");
@@ -75,7 +75,7 @@ START_TEST(test_bytes_and_ends_go_both_ways)
     (void)close(guest);
     ck_assert_str_eq(heard(&w, client, text), "");
     (void)close(client);
-    int again = agent_forward(&w, 1); /* a number is good once */
+    int again = agent_stream(&w, NULL, 1); /* a number is good once */
     ck_assert_str_eq(heard(&w, again, text), "");
     (void)close(again);
     pod_down(&w);
@@ -95,7 +95,7 @@ START_TEST(test_the_guest_refuses)
     ck_assert_int_ge(client, 0);
     ck_assert_str_eq(heard(&w, client, text), "!");
     (void)close(client);
-    int guest = agent_forward(&w, 1); /* after all: too late */
+    int guest = agent_stream(&w, NULL, 1); /* after all: too late */
     ck_assert_str_eq(heard(&w, guest, text), "");
     (void)close(guest);
     pod_down(&w);
@@ -111,7 +111,7 @@ START_TEST(test_a_connection_that_comes_first)
     agent_on(&w, &(struct behaviour){.method = "Forward", .reply = REPLY_HOLD});
     int client = connect_inside(NETNS, "127.0.0.1", 80);
     world_settle(&w);
-    int guest = agent_forward(&w, 1);
+    int guest = agent_stream(&w, NULL, 1);
     agent_answer(&w, "Forward", _i == 0 ? 0 : 13, NULL, 0);
     world_settle(&w);
     ck_assert_int_eq(write(client, "x", 1), 1);
@@ -136,7 +136,7 @@ START_TEST(test_connections_are_bounded)
     int more = connect_inside(NETNS, "127.0.0.1", 80);
     ck_assert_str_eq(heard(&w, more, text), "!");
     (void)close(more);
-    int guest = agent_forward(&w, 1);
+    int guest = agent_stream(&w, NULL, 1);
     (void)close(client[0]);
     ck_assert_str_eq(heard(&w, guest, text), "");
     (void)close(guest); /* one has ended */
@@ -144,7 +144,7 @@ START_TEST(test_connections_are_bounded)
     client[0] = connect_inside(NETNS, "127.0.0.1", 80);
     world_settle(&w);
     ck_assert(agent_heard(&w, "Forward 65 80"));
-    (void)close(agent_forward(&w, 65));
+    (void)close(agent_stream(&w, NULL, 65));
     for (unsigned i = 0; i < SHIM_MAX_FORWARDS; i++) {
         (void)close(client[i]);
     }
@@ -163,7 +163,7 @@ START_TEST(test_the_end_of_the_pod)
     world_settle(&w);
     int works = connect_inside(NETNS, "127.0.0.1", 80);
     world_settle(&w);
-    int guest = agent_forward(&w, 2);
+    int guest = agent_stream(&w, NULL, 2);
     ck_assert_int_eq(world_kill(&w, "sb", NULL, SIGKILL, &a), 0);
     ck_assert_str_eq(heard(&w, waits, text), "!");
     ck_assert_int_eq(connect_inside(NETNS, "127.0.0.1", 80), -ECONNREFUSED);

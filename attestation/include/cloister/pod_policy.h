@@ -120,11 +120,11 @@ struct cl_pod_policy_container {
 };
 
 struct cl_pod_policy {
-    char *hostname;                /* owned; NULL: the host's choice */
-    struct cl_strv sysctls;        /* "name=value": exactly these */
-    bool share_processes;          /* containers may have one PID namespace */
-    bool network;                  /* interfaces, routes and neighbours are the host's; else none */
-    uint16_t *forward_ports;       /* owned: TCP ports that the host may connect to; else none */
+    char *hostname;          /* owned; NULL: the host's choice */
+    struct cl_strv sysctls;  /* "name=value": exactly these */
+    bool share_processes;    /* containers may have one PID namespace */
+    bool network;            /* interfaces, routes and neighbours are the host's; else none */
+    uint16_t *forward_ports; /* owned: TCP ports that the host may connect to; else none */
     size_t forward_port_count;
     struct cl_pod_volume *volumes; /* owned */
     size_t volume_count;

@@ -191,7 +191,7 @@ static void *forward_thread(void *arg)
                   : connect_port(f.port, &port, &err);
     code = code == CL_TTRPC_OK ? pod_code(connect_host(f.pod, f.id, &host, &err)) : code;
     answer(&f, code, &err);
-    if (code == CL_TTRPC_OK) {
+    if (w != NULL && code == CL_TTRPC_OK) {
         w[0].from = w[1].to = port;
         w[1].from = w[0].to = host;
         copy_both_ways(w);

@@ -15,10 +15,10 @@
 #include <event2/event.h>
 #include <stdbool.h>
 
-/* Three for each of a pod's 64 containers and 320 further processes, 64 forwarded ports, and as many
- * more for downloads and the relay. */
+/* Three for each of a pod's 64 containers and 320 further processes, 64 forwarded ports, and as
+ * many more for downloads and the relay. */
 #define HOST_SERVE_MAX 1408u
-#define HOST_ID_MAX 76u     /* bytes of a container's or an exec's id: containerd's limit */
+#define HOST_ID_MAX 76u /* bytes of a container's or an exec's id: containerd's limit */
 #define HOST_PROCESS_SIZE (2 * HOST_ID_MAX + 2) /* "<container id>/<exec id>" and a NUL */
 #define HOST_SERVE_LINE 512u                    /* bytes of a request line */
 #define HOST_SERVE_LINE_S 30                    /* seconds until it must be there */
