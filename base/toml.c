@@ -274,7 +274,8 @@ static enum cl_status take_scalar(struct toml *t, json_t **ret)
     return take_integer(t, ret);
 }
 
-static enum cl_status take_array(struct toml *t, json_t *array)
+/* Of arrays of arrays one level: pairs of a list. */
+static enum cl_status take_array(struct toml *t, unsigned level, json_t *array)
 {
     t->pos++; /* '[' */
     for (;;) {
@@ -284,7 +285,16 @@ static enum cl_status take_array(struct toml *t, json_t *array)
             return CL_OK;
         }
         json_t *item = NULL;
-        CL_TRY(take_scalar(t, &item));
+        if (peek(t, 0) == '[' && level == 0) {
+            CL_CLEANUP(cl_json_decrefp) json_t *inner = json_array();
+            if (inner == NULL) {
+                return cl_err_nomem(t->err, t->what);
+            }
+            CL_TRY(take_array(t, level + 1, inner));
+            item = CL_TAKE(inner);
+        } else {
+            CL_TRY(take_scalar(t, &item));
+        }
         if (json_array_append_new(array, item) != 0) {
             return cl_err_nomem(t->err, t->what);
         }
@@ -330,7 +340,7 @@ static enum cl_status take_assignment(struct toml *t, json_t *table)
         if (value == NULL) {
             return cl_err_nomem(t->err, t->what);
         }
-        CL_TRY(take_array(t, value));
+        CL_TRY(take_array(t, 0, value));
     } else {
         CL_TRY(take_scalar(t, &value));
     }

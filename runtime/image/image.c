@@ -170,14 +170,15 @@ static enum cl_status layers_there(struct cl_image *i, struct cl_err *err)
     return CL_OK;
 }
 
-enum cl_status cl_image_open_store(const char *dir, const uint8_t target[static CL_SHA256_SIZE],
+enum cl_status cl_image_open_store(const char *dir, const char *cache,
+                                   const uint8_t target[static CL_SHA256_SIZE],
                                    struct cl_image **ret_i, struct cl_err *err)
 {
     CL_CLEANUP(cl_image_freep) struct cl_image *i = calloc(1, sizeof(*i));
     if (i == NULL) {
         return cl_err_nomem(err, "image");
     }
-    enum cl_status st = image_store_open(dir, target, &i->source, &i->ops, err);
+    enum cl_status st = image_store_open(dir, cache, target, &i->source, &i->ops, err);
     st = st == CL_OK ? resolve(i, err) : st;
     st = st == CL_OK ? layers_there(i, err) : st;
     if (st != CL_OK) {

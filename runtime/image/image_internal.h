@@ -38,8 +38,8 @@ CL_NODISCARD enum cl_status image_read_plain(const char *path, size_t max, struc
                                              struct cl_err *err);
 
 CL_NODISCARD enum cl_status
-image_store_open(const char *dir, const uint8_t target[static CL_SHA256_SIZE], void **ret_source,
-                 const struct image_source_ops **ret_ops, struct cl_err *err);
+image_store_open(const char *dir, const char *cache, const uint8_t target[static CL_SHA256_SIZE],
+                 void **ret_source, const struct image_source_ops **ret_ops, struct cl_err *err);
 CL_NODISCARD enum cl_status image_layout_open(const struct cl_image_ref *ref, void **ret_source,
                                               const struct image_source_ops **ret_ops,
                                               struct cl_err *err);

@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * registry.c - a registry speaking the OCI distribution protocol, over libcurl.
+ * registry.c - a registry speaking the OCI distribution protocol, over image/http.h.
  * Trust: the registry is hostile, and so is what it redirects to: documents are bounded and
  *        verified by the caller, blobs are hashed while they stream and their last byte is held
  *        back until the digest was right. We send no credentials, so none can leak to another
- *        host. TLS is not optional except for a registry on loopback; a redirect must be https
- *        and may not lead to this node or to link-local addresses.
+ *        host. TLS is not optional except for a registry on loopback; redirects: image/http.h.
  * Threads: documents are fetched by the caller's thread, each blob by a thread of its own.
  * Memory: one document; libcurl's buffers.
  * Spec: OCI distribution-spec 1.1.
@@ -13,24 +12,19 @@
 
 #include "base/io.h"
 #include "base/log.h"
-#include "net/addr.h"
+#include "image/http.h"
 
 #include <arpa/inet.h>
-#include <curl/curl.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define MAX_REDIRECTS 5u
 #define MAX_CA (4u << 20)
-#define CONNECT_TIMEOUT_S 10L
-#define STALL_S 30L /* no byte for so long: the registry is gone */
 
 struct download {
     struct download *next;
@@ -45,182 +39,44 @@ struct download {
 
 struct registry {
     struct cl_image_ref ref;
+    char label[280];
     char *ca; /* owned; NULL: the system's */
     bool plain;
     struct download *downloads;
     atomic_bool stopping;
 };
 
-/* One request, with the place its body goes to. */
-struct transfer {
-    struct registry *r;
-    CURL *curl;
-    const char *accept;
-    bool restricted; /* redirected: not where the person pointed us */
-    long status;     /* HTTP status; 0 before the first byte of the body */
-    bool (*sink)(void *ctx, const uint8_t *data, size_t len);
-    void *ctx;
-    char why[128]; /* why we ended it ourselves; empty: we did not */
-};
-
-/* --- callbacks of libcurl ------------------------------------------------------------------------
- */
-
-static curl_socket_t on_open_socket(void *ctx, curlsocktype purpose, struct curl_sockaddr *a)
-{
-    struct transfer *t = ctx;
-    (void)purpose;
-    if (t->restricted) {
-        enum cl_addr_kind kind = cl_addr_kind(&a->addr, (socklen_t)a->addrlen);
-        if (kind != CL_ADDR_PUBLIC || cl_addr_is_own(&a->addr, (socklen_t)a->addrlen)) {
-            char text[CL_ADDR_TEXT_SIZE];
-            cl_addr_text(&a->addr, (socklen_t)a->addrlen, text);
-            (void)snprintf(t->why, sizeof(t->why), "redirected to %s, an address of this node",
-                           text);
-            return CURL_SOCKET_BAD;
-        }
-    }
-    return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
-}
-
-static size_t on_body(char *data, size_t size, size_t count, void *ctx)
-{
-    struct transfer *t = ctx;
-    size_t n = size * count; /* size is always 1 */
-    if (t->status == 0) {
-        (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
-    }
-    if (t->status != 200) {
-        return n; /* the page that comes with an error or a redirect */
-    }
-    return t->sink(t->ctx, (const uint8_t *)data, n) ? n : 0;
-}
-
-static int on_progress(void *ctx, curl_off_t a, curl_off_t b, curl_off_t c, curl_off_t d)
-{
-    (void)a;
-    (void)b;
-    (void)c;
-    (void)d;
-    const struct transfer *t = ctx;
-    return atomic_load(&t->r->stopping) ? 1 : 0;
-}
-
-/* --- one request
- * ------------------------------------------------------------------------------------ */
-
-static bool set_options(struct transfer *t, const char *url, struct curl_slist *headers)
-{
-    CURL *c = t->curl;
-    const char *protocols = t->r->plain && !t->restricted ? "http" : "https";
-    bool ok = curl_easy_setopt(c, CURLOPT_URL, url) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_PROTOCOLS_STR, protocols) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_NOSIGNAL, 1L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_FOLLOWLOCATION, 0L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_PROXY, "") == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_CONNECTTIMEOUT, CONNECT_TIMEOUT_S) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_LOW_SPEED_LIMIT, 1L) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_LOW_SPEED_TIME, STALL_S) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_USERAGENT, "cloister/" CL_VERSION) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_HTTPHEADER, headers) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_WRITEDATA, t) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_OPENSOCKETFUNCTION, on_open_socket) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_OPENSOCKETDATA, t) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_XFERINFOFUNCTION, on_progress) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_XFERINFODATA, t) == CURLE_OK;
-    ok = ok && curl_easy_setopt(c, CURLOPT_NOPROGRESS, 0L) == CURLE_OK;
-    if (t->r->ca != NULL && !t->restricted) {
-        ok = ok && curl_easy_setopt(c, CURLOPT_CAINFO, t->r->ca) == CURLE_OK;
-        ok = ok && curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK;
-    }
-    return ok;
-}
-
-static enum cl_status curl_failed(const struct transfer *t, CURLcode rc, struct cl_err *err)
-{
-    if (t->why[0] != '\0') {
-        return cl_err_set(err, CL_ERR_REJECTED, "registry '%s': %s", t->r->ref.host, t->why);
-    }
-    bool certificate = rc == CURLE_PEER_FAILED_VERIFICATION || rc == CURLE_SSL_CACERT_BADFILE;
-    return cl_err_set(err, certificate ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE, "registry '%s': %s",
-                      t->r->ref.host, curl_easy_strerror(rc));
-}
-
-/* One round trip. *ret_next: the URL of a redirect (owned), or NULL. */
-static enum cl_status round_trip(struct transfer *t, const char *url, char **ret_next,
-                                 struct cl_err *err)
-{
-    struct curl_slist *headers = NULL;
-    t->curl = curl_easy_init();
-    t->status = 0;
-    if (t->accept != NULL) {
-        headers = curl_slist_append(NULL, t->accept);
-    }
-    if (t->curl == NULL || (t->accept != NULL && headers == NULL) ||
-        !set_options(t, url, headers)) {
-        curl_slist_free_all(headers);
-        curl_easy_cleanup(t->curl);
-        return cl_err_nomem(err, "registry request");
-    }
-    CURLcode rc = curl_easy_perform(t->curl);
-    (void)curl_easy_getinfo(t->curl, CURLINFO_RESPONSE_CODE, &t->status);
-    char *next = NULL;
-    if (rc == CURLE_OK && t->status >= 300 && t->status < 400) {
-        (void)curl_easy_getinfo(t->curl, CURLINFO_REDIRECT_URL, &next);
-        next = next != NULL ? strdup(next) : NULL;
-    }
-    curl_slist_free_all(headers);
-    curl_easy_cleanup(t->curl);
-    t->curl = NULL;
-    *ret_next = next;
-    return rc == CURLE_OK ? CL_OK : curl_failed(t, rc, err);
-}
-
 static void free_text(char **p)
 {
     free(*p);
 }
 
-static enum cl_status http_status(const struct transfer *t, const char *url, struct cl_err *err)
+static enum cl_status http_status(const struct cl_http_response *a, struct cl_err *err)
 {
-    if (t->status == 200) {
+    if (a->status == 200) {
         return CL_OK;
     }
-    if (t->status == 401 || t->status == 403) {
+    if (a->status == 401 || a->status == 403) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "'%s': access: expected a registry that asks for no credentials, got "
                           "HTTP status %ld",
-                          url, t->status);
+                          a->url, a->status);
     }
     return cl_err_set(err,
-                      t->status >= 400 && t->status < 500 ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE,
-                      "'%s': HTTP status: expected 200, got %ld", url, t->status);
+                      a->status >= 400 && a->status < 500 ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE,
+                      "'%s': HTTP status: expected 200, got %ld", a->url, a->status);
 }
 
-/* GET, with redirects followed by hand, so that each is judged. */
-static enum cl_status get(struct transfer *t, const char *first, struct cl_err *err)
+static enum cl_status get(struct registry *r, const char *url, const char *accept,
+                          bool (*sink)(void *ctx, const uint8_t *data, size_t len), void *ctx,
+                          struct cl_err *err)
 {
-    CL_CLEANUP(free_text) char *url = strdup(first);
-    for (unsigned hops = 0; url != NULL && hops <= MAX_REDIRECTS; hops++) {
-        char *next = NULL;
-        CL_TRY(round_trip(t, url, &next, err));
-        if (next == NULL) {
-            return http_status(t, url, err);
-        }
-        free(url);
-        url = next;
-        t->restricted = true;
-        if (strncasecmp(url, "https://", 8) != 0) {
-            return cl_err_set(err, CL_ERR_REJECTED,
-                              "registry '%s': redirect: expected https, got '%.100s'",
-                              t->r->ref.host, url);
-        }
-    }
-    return url == NULL
-               ? cl_err_nomem(err, "registry request")
-               : cl_err_set(err, CL_ERR_REJECTED, "registry '%s': redirects: expected at most %u",
-                            t->r->ref.host, MAX_REDIRECTS);
+    const struct cl_http_server server = {.label = r->label, .only_ca = r->ca};
+    const struct cl_http_request q = {
+        .server = &server, .accept = accept, .stopping = &r->stopping, .sink = sink, .ctx = ctx};
+    struct cl_http_response answer;
+    CL_TRY(cl_http_get(&q, url, &answer, err));
+    return http_status(&answer, err);
 }
 
 static char *make_url(const struct registry *r, const char *kind, const char *reference)
@@ -258,23 +114,12 @@ static enum cl_status get_document(struct registry *r, const char *kind, const c
                                    size_t max, struct cl_buf *out, struct cl_err *err)
 {
     struct document d = {.out = out, .max = max};
-    struct transfer t = {
-        .r = r,
-        .accept = "Accept: application/vnd.oci.image.manifest.v1+json, "
-                  "application/vnd.oci.image.index.v1+json, "
-                  "application/vnd.docker.distribution.manifest.v2+json, "
-                  "application/vnd.docker.distribution.manifest.list.v2+json",
-        .sink = document_sink,
-        .ctx = &d,
-    };
-    if (strcmp(kind, "manifests") != 0) {
-        t.accept = NULL;
-    }
+    const char *accept = strcmp(kind, "manifests") == 0 ? CL_HTTP_ACCEPT_MANIFEST : NULL;
     CL_CLEANUP(free_text) char *url = make_url(r, kind, reference);
     if (url == NULL) {
         return cl_err_nomem(err, "registry request");
     }
-    enum cl_status st = get(&t, url, err);
+    enum cl_status st = get(r, url, accept, document_sink, &d, err);
     if (d.too_big) {
         return cl_err_set(err, CL_ERR_MALFORMED, "'%s': expected at most %zu bytes, got more", url,
                           max);
@@ -340,13 +185,13 @@ static bool blob_sink(void *ctx, const uint8_t *data, size_t len)
 static void *download_main(void *arg)
 {
     struct download *d = arg;
-    struct transfer t = {.r = d->r, .sink = blob_sink, .ctx = d};
     struct cl_err err = {0};
     char digest[CL_OCI_DIGEST_SIZE];
     uint8_t got[CL_SHA256_SIZE];
     cl_oci_digest_format(digest, d->d.digest);
     CL_CLEANUP(free_text) char *url = make_url(d->r, "blobs", digest);
-    enum cl_status st = url != NULL ? get(&t, url, &err) : cl_err_nomem(&err, "blob");
+    enum cl_status st = url != NULL ? get(d->r, url, NULL, blob_sink, d, &err)
+                                 : cl_err_nomem(&err, "blob");
     if (st == CL_OK && d->got == d->d.size && cl_sha256_final(d->sha, got, &err) == CL_OK &&
         memcmp(got, d->d.digest, sizeof(got)) == 0) {
         (void)send_all(d->fd, &d->last, 1);
@@ -423,11 +268,6 @@ static bool is_loopback_name(const char *host)
            (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
 }
 
-static void curl_init(void)
-{
-    (void)curl_global_init(CURL_GLOBAL_DEFAULT);
-}
-
 /* libcurl would tell of it only after connecting, and without the file's name. */
 static enum cl_status check_ca(const char *path, struct cl_err *err)
 {
@@ -452,8 +292,6 @@ enum cl_status image_registry_open(const struct cl_image_ref *ref,
                                                 .document = registry_document,
                                                 .blob = registry_blob,
                                                 .free = registry_free};
-    static pthread_once_t once = PTHREAD_ONCE_INIT;
-    (void)pthread_once(&once, curl_init);
     struct registry *r = calloc(1, sizeof(*r));
     const char *ca = opt != NULL ? opt->registry_ca : NULL;
     enum cl_status st = ca != NULL ? check_ca(ca, err) : CL_OK;
@@ -466,6 +304,7 @@ enum cl_status image_registry_open(const struct cl_image_ref *ref,
         return cl_err_nomem(err, "registry");
     }
     r->ref = *ref;
+    (void)snprintf(r->label, sizeof(r->label), "registry '%s'", ref->host);
     r->plain = ca == NULL && is_loopback_name(ref->host);
     *ret_source = r;
     *ret_ops = &ops;

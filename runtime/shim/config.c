@@ -32,6 +32,9 @@ void shim_config_done(struct shim_config *c)
     free(c->scratch_dir);
     free(c->registry_ca);
     free(c->signatures);
+    free(c->cache_dir);
+    free(c->certs_dir);
+    free(c->auth_file);
     free(c->kubelet);
     for (size_t i = 0; i < c->relay_count; i++) {
         free(c->relay_allow[i]);
@@ -182,11 +185,16 @@ static enum cl_status take_relay(const json_t *root, struct shim_config *c, stru
 
 static enum cl_status take_image(const json_t *root, struct shim_config *c, struct cl_err *err)
 {
-    static const char *const keys[] = {"registry-ca", "signatures", "timeout-s", NULL};
+    static const char *const keys[] = {"registry-ca", "signatures", "timeout-s", "cache-dir",
+                                       "cache-mib",   "certs-dir",  "auth-file", NULL};
     json_t *image = NULL;
     CL_TRY(table_of(root, "image", keys, &image, err));
     CL_TRY(take_path(image, "image", "registry-ca", &c->registry_ca, err));
     CL_TRY(take_path(image, "image", "signatures", &c->signatures, err));
+    CL_TRY(take_path(image, "image", "cache-dir", &c->cache_dir, err));
+    CL_TRY(take_number(image, "image", "cache-mib", 1, SHIM_CACHE_MAX_MIB, &c->cache_mib, err));
+    CL_TRY(take_path(image, "image", "certs-dir", &c->certs_dir, err));
+    CL_TRY(take_path(image, "image", "auth-file", &c->auth_file, err));
     return take_number(image, "image", "timeout-s", 1, 86400, &c->image_timeout_s, err);
 }
 

@@ -19,6 +19,7 @@
 #define SHIM_CONFIG_MAX_RELAY 16u
 #define SHIM_MEMORY_MIN_MIB 128u /* what the firmware asks for */
 #define SHIM_MEMORY_MAX_MIB 524288u
+#define SHIM_CACHE_MAX_MIB 1073741824u
 #define SHIM_CPUS_MAX 16u
 
 struct shim_config {
@@ -38,10 +39,14 @@ struct shim_config {
     uint32_t image_timeout_s; /* for the guest to have the image of one container */
     char *relay_allow[SHIM_CONFIG_MAX_RELAY]; /* HOST:PORT */
     size_t relay_count;
-    char *registry_ca; /* PEM file; NULL: the system's */
-    char *signatures;  /* folder of image/signatures.h; NULL: none */
-    char *kubelet;     /* kubelet's folder; NULL: /var/lib/kubelet */
-    bool host_files;   /* hostPath volumes may be copied in, read-only */
+    char *registry_ca;  /* PEM file; NULL: the system's */
+    char *signatures;   /* folder of image/signatures.h; NULL: none */
+    char *cache_dir;    /* of fetched blobs; NULL: SHIM_FETCH_CACHE */
+    uint32_t cache_mib; /* 0: cloister-fetch's default */
+    char *certs_dir;    /* of hosts.toml files; NULL: containerd's */
+    char *auth_file;    /* docker's config.json; NULL: no credentials */
+    char *kubelet;      /* kubelet's folder; NULL: /var/lib/kubelet */
+    bool host_files;    /* hostPath volumes may be copied in, read-only */
 };
 
 /* What holds without a file: everything but `tee`, which nobody is given without asking. */

@@ -38,10 +38,14 @@ struct shim_image_ops {
     void (*release)(struct shim_image *image); /* NULL is fine */
 };
 
+struct shim_config;
+
 /* Images out of containerd's content store, found with its gRPC interface. */
 struct shim_containerd_images {
     struct event_base *base;
     const char *socket; /* of containerd's gRPC interface */
+    /* For blobs that it lacks (fetch.h); NULL: they are not fetched. */
+    const struct shim_config *settings;
 };
 /* `from` is borrowed as long as images are resolved. */
 struct shim_image_ops shim_images_of(struct shim_containerd_images *from);

@@ -1,11 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * images_containerd.c - images out of containerd's content store. Asking containerd blocks, and so
- * does verifying a manifest: a thread for each image, which leaves a note in a pipe when it has
+ * images_containerd.c - images out of containerd's content store and, for what it lacks (layers
+ * under cloister-snapshotter), the node's cache. Asking containerd blocks, and so does verifying a
+ * manifest and bringing blobs: a thread for each image, which leaves a note in a pipe when it has
  * done.
  * Trust: what containerd says is a claim; the manifest's digest is verified here and in the guest.
  * Threads: the thread has the image until its note; from then on it is the loop's.
  */
 #include "images.h"
+
+#include "config.h"
+#include "fetch.h"
 
 #include "containerd/containerd.h"
 #include "image/image.h"
@@ -27,8 +31,11 @@ struct shim_image {
     char *socket;
     char *name_space;
     char *container_id;
-    char *image_name; /* NULL: none is known */
+    char *image_name;   /* as containerd keeps it, or the annotation's; NULL: none is known */
+    char *written_name; /* the annotation's; NULL: none */
+    const struct shim_config *settings; /* NULL: nothing is fetched */
     int note[2];
+    int stop[2]; /* closed at our end: nobody waits any more */
     enum cl_status status; /* and this is what it found */
     struct cl_err err;
     struct cl_image *image;
@@ -47,11 +54,14 @@ static void image_free(struct shim_image *i)
     }
     cl_close_fdp(&i->note[0]);
     cl_close_fdp(&i->note[1]);
+    cl_close_fdp(&i->stop[0]);
+    cl_close_fdp(&i->stop[1]);
     cl_image_free(i->image);
     free(i->socket);
     free(i->name_space);
     free(i->container_id);
     free(i->image_name);
+    free(i->written_name);
     free(i);
 }
 
@@ -79,6 +89,32 @@ static enum cl_status name_of(struct shim_image *i, const struct cl_containerd *
     return st;
 }
 
+/* A name that has a registry in it. containerd's may be a bare digest, once the tag has moved on. */
+static const char *reference(const struct shim_image *i)
+{
+    return strchr(i->image_name, '/') == NULL && i->written_name != NULL ? i->written_name
+                                                                         : i->image_name;
+}
+
+/* Layers that the store lacks, by way of the cache. What was brought is held from here on. */
+static enum cl_status fetch(struct shim_image *i, const char *dir,
+                            const uint8_t target[CL_SHA256_SIZE])
+{
+    char cache[4200];
+    const struct shim_fetch_request r = {.settings = i->settings,
+                                         .image = reference(i),
+                                         .target = target,
+                                         .store = dir,
+                                         .stop_fd = i->stop[0]};
+    enum cl_status st = CL_ERR_UNAVAILABLE;
+    shim_fetch_folder(i->settings, cache, sizeof(cache));
+    for (unsigned n = 0; st == CL_ERR_UNAVAILABLE && n < SHIM_FETCH_TRIES; n++) {
+        CL_TRY(shim_fetch(&r, &i->err));
+        st = cl_image_open_store(dir, cache, target, &i->image, &i->err);
+    }
+    return st;
+}
+
 static enum cl_status find(struct shim_image *i)
 {
     const struct cl_containerd c = {
@@ -88,7 +124,10 @@ static enum cl_status find(struct shim_image *i)
     CL_TRY(name_of(i, &c));
     CL_TRY(cl_containerd_image_target(&c, i->image_name, target, &i->err));
     CL_TRY(cl_containerd_blobs_dir(&c, &dir, &i->err));
-    enum cl_status st = cl_image_open_store(dir, target, &i->image, &i->err);
+    enum cl_status st = cl_image_open_store(dir, NULL, target, &i->image, &i->err);
+    if (st == CL_ERR_UNAVAILABLE && i->settings != NULL) {
+        st = fetch(i, dir, target);
+    }
     free(dir);
     return st == CL_OK ? CL_OK : cl_err_wrap(&i->err, st, "'%.200s'", i->image_name);
 }
@@ -133,7 +172,7 @@ static enum cl_status begin(struct shim_image *i, struct event_base *base, struc
 {
     pthread_t thread;
     pthread_attr_t attr;
-    if (pipe2(i->note, O_CLOEXEC | O_NONBLOCK) != 0) {
+    if (pipe2(i->note, O_CLOEXEC | O_NONBLOCK) != 0 || pipe2(i->stop, O_CLOEXEC) != 0) {
         return cl_err_sys(err, errno, "image");
     }
     i->ev = event_new(base, i->note[0], EV_READ | EV_PERSIST, on_note, i);
@@ -159,11 +198,14 @@ static enum cl_status resolve(void *ctx, const struct shim_image_request *r, shi
                              .name_space = strdup(r->name_space),
                              .container_id = strdup(r->container_id),
                              .image_name = r->image_name != NULL ? strdup(r->image_name) : NULL,
+                             .written_name = r->image_name != NULL ? strdup(r->image_name) : NULL,
+                             .settings = from->settings,
                              .note = {-1, -1},
+                             .stop = {-1, -1},
                              .done = done,
                              .ctx = done_ctx};
     bool good = i->socket != NULL && i->name_space != NULL && i->container_id != NULL &&
-                (r->image_name == NULL || i->image_name != NULL);
+                (r->image_name == NULL || (i->image_name != NULL && i->written_name != NULL));
     enum cl_status st = good ? begin(i, from->base, err) : cl_err_nomem(err, "image");
     if (st != CL_OK) {
         image_free(i);
@@ -184,6 +226,7 @@ static void release(struct shim_image *i)
 {
     if (i != NULL && i->running) {
         i->released = true; /* the thread has it; the note will come */
+        cl_close_fdp(&i->stop[1]);
     } else if (i != NULL) {
         image_free(i);
     }

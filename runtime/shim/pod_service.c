@@ -42,7 +42,8 @@ static enum cl_status make(struct shim_daemon *d, struct shim_task_ops *ret_ops,
     if (s == NULL) {
         return cl_err_nomem(err, "pod");
     }
-    s->store = (struct shim_containerd_images){.base = d->base, .socket = d->address};
+    s->store = (struct shim_containerd_images){
+        .base = d->base, .socket = d->address, .settings = &s->settings};
     s->images = shim_images_of(&s->store);
     const struct shim_pod_config cfg = {.daemon = d,
                                         .settings = &s->settings,

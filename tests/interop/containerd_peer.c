@@ -67,7 +67,7 @@ static enum cl_status show_layers(const struct cl_containerd *c, const char *nam
     uint8_t digest[CL_SHA256_SIZE];
     CL_TRY(cl_containerd_image_target(c, name, digest, err));
     CL_TRY(cl_containerd_blobs_dir(c, &dir, err));
-    CL_TRY(cl_image_open_store(dir, digest, &image, err));
+    CL_TRY(cl_image_open_store(dir, NULL, digest, &image, err));
     for (size_t i = 0; i < cl_image_manifest(image)->layer_count; i++) {
         const struct cl_oci_desc *d = &cl_image_manifest(image)->layers[i].desc;
         char text[CL_OCI_DIGEST_SIZE];

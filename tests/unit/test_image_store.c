@@ -56,7 +56,7 @@ static enum cl_status open_store(const uint8_t target[static CL_SHA256_SIZE], st
 {
     CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
     *err = (struct cl_err){0};
-    enum cl_status st = cl_image_open_store(DIR, target, &i, err);
+    enum cl_status st = cl_image_open_store(DIR, NULL, target, &i, err);
     ck_assert((st == CL_OK) == (i != NULL));
     return st;
 }
@@ -80,7 +80,7 @@ START_TEST(test_a_manifest_and_an_index_open)
         CL_CLEANUP(cl_close_fdp) int fd = -1;
         uint64_t size = 0;
         struct cl_err err = {0};
-        ck_assert_msg(cl_image_open_store(DIR, targets[n], &i, &err) == CL_OK, "%s", err.msg);
+        ck_assert_msg(cl_image_open_store(DIR, NULL, targets[n], &i, &err) == CL_OK, "%s", err.msg);
         ck_assert_mem_eq(cl_image_manifest_digest(i), manifest, sizeof(manifest));
         ck_assert_str_eq(cl_image_config(i)->cmd.v[0], "/x");
         const uint8_t *layer = cl_image_manifest(i)->layers[2].desc.digest;
@@ -112,7 +112,7 @@ END_TEST
 static size_t all_blobs(uint8_t ret[static 2 + FIXTURE_LAYERS][CL_SHA256_SIZE])
 {
     CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
-    ck_assert_int_eq(cl_image_open_store(DIR, manifest, &i, NULL), CL_OK);
+    ck_assert_int_eq(cl_image_open_store(DIR, NULL, manifest, &i, NULL), CL_OK);
     memcpy(ret[0], manifest, CL_SHA256_SIZE);
     memcpy(ret[1], cl_image_manifest(i)->config.digest, CL_SHA256_SIZE);
     for (size_t n = 0; n < FIXTURE_LAYERS; n++) {
@@ -179,7 +179,7 @@ START_TEST(test_each_changed_blob)
             }
             /* A layer's digest is checked as it streams. */
             CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
-            ck_assert_int_eq(cl_image_open_store(DIR, manifest, &i, NULL), CL_OK);
+            ck_assert_int_eq(cl_image_open_store(DIR, NULL, manifest, &i, NULL), CL_OK);
         }
         fixture_write(path, good.data, good.len);
     }
@@ -204,7 +204,7 @@ START_TEST(test_a_layer_that_changes_after_opening)
     int fd = -1;
     uint64_t size = 0;
     make_image();
-    ck_assert_int_eq(cl_image_open_store(DIR, manifest, &i, NULL), CL_OK);
+    ck_assert_int_eq(cl_image_open_store(DIR, NULL, manifest, &i, NULL), CL_OK);
     const struct cl_oci_desc *d = &cl_image_manifest(i)->layers[1].desc;
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
     blob_path(d->digest, path);
@@ -272,10 +272,10 @@ START_TEST(test_a_folder_that_is_not_there_or_too_long)
     static char longest[5000];
     CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
     struct cl_err err = {0};
-    ck_assert_int_eq(cl_image_open_store("none", manifest, &i, &err), CL_ERR_UNAVAILABLE);
+    ck_assert_int_eq(cl_image_open_store("none", NULL, manifest, &i, &err), CL_ERR_UNAVAILABLE);
     ck_assert_ptr_nonnull(strstr(err.msg, "folder 'none': expected a blob, got none"));
     memset(longest, 'a', sizeof(longest) - 1);
-    ck_assert_int_eq(cl_image_open_store(longest, manifest, &i, &err), CL_ERR_MALFORMED);
+    ck_assert_int_eq(cl_image_open_store(longest, NULL, manifest, &i, &err), CL_ERR_MALFORMED);
 }
 END_TEST
 

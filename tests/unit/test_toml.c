@@ -78,7 +78,7 @@ START_TEST(test_refuses_with_the_line)
         {"a = 01\n", "doc: line 1: expected a string, integer, boolean or array"},
         {"a = 99999999999999999999\n", "doc: line 1: integer out of range"},
         {"a = [1 2]\n", "doc: line 1: expected ',' or ']'"},
-        {"a = [[1]]\n", "doc: line 1: expected a string, integer, boolean or array"},
+        {"a = [[[1]]]\n", "doc: line 1: expected a string, integer, boolean or array"},
         {"a = truely\n", "doc: line 1: expected a boolean"},
         {"a = \"\xff\"\n", "doc: line 1: expected UTF-8 text"},
         {"# \x01\n", "doc: line 1: control character in a comment"},

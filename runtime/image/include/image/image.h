@@ -27,10 +27,12 @@ CL_NODISCARD enum cl_status cl_image_open(const char *ref, const struct cl_image
                                           struct cl_image **ret_i, struct cl_err *err);
 /* Opens the image whose manifest or index has the digest `target`, out of a folder that holds blobs
  * by the hex of their SHA-256: containerd's `<root>/io.containerd.content.v1.content/blobs/sha256`.
- * That each layer is there with its size is checked at once.
+ * That each layer is there with its size is checked at once. cache: another such folder, the node's
+ * (docs/interfaces.md I-12), for what the first lacks; the image holds a shared lock on each layer
+ * that is there, so that it stays; NULL: none.
  * Returns as above; CL_ERR_UNAVAILABLE "... blob <digest>: folder '<dir>': expected a blob, got
  * none" for one that is not there. Messages begin "image '<target>': ". */
-CL_NODISCARD enum cl_status cl_image_open_store(const char *dir,
+CL_NODISCARD enum cl_status cl_image_open_store(const char *dir, const char *cache,
                                                 const uint8_t target[static CL_SHA256_SIZE],
                                                 struct cl_image **ret_i, struct cl_err *err);
 void cl_image_free(struct cl_image *i); /* NULL is fine; ends downloads */
