@@ -33,8 +33,7 @@ static void tell(struct download *d)
     char digest[CL_OCI_DIGEST_SIZE];
     cl_oci_digest_format(digest, d->p->digest);
     cl_log(CL_LOG_INFO, "fetch", "blob %s: %llu of %llu MiB from %s", digest,
-           (unsigned long long)(d->p->have / MIB), (unsigned long long)(d->p->size / MIB),
-           d->host);
+           (unsigned long long)(d->p->have / MIB), (unsigned long long)(d->p->size / MIB), d->host);
     d->told_us = now;
 }
 

@@ -36,8 +36,7 @@ enum cl_status fetch_cache_open(const char *dir, uint64_t limit, struct fetch_ca
 {
     char path[MAX_PATH];
     *ret = (struct fetch_cache){.limit = limit};
-    if (dir[0] != '/' ||
-        snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir)) {
+    if (dir[0] != '/' || snprintf(ret->dir, sizeof(ret->dir), "%s", dir) >= (int)sizeof(ret->dir)) {
         return cl_err_set(err, CL_ERR_MALFORMED, "cache: expected an absolute path, got '%.100s'",
                           dir);
     }
@@ -145,8 +144,8 @@ enum cl_status fetch_cache_find(const struct fetch_cache *c,
     }
     CL_TRY(check(fd, &st, digest, size, &good, err));
     if (!good) {
-        cl_log(CL_LOG_WARN, "fetch.cache", "'%s': expected its digest and size, got others: removed",
-               path);
+        cl_log(CL_LOG_WARN, "fetch.cache",
+               "'%s': expected its digest and size, got others: removed", path);
         (void)unlink(path);
         return CL_OK;
     }

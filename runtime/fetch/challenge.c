@@ -105,8 +105,8 @@ enum cl_status fetch_escape(const char *text, struct cl_buf *out, struct cl_err 
 enum cl_status fetch_challenge_url(const struct fetch_challenge *c, const char *scope,
                                    struct cl_buf *out, struct cl_err *err)
 {
-    CL_TRY(cl_buf_printf(out, err, "%s%cscope=", c->realm,
-                         strchr(c->realm, '?') == NULL ? '?' : '&'));
+    CL_TRY(
+        cl_buf_printf(out, err, "%s%cscope=", c->realm, strchr(c->realm, '?') == NULL ? '?' : '&'));
     CL_TRY(fetch_escape(c->scope[0] != '\0' ? c->scope : scope, out, err));
     if (c->service[0] != '\0') {
         CL_TRY(cl_buf_append_str(out, "&service=", err));
@@ -130,8 +130,9 @@ enum cl_status fetch_token_parse(const void *text, size_t len, struct cl_buf *ou
     }
     for (const char *p = token; *p != '\0'; p++) {
         if ((unsigned char)*p <= 0x20 || (unsigned char)*p >= 0x7f) {
-            return cl_err_set(err, CL_ERR_MALFORMED, "token: expected printable text without "
-                                                     "blanks, got something else");
+            return cl_err_set(err, CL_ERR_MALFORMED,
+                              "token: expected printable text without "
+                              "blanks, got something else");
         }
     }
     return cl_buf_printf(out, err, "Authorization: Bearer %s", token);

@@ -183,8 +183,7 @@ static enum cl_status http_status(const struct fetch_host *h, const struct cl_ht
                           "status %ld",
                           h->name, a->status);
     }
-    bool again =
-        a->status >= 500 || a->status == 408 || a->status == 416 || a->status == 429;
+    bool again = a->status >= 500 || a->status == 408 || a->status == 416 || a->status == 429;
     return cl_err_set(err, again ? CL_ERR_UNAVAILABLE : CL_ERR_REJECTED,
                       "registry '%.100s': HTTP status: expected 200, got %ld", h->name, a->status);
 }
@@ -234,16 +233,15 @@ enum cl_status fetch_client_get(struct fetch_client *c, size_t host, const struc
         .skip_verify = h->skip_verify,
         .headers = (const char *const *)h->headers,
         .proxy = true};
-    struct cl_http_request q = {.server = &server,
-                                .accept = strcmp(g->kind, "manifests") == 0
-                                              ? CL_HTTP_ACCEPT_MANIFEST
-                                              : NULL,
-                                .authorization = (const char *)a->header.data,
-                                .offset = g->offset,
-                                .stall_s = c->options->stall_s,
-                                .begin = g->begin,
-                                .sink = g->sink,
-                                .ctx = g->ctx};
+    struct cl_http_request q = {
+        .server = &server,
+        .accept = strcmp(g->kind, "manifests") == 0 ? CL_HTTP_ACCEPT_MANIFEST : NULL,
+        .authorization = (const char *)a->header.data,
+        .offset = g->offset,
+        .stall_s = c->options->stall_s,
+        .begin = g->begin,
+        .sink = g->sink,
+        .ctx = g->ctx};
     enum cl_status st = cl_http_get(&q, (const char *)url.data, &answer, err);
     if (st == CL_OK && answer.status == 401 && answer.challenge[0] != '\0') {
         CL_TRY(answer_challenge(c, host, &server, answer.challenge, err));

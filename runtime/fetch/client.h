@@ -12,7 +12,7 @@
 
 #include "image/http.h"
 
-struct fetch_options { /* all borrowed; NULL: none */
+struct fetch_options {   /* all borrowed; NULL: none */
     const char *certs;   /* folder of hosts.toml files */
     const char *auth;    /* docker's config.json */
     const char *only_ca; /* PEM file of the only CA to believe of the registry itself */

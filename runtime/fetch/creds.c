@@ -67,8 +67,8 @@ static size_t fit(const char *key, const char *host, const char *repository)
     if (len == 0 || (len == 2 && (strncmp(path, "v1", 2) == 0 || strncmp(path, "v2", 2) == 0))) {
         return 1;
     }
-    bool below = strncmp(repository, path, len) == 0 &&
-                 (repository[len] == '\0' || repository[len] == '/');
+    bool below =
+        strncmp(repository, path, len) == 0 && (repository[len] == '\0' || repository[len] == '/');
     return below ? 1 + len : 0;
 }
 

@@ -60,8 +60,7 @@ static bool entry_of(int dir, const char *name, bool partial, struct entry *ret)
     size_t hex = strspn(name, "0123456789abcdef");
     if (hex != HEX || strlen(name) >= sizeof(ret->name) ||
         (partial ? name[HEX] != '-' : name[HEX] != '\0') ||
-        (partial &&
-         cl_uint_parse(name + HEX + 1, "size", 0, INT64_MAX, &size, NULL) != CL_OK) ||
+        (partial && cl_uint_parse(name + HEX + 1, "size", 0, INT64_MAX, &size, NULL) != CL_OK) ||
         fstatat(dir, name, &st, AT_SYMLINK_NOFOLLOW) != 0 || !S_ISREG(st.st_mode)) {
         return false;
     }

@@ -19,15 +19,15 @@
 #define FETCH_PROGRESS_S 5u
 
 struct fetch_image_request {
-    const char *name;   /* as containerd has it */
+    const char *name;               /* as containerd has it */
     uint8_t target[CL_SHA256_SIZE]; /* manifest or index */
-    const char *store;  /* folder of blobs that are there already; NULL: none */
+    const char *store;              /* folder of blobs that are there already; NULL: none */
 };
 
 struct fetch_totals {
-    unsigned blobs;   /* that the store lacked */
-    uint64_t moved;   /* bytes from registries */
-    uint64_t cached;  /* bytes that were in the cache */
+    unsigned blobs;  /* that the store lacked */
+    uint64_t moved;  /* bytes from registries */
+    uint64_t cached; /* bytes that were in the cache */
 };
 
 /* *ret_held gets descriptors (count of them) that keep the blobs from being evicted until they are
@@ -42,7 +42,8 @@ void fetch_held_done(struct fetch_held *h);
 /* Messages begin "image '<name>': ". */
 CL_NODISCARD enum cl_status fetch_image(const struct fetch_cache *cache,
                                         const struct fetch_options *options,
-                                        const struct fetch_image_request *image, struct fetch_held *held,
-                                        struct fetch_totals *ret, struct cl_err *err);
+                                        const struct fetch_image_request *image,
+                                        struct fetch_held *held, struct fetch_totals *ret,
+                                        struct cl_err *err);
 
 #endif

@@ -96,10 +96,9 @@ static enum cl_status take_url(struct fetch_host *h, const char *url, bool overr
     /* docker.io is a name, and not a machine */
     bool hub = h->name != NULL && strcmp(h->name, "docker.io") == 0;
     bool version = len >= host + 3 && strncmp(rest + len - 3, "/v2", 3) == 0;
-    if (h->name == NULL ||
-        asprintf(&h->url, "%s://%s%.*s%s", h->plain ? "http" : "https",
-                 hub ? "registry-1.docker.io" : h->name, (int)(len - host), rest + host,
-                 override || version ? "" : "/v2") < 0) {
+    if (h->name == NULL || asprintf(&h->url, "%s://%s%.*s%s", h->plain ? "http" : "https",
+                                    hub ? "registry-1.docker.io" : h->name, (int)(len - host),
+                                    rest + host, override || version ? "" : "/v2") < 0) {
         h->url = NULL;
         return cl_err_nomem(err, "registry host");
     }

@@ -20,11 +20,11 @@
 #define FETCH_MAX_URL 1024u
 
 struct fetch_host {
-    char *url;         /* "https://host[:port][/path]/v2", without a slash at the end */
-    char *name;        /* "host[:port]": whose credentials are meant */
-    bool plain;        /* http:// */
-    bool pull;         /* layers may come from here */
-    bool is_server;    /* the registry itself, and no mirror of it */
+    char *url;      /* "https://host[:port][/path]/v2", without a slash at the end */
+    char *name;     /* "host[:port]": whose credentials are meant */
+    bool plain;     /* http:// */
+    bool pull;      /* layers may come from here */
+    bool is_server; /* the registry itself, and no mirror of it */
     bool skip_verify;
     char *client_cert; /* NULL: none */
     char *client_key;  /* NULL: in the same file */
@@ -45,10 +45,10 @@ CL_NODISCARD enum cl_status fetch_hosts_parse(const char *text, size_t len, cons
                                               const char *dir, const char *registry,
                                               struct fetch_hosts *ret, struct cl_err *err);
 /* The file of that registry below `certs`, "host_port_", "host:port" and "_default" as containerd
- * looks for them; without any the registry itself: https, and http where it is on loopback, unless tls.
- * certs: NULL for none. */
-CL_NODISCARD enum cl_status fetch_hosts_find(const char *certs, const char *registry,
-                                             bool tls, struct fetch_hosts *ret, struct cl_err *err);
+ * looks for them; without any the registry itself: https, and http where it is on loopback, unless
+ * tls. certs: NULL for none. */
+CL_NODISCARD enum cl_status fetch_hosts_find(const char *certs, const char *registry, bool tls,
+                                             struct fetch_hosts *ret, struct cl_err *err);
 void fetch_hosts_done(struct fetch_hosts *h);
 /* Appends the certificates of a host's CA files. */
 CL_NODISCARD enum cl_status fetch_host_ca(const struct fetch_host *h, struct cl_buf *out,

@@ -97,8 +97,7 @@ static int take(int c, const char *given)
         printf("%s %s\n", PROG, CL_VERSION);
         return 1;
     default:
-        return 1 +
-               cl_usage_error(PROG, "option '%s': expected a known one with its value", given);
+        return 1 + cl_usage_error(PROG, "option '%s': expected a known one with its value", given);
     }
 }
 
@@ -106,12 +105,18 @@ static int take(int c, const char *given)
 static int parse(int argc, char **argv)
 {
     static const struct option options[] = {
-        {"image", required_argument, NULL, 'i'},     {"digest", required_argument, NULL, 'd'},
-        {"store", required_argument, NULL, 's'},     {"cache", required_argument, NULL, 'c'},
-        {"cache-mib", required_argument, NULL, 'm'}, {"certs", required_argument, NULL, 't'},
-        {"auth-file", required_argument, NULL, 'a'}, {"registry-ca", required_argument, NULL, 'r'},
-        {"stall-s", required_argument, NULL, 'l'},   {"report", no_argument, NULL, 'R'},
-        {"help", no_argument, NULL, 'h'},            {"version", no_argument, NULL, 'v'},
+        {"image", required_argument, NULL, 'i'},
+        {"digest", required_argument, NULL, 'd'},
+        {"store", required_argument, NULL, 's'},
+        {"cache", required_argument, NULL, 'c'},
+        {"cache-mib", required_argument, NULL, 'm'},
+        {"certs", required_argument, NULL, 't'},
+        {"auth-file", required_argument, NULL, 'a'},
+        {"registry-ca", required_argument, NULL, 'r'},
+        {"stall-s", required_argument, NULL, 'l'},
+        {"report", no_argument, NULL, 'R'},
+        {"help", no_argument, NULL, 'h'},
+        {"version", no_argument, NULL, 'v'},
         {NULL, 0, NULL, 0},
     };
     opterr = 0;

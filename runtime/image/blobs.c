@@ -152,8 +152,9 @@ static enum cl_status find_cached(struct store *s, const uint8_t digest[static C
     CL_CLEANUP(cl_close_fdp) int fd = -1;
     CL_TRY(find_blob(&s->cache, digest, &fd, ret_st, err));
     if (flock(fd, LOCK_SH | LOCK_NB) != 0 || fstat(fd, ret_st) != 0 || ret_st->st_nlink == 0) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "cache '%.200s': expected a blob, got one that "
-                                                   "goes",
+        return cl_err_set(err, CL_ERR_UNAVAILABLE,
+                          "cache '%.200s': expected a blob, got one that "
+                          "goes",
                           s->cache.dir);
     }
     *ret_fd = fd;

@@ -210,15 +210,14 @@ static bool set_trust(struct transfer *t)
         ok = curl_easy_setopt(c, CURLOPT_CAINFO, s->only_ca) == CURLE_OK;
         ok = ok && curl_easy_setopt(c, CURLOPT_CAPATH, NULL) == CURLE_OK;
     } else if (s->ca != NULL && s->ca->len > 0) {
-        struct curl_blob blob = {
-            .data = s->ca->data, .len = s->ca->len, .flags = CURL_BLOB_NOCOPY};
+        struct curl_blob blob = {.data = s->ca->data, .len = s->ca->len, .flags = CURL_BLOB_NOCOPY};
         ok = curl_easy_setopt(c, CURLOPT_CAINFO_BLOB, &blob) == CURLE_OK;
     }
     if (s->client_cert != NULL) {
         ok = ok && curl_easy_setopt(c, CURLOPT_SSLCERT, s->client_cert) == CURLE_OK;
-        ok = ok && curl_easy_setopt(c, CURLOPT_SSLKEY,
-                                    s->client_key != NULL ? s->client_key : s->client_cert) ==
-                       CURLE_OK;
+        ok = ok &&
+             curl_easy_setopt(c, CURLOPT_SSLKEY,
+                              s->client_key != NULL ? s->client_key : s->client_cert) == CURLE_OK;
     }
     if (s->skip_verify) {
         ok = ok && curl_easy_setopt(c, CURLOPT_SSL_VERIFYPEER, 0L) == CURLE_OK;

@@ -190,8 +190,8 @@ static void *download_main(void *arg)
     uint8_t got[CL_SHA256_SIZE];
     cl_oci_digest_format(digest, d->d.digest);
     CL_CLEANUP(free_text) char *url = make_url(d->r, "blobs", digest);
-    enum cl_status st = url != NULL ? get(d->r, url, NULL, blob_sink, d, &err)
-                                 : cl_err_nomem(&err, "blob");
+    enum cl_status st =
+        url != NULL ? get(d->r, url, NULL, blob_sink, d, &err) : cl_err_nomem(&err, "blob");
     if (st == CL_OK && d->got == d->d.size && cl_sha256_final(d->sha, got, &err) == CL_OK &&
         memcmp(got, d->d.digest, sizeof(got)) == 0) {
         (void)send_all(d->fd, &d->last, 1);

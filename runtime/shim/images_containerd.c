@@ -35,7 +35,7 @@ struct shim_image {
     char *written_name; /* the annotation's; NULL: none */
     const struct shim_config *settings; /* NULL: nothing is fetched */
     int note[2];
-    int stop[2]; /* closed at our end: nobody waits any more */
+    int stop[2];           /* closed at our end: nobody waits any more */
     enum cl_status status; /* and this is what it found */
     struct cl_err err;
     struct cl_image *image;
@@ -89,7 +89,8 @@ static enum cl_status name_of(struct shim_image *i, const struct cl_containerd *
     return st;
 }
 
-/* A name that has a registry in it. containerd's may be a bare digest, once the tag has moved on. */
+/* A name that has a registry in it. containerd's may be a bare digest, once the tag has moved on.
+ */
 static const char *reference(const struct shim_image *i)
 {
     return strchr(i->image_name, '/') == NULL && i->written_name != NULL ? i->written_name

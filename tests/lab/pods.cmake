@@ -51,6 +51,7 @@ if(TARGET containerd-shim-cloister-v2)
     cl_lab_test(pods_cri_policy TIMEOUT 400
         COMMAND ${pods}/cri_policy ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim)
     set_tests_properties(lab.pods_cri_policy PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup")
+    include(${pods}/snapshotter.cmake)
     cl_pods_test(cri_many cri_many TIMEOUT 600 ARGS 10 3)
     cl_pods_test(cri_kills cri_kills TIMEOUT 400 ARGS 1 containerd@running containerd-shim@running cloister-vmm@running cloister-vmm@starting)
 endif()

@@ -1,0 +1,10 @@
+# Pods whose layers containerd never sees; the long form has a rotten cache and other ages of containerd's database.
+foreach(form "" _long)
+    set(long "")
+    if(form)
+        set(long LONG)
+    endif()
+    cl_lab_test(pods_cri_snapshotter${form} ${long} TIMEOUT 400
+        COMMAND ${pods}/cri_snapshotter ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim ${form})
+    set_tests_properties(lab.pods_cri_snapshotter${form} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup")
+endforeach()
