@@ -117,10 +117,12 @@ static enum cl_status from_host(struct fetch_client *client, size_t host, struct
                                 struct fetch_totals *totals, int *ret_fd, struct cl_err *err)
 {
     const char *name = client->hosts.host[host].name;
+    /* where another may have it, a mirror that is gone costs little */
+    const unsigned tries = host + 1 < client->hosts.count ? FETCH_MIRROR_TRIES : FETCH_TRIES;
     unsigned failures = 0;
     bool resumed = p->have > 0;
     enum cl_status st = CL_ERR_UNAVAILABLE;
-    for (unsigned n = 0; n < FETCH_MAX_TRIES && failures < FETCH_TRIES; n++) {
+    for (unsigned n = 0; n < FETCH_MAX_TRIES && failures < tries; n++) {
         uint64_t before = p->have;
         long status = 0;
         st = before == p->size ? CL_OK : try_once(client, host, p, totals, &status, err);
@@ -138,7 +140,7 @@ static enum cl_status from_host(struct fetch_client *client, size_t host, struct
                (unsigned long long)p->have, (unsigned long long)p->size);
         resumed = resumed || p->have > 0;
         failures = p->have > before ? 1 : failures + 1;
-        if (failures < FETCH_TRIES) {
+        if (failures < tries) {
             pause_before(failures);
         }
     }

@@ -14,8 +14,9 @@
 
 #include "oci/image.h"
 
-#define FETCH_TRIES 5u       /* of one host, one after the other without a byte more */
-#define FETCH_MAX_TRIES 100u /* and in all */
+#define FETCH_TRIES 5u        /* of one host, one after the other without a byte more */
+#define FETCH_MIRROR_TRIES 2u /* where another host is left */
+#define FETCH_MAX_TRIES 100u  /* and in all */
 #define FETCH_PROGRESS_S 5u
 
 struct fetch_image_request {

@@ -159,6 +159,7 @@ int main(int argc, char **argv)
 {
     struct cl_err err = {0};
     const struct rlimit none = {0, 0};
+    (void)setenv("CLOISTER_LOG", "info", /* overwrite= */ 0); /* progress is what it tells */
     cl_log_init(PROG, /* json= */ false);
     int usage = parse(argc, argv);
     if (usage != 0) {

@@ -2,9 +2,11 @@
  * test_shim_images.c - images of containers, found by asking a containerd that the test plays, out
  * of a content store that is a folder.
  */
+#include "config.h"
 #include "images.h"
 
 #include "base/io.h"
+#include "fetch_server.h"
 #include "grpc_frames.h"
 #include "image/image.h"
 #include "image_fixture.h"
@@ -70,7 +72,7 @@ static void plugin(struct cl_buf *b, const char *root)
 
 #define MAX_CALLS 4
 
-struct server {
+struct peer {
     int fd;
     pthread_t thread;
     struct cl_buf reply[MAX_CALLS]; /* empty: hangs up */
@@ -79,7 +81,7 @@ struct server {
 
 static void *serve(void *arg)
 {
-    struct server *s = arg;
+    struct peer *s = arg;
     char sink[4096];
     for (size_t i = 0; i < s->count; i++) {
         int fd = accept4(s->fd, NULL, NULL, SOCK_CLOEXEC);
@@ -95,7 +97,7 @@ static void *serve(void *arg)
     return NULL;
 }
 
-static void reply(struct server *s, const struct cl_buf *message, const char *const *trailer)
+static void reply(struct peer *s, const struct cl_buf *message, const char *const *trailer)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf data = {0};
     struct cl_buf *out = &s->reply[s->count++];
@@ -108,13 +110,13 @@ static void reply(struct server *s, const struct cl_buf *message, const char *co
     put_headers(out, H2_END_STREAM, trailer);
 }
 
-static void server_up(struct server *s)
+static void peer_up(struct peer *s)
 {
     ck_assert_int_eq(cl_unix_listen("s", &s->fd, NULL), CL_OK);
     ck_assert_int_eq(pthread_create(&s->thread, NULL, serve, s), 0);
 }
 
-static void server_down(struct server *s)
+static void peer_down(struct peer *s)
 {
     ck_assert_int_eq(pthread_join(s->thread, NULL), 0);
     (void)close(s->fd);
@@ -153,8 +155,9 @@ static struct shim_image *begin(const struct shim_image_ops *ops, const char *im
 }
 
 static char digest[CL_OCI_DIGEST_SIZE];
+static char image_name[64] = "x:1";
 
-static void make_image(struct server *s, bool known)
+static void make_image(struct peer *s, bool known)
 {
     static const char *const gone[] = {"grpc-status", "5", "grpc-message", "no", NULL};
     CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
@@ -167,8 +170,8 @@ static void make_image(struct server *s, bool known)
     cl_oci_digest_format(digest, cl_image_manifest_digest(i));
     ck_assert_ptr_nonnull(getcwd(root, sizeof(root) - 4));
     (void)snprintf(root + strlen(root), 5, "/img");
-    container(&one, "x:1");
-    image(&two, "x:1", digest);
+    container(&one, image_name);
+    image(&two, image_name, digest);
     plugin(&three, root);
     reply(s, &one, known ? good_trailer : gone);
     reply(s, &two, good_trailer);
@@ -177,7 +180,7 @@ static void make_image(struct server *s, bool known)
 
 START_TEST(test_image_of_a_container)
 {
-    struct server s = {0};
+    struct peer s = {0};
     struct outcome o = {0};
     struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
     const struct shim_image_ops ops = shim_images_of(&from);
@@ -186,7 +189,7 @@ START_TEST(test_image_of_a_container)
     uint64_t size = 0;
     int fd = -1;
     make_image(&s, _i == 0); /* 1: containerd does not know the container, the pod says its image */
-    server_up(&s);
+    peer_up(&s);
     struct shim_image *i = begin(&ops, _i == 0 ? NULL : "x:1", &o);
     ck_assert_int_eq(cl_oci_digest_parse(digest, own, NULL), CL_OK);
     ck_assert_int_eq(ops.open_blob(i, own, &fd, &size, NULL), CL_ERR_REJECTED); /* not yet */
@@ -201,14 +204,14 @@ START_TEST(test_image_of_a_container)
     ck_assert_int_eq(ops.open_blob(i, other, &fd, &size, NULL), CL_ERR_REJECTED);
     ops.release(i);
     ops.release(NULL);
-    server_down(&s);
+    peer_down(&s);
     event_base_free(from.base);
 }
 END_TEST
 
 START_TEST(test_no_containerd_and_no_image)
 {
-    struct server s = {0};
+    struct peer s = {0};
     struct outcome o = {0};
     struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
     const struct shim_image_ops ops = shim_images_of(&from);
@@ -216,7 +219,7 @@ START_TEST(test_no_containerd_and_no_image)
     container(&empty, "");
     if (_i > 0) {
         reply(&s, &empty, good_trailer);
-        server_up(&s);
+        peer_up(&s);
     }
     struct shim_image *i = begin(&ops, NULL, &o);
     while (o.calls == 0) {
@@ -226,7 +229,7 @@ START_TEST(test_no_containerd_and_no_image)
     ck_assert_str_eq(o.manifest, "");
     ops.release(i);
     if (_i > 0) {
-        server_down(&s);
+        peer_down(&s);
     }
     event_base_free(from.base);
 }
@@ -234,13 +237,13 @@ END_TEST
 
 START_TEST(test_an_image_that_is_released_meanwhile)
 {
-    struct server s = {.count = 1};
+    struct peer s = {.count = 1};
     struct outcome o = {0};
     struct shim_containerd_images from = {.base = event_base_new(), .socket = "s"};
     const struct shim_image_ops ops = shim_images_of(&from);
-    server_up(&s);
+    peer_up(&s);
     ops.release(begin(&ops, NULL, &o));
-    server_down(&s); /* it has hung up: the thread comes to its end */
+    peer_down(&s); /* it has hung up: the thread comes to its end */
     for (int turns = 0;
          turns < 2000 && event_base_get_num_events(from.base, EVENT_BASE_COUNT_ADDED); turns++) {
         (void)event_base_loop(from.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
@@ -248,6 +251,154 @@ START_TEST(test_an_image_that_is_released_meanwhile)
     }
     ck_assert_int_eq(event_base_get_num_events(from.base, EVENT_BASE_COUNT_ADDED), 0);
     ck_assert_uint_eq(o.calls, 0);
+    event_base_free(from.base);
+}
+END_TEST
+
+/* --- layers that containerd does not have ------------------------------------------------------
+ */
+
+static struct server registry;
+static struct cl_buf layer[FIXTURE_LAYERS];
+static struct step steps[FIXTURE_LAYERS];
+
+/* Takes the layers out of the store and into a registry. */
+static void move_layers(void)
+{
+    CL_CLEANUP(cl_image_freep) struct cl_image *i = NULL;
+    ck_assert_int_eq(cl_image_open("oci:img", NULL, &i, NULL), CL_OK);
+    const struct cl_oci_manifest *m = cl_image_manifest(i);
+    ck_assert_uint_eq(m->layer_count, FIXTURE_LAYERS);
+    for (size_t n = 0; n < m->layer_count; n++) {
+        char hex[2 * CL_SHA256_SIZE + 1];
+        char path[200];
+        cl_hex(hex, m->layers[n].desc.digest, CL_SHA256_SIZE);
+        (void)snprintf(path, sizeof(path), "img/blobs/sha256/%s", hex);
+        ck_assert_int_eq(cl_buf_read_file(&layer[n], path, 1u << 24, NULL), CL_OK);
+        ck_assert_int_eq(unlink(path), 0);
+        steps[n] = (struct step){.body = layer[n].data, .len = layer[n].len};
+    }
+    server_steps(&registry, steps, FIXTURE_LAYERS);
+}
+
+static void drop_layers(void)
+{
+    for (size_t n = 0; n < FIXTURE_LAYERS; n++) {
+        uint8_t own[CL_SHA256_SIZE];
+        char hex[2 * CL_SHA256_SIZE + 1];
+        char path[200];
+        ck_assert_int_eq(cl_sha256(own, layer[n].data, layer[n].len, NULL), CL_OK);
+        cl_hex(hex, own, CL_SHA256_SIZE);
+        (void)snprintf(path, sizeof(path), "img/blobs/sha256/%s", hex);
+        ck_assert_int_eq(unlink(path), 0);
+    }
+}
+
+static void run_to_the_end(struct event_base *base, const struct outcome *o)
+{
+    while (o->calls == 0) {
+        (void)event_base_loop(base, EVLOOP_ONCE);
+    }
+}
+
+static void expect_layers(const struct shim_image_ops *ops, struct shim_image *i)
+{
+    for (size_t n = 0; n < FIXTURE_LAYERS; n++) {
+        CL_CLEANUP(cl_buf_done) struct cl_buf got = {0};
+        uint8_t own[CL_SHA256_SIZE];
+        uint64_t size = 0;
+        int fd = -1;
+        ck_assert_int_eq(cl_sha256(own, layer[n].data, layer[n].len, NULL), CL_OK);
+        ck_assert_int_eq(ops->open_blob(i, own, &fd, &size, NULL), CL_OK);
+        ck_assert_uint_eq(size, layer[n].len);
+        ck_assert_int_eq(cl_buf_read_fd(&got, fd, 1u << 24, NULL), CL_OK);
+        ck_assert_mem_eq(got.data, layer[n].data, layer[n].len);
+        (void)close(fd);
+    }
+}
+
+/* By cloister-fetch itself, which lies beside this program. 0: containerd's name has the registry;
+ * 1: only the pod's annotation has it. The second image asks the registry nothing. */
+START_TEST(test_layers_by_way_of_the_cache)
+{
+    struct shim_config settings;
+    struct shim_containerd_images from = {
+        .base = event_base_new(), .socket = "s", .settings = &settings};
+    const struct shim_image_ops ops = shim_images_of(&from);
+    char reference[64];
+    char cache[100];
+    server_up(&registry);
+    (void)snprintf(reference, sizeof(reference), "127.0.0.1:%u/x:1", registry.port);
+    (void)snprintf(image_name, sizeof(image_name), "%s", _i == 0 ? reference : "sha256:0");
+    (void)snprintf(cache, sizeof(cache), "%s/cache", fixture_dir);
+    shim_config_default(&settings);
+    settings.cache_dir = cache;
+    for (unsigned n = 0; n < 2; n++) {
+        struct peer s = {0};
+        struct outcome o = {0};
+        if (n > 0) {
+            ck_assert_int_eq(nftw("img", fixture_remove, 16, FTW_DEPTH | FTW_PHYS), 0);
+        }
+        make_image(&s, true);
+        if (n == 0) {
+            move_layers();
+        } else {
+            drop_layers();
+        }
+        peer_up(&s);
+        struct shim_image *i = begin(&ops, _i == 0 ? NULL : reference, &o);
+        run_to_the_end(from.base, &o);
+        ck_assert_msg(o.status == CL_OK, "%s", o.message);
+        expect_layers(&ops, i);
+        ck_assert_uint_eq(atomic_load(&registry.requests), FIXTURE_LAYERS);
+        ops.release(i);
+        peer_down(&s);
+    }
+    server_down(&registry);
+    event_base_free(from.base);
+}
+END_TEST
+
+START_TEST(test_layers_that_do_not_come)
+{
+    struct peer s = {0};
+    struct outcome o = {0};
+    struct shim_config settings;
+    struct shim_containerd_images from = {
+        .base = event_base_new(), .socket = "s", .settings = &settings};
+    const struct shim_image_ops ops = shim_images_of(&from);
+    static const struct step wrong[] = {{.body = "x", .len = 1}};
+    static const struct step silent[] = {{.head = "HTTP/1.1 200 OK\r\n", .hang_s = 20}};
+    static const char *const texts[] = {"digest: expected", "within 1 s (image.timeout-s)", ""};
+    char cache[100];
+    server_up(&registry);
+    (void)snprintf(image_name, sizeof(image_name), "127.0.0.1:%u/x:1", registry.port);
+    (void)snprintf(cache, sizeof(cache), "%s/cache", fixture_dir);
+    shim_config_default(&settings);
+    settings.cache_dir = cache;
+    settings.image_timeout_s = _i == 1 ? 1 : 600;
+    make_image(&s, true);
+    move_layers();
+    server_steps(&registry, _i == 0 ? wrong : silent, 1);
+    peer_up(&s);
+    struct shim_image *i = begin(&ops, NULL, &o);
+    if (_i == 2) { /* given up while the program runs: it ends */
+        while (atomic_load(&registry.requests) == 0) {
+            (void)event_base_loop(from.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+        }
+        ops.release(i);
+        while (event_base_get_num_events(from.base, EVENT_BASE_COUNT_ADDED) > 0) {
+            (void)event_base_loop(from.base, EVLOOP_ONCE);
+        }
+        ck_assert_uint_eq(o.calls, 0);
+    } else {
+        run_to_the_end(from.base, &o);
+        ck_assert_int_eq(o.status, _i == 0 ? CL_ERR_REJECTED : CL_ERR_UNAVAILABLE);
+        ck_assert_msg(strstr(o.message, texts[_i]) != NULL, "%s", o.message);
+        ops.release(i);
+    }
+    peer_down(&s);
+    server_down(&registry);
     event_base_free(from.base);
 }
 END_TEST
@@ -260,6 +411,9 @@ int main(void)
     tcase_add_loop_test(tc, test_image_of_a_container, 0, 2);
     tcase_add_loop_test(tc, test_no_containerd_and_no_image, 0, 2);
     tcase_add_test(tc, test_an_image_that_is_released_meanwhile);
+    tcase_set_timeout(tc, 60);
+    tcase_add_loop_test(tc, test_layers_by_way_of_the_cache, 0, 2);
+    tcase_add_loop_test(tc, test_layers_that_do_not_come, 0, 3);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }

@@ -1,0 +1,5 @@
+# cloister-fetch against Debian's docker-registry; a layer of 2 GiB belongs to the long tier.
+add_test(NAME interop.fetch COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/test_fetch ${CMAKE_BINARY_DIR}/bin)
+set_tests_properties(interop.fetch PROPERTIES LABELS interop TIMEOUT 120 SKIP_RETURN_CODE 77)
+add_test(NAME interop.fetch_large COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/test_fetch ${CMAKE_BINARY_DIR}/bin 2048)
+set_tests_properties(interop.fetch_large PROPERTIES LABELS "interop;long" TIMEOUT 1800 SKIP_RETURN_CODE 77)
