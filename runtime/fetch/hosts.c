@@ -4,8 +4,8 @@
 #include "hosts.h"
 
 #include "base/toml.h"
+#include "image/http.h"
 
-#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
@@ -44,18 +44,18 @@ void fetch_hosts_done(struct fetch_hosts *h)
 /* --- URLs
  * -------------------------------------------------------------------------------------------- */
 
+/* "host[:port][/path]", with brackets around an IPv6 address. */
 static bool is_loopback(const char *name)
 {
-    struct in_addr v4;
     char host[256];
-    size_t n = name[0] == '[' ? strcspn(name, "]") : strcspn(name, ":");
+    bool v6 = name[0] == '[';
+    size_t n = v6 ? strcspn(name + 1, "]") : strcspn(name, ":/");
     if (n >= sizeof(host)) {
         return false;
     }
-    memcpy(host, name, n);
+    memcpy(host, name + (v6 ? 1 : 0), n);
     host[n] = '\0';
-    return strcasecmp(host, "localhost") == 0 || strcmp(host, "[::1") == 0 ||
-           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
+    return cl_http_is_loopback(host);
 }
 
 static enum cl_status bad_url(const char *url, struct cl_err *err)
@@ -354,12 +354,13 @@ enum cl_status fetch_hosts_find(const char *certs, const char *registry, bool tl
     char url[320];
     char under[300];
     bool found = false;
-    (void)snprintf(under, sizeof(under), "%.296s", registry);
-    char *colon = strrchr(under, ':');
+    const char *colon = strrchr(registry, ':');
     const char *const names[] = {under, registry, "_default"};
     if (colon != NULL && strchr(colon, ']') == NULL) {
-        *colon = '_';
-        (void)strcat(under, "_");
+        (void)snprintf(under, sizeof(under), "%.*s_%.8s_", (int)(colon - registry), registry,
+                       colon + 1);
+    } else {
+        (void)snprintf(under, sizeof(under), "%.296s", registry);
     }
     for (size_t i = 0; certs != NULL && i < CL_ARRAY_LEN(names); i++) {
         CL_TRY(read_file(certs, names[i], registry, &found, ret, err));

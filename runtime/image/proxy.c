@@ -7,7 +7,7 @@
 #include "proxy.h"
 
 #include "base/io.h"
-#include "net/addr.h"
+#include "image/http.h"
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -85,7 +85,7 @@ static const char *variable(const char *lower, const char *upper)
     return v != NULL && v[0] != '\0' ? v : NULL;
 }
 
-static bool is_loopback(const char *host)
+bool cl_http_is_loopback(const char *host)
 {
     struct in_addr v4;
     return strcasecmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
@@ -96,7 +96,7 @@ const char *image_proxy_for(bool https, const char *host)
 {
     const char *proxy =
         https ? variable("https_proxy", "HTTPS_PROXY") : variable("http_proxy", "HTTP_PROXY");
-    if (proxy == NULL || is_loopback(host) ||
+    if (proxy == NULL || cl_http_is_loopback(host) ||
         image_proxy_excluded(variable("no_proxy", "NO_PROXY"), host)) {
         return NULL;
     }

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "image/http.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
 #include <pthread.h>
 #include <stdatomic.h>
@@ -261,13 +260,6 @@ static void registry_free(void *source)
 /* --- opening
  * ---------------------------------------------------------------------------------------------- */
 
-static bool is_loopback_name(const char *host)
-{
-    struct in_addr v4;
-    return strcmp(host, "localhost") == 0 || strcmp(host, "::1") == 0 ||
-           (inet_pton(AF_INET, host, &v4) == 1 && ntohl(v4.s_addr) >> 24 == 127);
-}
-
 /* libcurl would tell of it only after connecting, and without the file's name. */
 static enum cl_status check_ca(const char *path, struct cl_err *err)
 {
@@ -305,7 +297,7 @@ enum cl_status image_registry_open(const struct cl_image_ref *ref,
     }
     r->ref = *ref;
     (void)snprintf(r->label, sizeof(r->label), "registry '%s'", ref->host);
-    r->plain = ca == NULL && is_loopback_name(ref->host);
+    r->plain = ca == NULL && cl_http_is_loopback(ref->host);
     *ret_source = r;
     *ret_ops = &ops;
     return CL_OK;

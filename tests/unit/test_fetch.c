@@ -380,6 +380,7 @@ START_TEST(test_mirrors_in_their_order)
     static const struct step broken[] = {BROKEN, STATUS("404 Not Found")};
     char text[400];
     char dir[100];
+    char file[120];
     server_up(&mirror);
     server_steps(&mirror, _i == 0 ? no : broken, _i == 0 ? 1 : 2);
     STEPS(GOOD);
@@ -392,8 +393,8 @@ START_TEST(test_mirrors_in_their_order)
     (void)snprintf(dir, sizeof(dir), "certs/127.0.0.1_%u_", server.port);
     ck_assert_int_eq(mkdir("certs", 0700), 0);
     ck_assert_int_eq(mkdir(dir, 0700), 0);
-    (void)strcat(dir, "/hosts.toml");
-    fixture_write(dir, text, strlen(text));
+    (void)snprintf(file, sizeof(file), "%s/hosts.toml", dir);
+    fixture_write(file, text, strlen(text));
     options.certs = "certs";
     fetched();
     ck_assert_ptr_nonnull(strstr(mirror.seen[0], "GET /base/v2/team/app/blobs/sha256:"));

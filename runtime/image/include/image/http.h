@@ -67,6 +67,9 @@ struct cl_http_response {
 CL_NODISCARD enum cl_status cl_http_get(const struct cl_http_request *q, const char *url,
                                         struct cl_http_response *ret, struct cl_err *err);
 
+/* A name or address of this node itself, without brackets: plain HTTP to it crosses no network. */
+bool cl_http_is_loopback(const char *host);
+
 /* "bytes 100-199/200" of a Content-Range header: the offset of its first byte. */
 CL_NODISCARD bool cl_http_range_parse(const char *value, uint64_t *ret_start);
 
