@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * toml.h - a strict subset of TOML 1.0, enough for initdata and our configuration files.
  * Supported: comments, bare and quoted keys, [table] and [dotted.table] headers, basic and literal
- * strings and their multi-line forms, integers, booleans, arrays of strings, integers, booleans, and of such arrays.
- * Refused: everything else (dates, floats, inline tables, arrays of tables, dotted keys in
- * assignments, duplicate keys or tables). Trust: the text is hostile.
+ * strings and their multi-line forms, integers, booleans, arrays of strings, integers, booleans,
+ * and of such arrays. Refused: everything else (dates, floats, inline tables, arrays of tables,
+ * dotted keys in assignments, duplicate keys or tables). Trust: the text is hostile.
  */
 #ifndef CL_BASE_TOML_H
 #define CL_BASE_TOML_H
