@@ -57,13 +57,11 @@ static void down(void)
 static struct fetch_totals totals;
 
 /* -1, or the blob's descriptor. */
-static int try_fetch(struct cl_err *err)
+static int try_fetch_of(const char *name, struct cl_err *err)
 {
     struct fetch_client client;
-    char name[100];
     int fd = -1;
     totals = (struct fetch_totals){0};
-    (void)snprintf(name, sizeof(name), "127.0.0.1:%u/team/app:v1", server.port);
     *err = (struct cl_err){0};
     ck_assert_msg(fetch_client_init(&client, name, &options, err) == CL_OK, "%s", err->msg);
     enum cl_status st = fetch_blob(&cache, &client, &desc, &totals, &fd, err);
@@ -71,6 +69,13 @@ static int try_fetch(struct cl_err *err)
     ck_assert_int_eq(st == CL_OK, fd >= 0);
     ck_assert_int_eq(st == CL_OK ? CL_OK : err->status, st);
     return fd;
+}
+
+static int try_fetch(struct cl_err *err)
+{
+    char name[100];
+    (void)snprintf(name, sizeof(name), "127.0.0.1:%u/team/app:v1", server.port);
+    return try_fetch_of(name, err);
 }
 
 static void fetched(void)
@@ -406,6 +411,42 @@ START_TEST(test_mirrors_in_their_order)
 }
 END_TEST
 
+START_TEST(test_no_host_may_be_asked)
+{
+    static const char text[] = "capabilities = [\"push\"]\n";
+    STEPS(GOOD);
+    ck_assert_int_eq(mkdir("certs", 0700), 0);
+    ck_assert_int_eq(mkdir("certs/_default", 0700), 0);
+    fixture_write("certs/_default/hosts.toml", text, strlen(text));
+    options.certs = "certs";
+    refused(CL_ERR_REJECTED, "hosts.toml: expected a host with the capability pull, got none");
+    ck_assert_uint_eq(atomic_load(&server.requests), 0);
+}
+END_TEST
+
+/* A proxy is asked for the registry, credentials do not come into it; one that NO_PROXY names is
+ * dialled itself. */
+START_TEST(test_proxy_of_the_environment)
+{
+    struct cl_err err;
+    char proxy[60];
+    STEPS(STATUS("403 Forbidden"));
+    (void)snprintf(proxy, sizeof(proxy), "http://127.0.0.1:%u", server.port);
+    (void)unsetenv("https_proxy");
+    (void)unsetenv("no_proxy");
+    ck_assert_int_eq(setenv("HTTPS_PROXY", proxy, 1), 0);
+    ck_assert_int_eq(setenv("NO_PROXY", _i == 0 ? "example" : ".invalid", 1), 0);
+    ck_assert_int_eq(try_fetch_of("registry.invalid/team/app:v1", &err), -1);
+    ck_assert_int_eq(err.status, CL_ERR_UNAVAILABLE);
+    if (_i == 0) {
+        ck_assert_int_eq(strncmp(server.seen[0], "CONNECT registry.invalid:443 ", 29), 0);
+        ck_assert_ptr_null(strstr(server.seen[0], "Authorization"));
+    } else {
+        ck_assert_uint_eq(atomic_load(&server.requests), 0);
+    }
+}
+END_TEST
+
 /* --- the cache
  * --------------------------------------------------------------------------------------- */
 
@@ -603,6 +644,8 @@ int main(void)
     tcase_add_loop_test(tc, test_token_servers_that_get_nothing, 0, 3);
     tcase_add_loop_test(tc, test_credentials_do_not_follow_a_redirect, 0, 3);
     tcase_add_loop_test(tc, test_mirrors_in_their_order, 0, 2);
+    tcase_add_test(tc, test_no_host_may_be_asked);
+    tcase_add_loop_test(tc, test_proxy_of_the_environment, 0, 2);
     tcase_add_loop_test(tc, test_rotten_blob_is_brought_again, 0, 2);
     tcase_add_test(tc, test_full_cache_evicts_what_is_not_in_use);
     tcase_add_test(tc, test_killed_process_is_resumed);
