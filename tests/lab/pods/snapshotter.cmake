@@ -8,3 +8,6 @@ foreach(form "" _long)
         COMMAND ${pods}/cri_snapshotter ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim ${form})
     set_tests_properties(lab.pods_cri_snapshotter${form} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup")
 endforeach()
+cl_lab_test(pods_cri_policy_snapshotter LONG TIMEOUT 400
+    COMMAND ${pods}/cri_policy ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim snapshotter)
+set_tests_properties(lab.pods_cri_policy_snapshotter PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup")
