@@ -63,6 +63,17 @@ static void creation_free(struct creation *cr)
     free(cr);
 }
 
+/* Only now nothing in the guest uses its volumes. */
+static void on_given_up(struct job *j, enum shim_code code, const char *message,
+                        const void *payload, size_t len)
+{
+    (void)code;
+    (void)message;
+    (void)payload;
+    (void)len;
+    volumes_drop_unused(j->pod);
+}
+
 static void delete_in_guest(struct shim_pod *pod, const char *container_id)
 {
     Cloister__Pod__V1__ProcessRequest q;
@@ -73,7 +84,7 @@ static void delete_in_guest(struct shim_pod *pod, const char *container_id)
     const struct job_spec spec = {.method = "Delete",
                                   .request = &q.base,
                                   .timeout_ms = pod->cfg.times.call,
-                                  .done = job_ignore};
+                                  .done = on_given_up};
     pod_call(pod, &spec);
 }
 
@@ -83,6 +94,7 @@ void creation_failed(struct creation *cr, enum shim_code code, const char *messa
     struct shim_pod *pod = c->pod;
     struct cl_err err = {0};
     bool has_vm = cr->has_vm;
+    bool in_guest = c->in_guest;
     (void)cl_err_set(&err, CL_ERR_REJECTED, "container '%s': %s", c->id, message);
     cl_log(CL_LOG_WARN, "shim.pod", "create: %s", err.msg);
     shim_answer_error(cr->call, code == SHIM_CODE_UNIMPLEMENTED ? SHIM_CODE_UNKNOWN : code, &err);
@@ -90,13 +102,16 @@ void creation_failed(struct creation *cr, enum shim_code code, const char *messa
     creation_free(cr);
     if (has_vm) {
         pod_stop_vm(pod, message);
-    } else if (c->in_guest && pod->agent != NULL) {
+    } else if (in_guest && pod->agent != NULL) {
         delete_in_guest(pod, c->id);
     }
     if (pod->vm == NULL) {
         pod_leave_network(pod);
     }
     pod_container_free(c);
+    if (!in_guest) {
+        volumes_drop_unused(pod);
+    }
 }
 
 static void publish_create(const struct creation *cr)
@@ -419,26 +434,27 @@ static enum cl_status check_kind(const struct creation *cr, struct cl_err *err)
                             s->sandbox_id, sandbox->init.ended ? "stopped" : "created");
 }
 
-static enum cl_status keep_results(struct creation *cr, struct cl_err *err)
+/* What has to be known of its volumes when it ends. */
+static enum cl_status keep_own_volumes(struct creation *cr, struct cl_err *err)
 {
     struct container *c = cr->c;
     const struct shim_spec *s = cr->spec;
-    c->result = calloc(s->volume_count + 1, sizeof(c->result[0]));
-    if (c->result == NULL) {
+    c->own = calloc(s->volume_count + 1, sizeof(c->own[0]));
+    if (c->own == NULL) {
         return cl_err_nomem(err, "volumes");
     }
     for (size_t i = 0; i < s->volume_count; i++) {
         const struct shim_volume *v = &s->volume[i];
-        if (v->kind != SHIM_VOLUME_RESULT) {
+        if (!v->transient) {
             continue;
         }
-        struct result *r = &c->result[c->result_count];
-        (void)snprintf(r->name, sizeof(r->name), "%s", v->name);
-        r->host_path = strdup(v->host_path);
-        if (r->host_path == NULL) {
+        struct own_volume *o = &c->own[c->own_count];
+        (void)snprintf(o->name, sizeof(o->name), "%s", v->name);
+        o->result_path = v->kind == SHIM_VOLUME_RESULT ? strdup(v->host_path) : NULL;
+        if (v->kind == SHIM_VOLUME_RESULT && o->result_path == NULL) {
             return cl_err_nomem(err, "volumes");
         }
-        c->result_count++;
+        c->own_count++;
     }
     return CL_OK;
 }
@@ -454,7 +470,7 @@ static enum cl_status prepare(struct creation *cr, struct cl_err *err)
     CL_TRY(read_spec(cr, err));
     c->kind = cr->spec->kind;
     CL_TRY(check_kind(cr, err));
-    CL_TRY(keep_results(cr, err));
+    CL_TRY(keep_own_volumes(cr, err));
     c->bundle = strdup(r->bundle);
     if (c->bundle == NULL) {
         return cl_err_nomem(err, "container");

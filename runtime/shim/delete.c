@@ -46,6 +46,8 @@ static void forget(struct proc *p, struct shim_rpc_call *call)
     pod_container_free(c);
     if (pod->containers == NULL) {
         pod_stop_vm(pod, "its last container was deleted");
+    } else {
+        volumes_drop_unused(pod);
     }
 }
 

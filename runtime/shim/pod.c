@@ -71,10 +71,10 @@ void pod_container_free(struct container *c)
     }
     proc_done(&c->init);
     pod->cfg.images->release(c->image);
-    for (size_t i = 0; i < c->result_count; i++) {
-        free(c->result[i].host_path);
+    for (size_t i = 0; i < c->own_count; i++) {
+        free(c->own[i].result_path);
     }
-    free(c->result);
+    free(c->own);
     free(c->bundle);
     free(c);
 }

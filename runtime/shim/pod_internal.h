@@ -44,10 +44,11 @@ struct proc {
     size_t waiter_count;
 };
 
-/* A file that the container writes for the host. */
-struct result {
+/* A volume that goes with the container, unless another has it, too. */
+struct own_volume {
     char name[SHIM_NAME_MAX + 1];
-    char *host_path;
+    char *result_path; /* of the host's file that gets what the container wrote; NULL: nothing does
+                        */
 };
 
 /* A volume that the guest has: containers of a pod share them by name. */
@@ -56,6 +57,8 @@ struct volume_name {
     char name[SHIM_NAME_MAX + 1];
     char *watched; /* the host's path of which changes are told; NULL: none */
     bool changed;  /* and not yet put into the guest */
+    bool transient;
+    bool unused; /* to be taken away */
 };
 
 struct creation; /* create.c */
@@ -71,8 +74,8 @@ struct container {
     bool paused;
     struct creation *creation; /* while CREATING */
     struct shim_image *image;
-    struct result *result;
-    size_t result_count;
+    struct own_volume *own;
+    size_t own_count;
     struct proc init;
     struct proc *execs;
 };
@@ -92,7 +95,8 @@ struct shim_pod {
     size_t exec_count;            /* of all containers */
     struct volume_name *volumes;  /* that the guest has */
     uint64_t generation;          /* of the next files */
-    unsigned fillings;            /* volumes of so many containers are being filled */
+    unsigned fillings;            /* volumes of so many containers are being filled, or one is being
+                                     taken away */
     bool refreshing;              /* one volume is */
     struct shim_watch *watch;     /* NULL: none is watched */
     unsigned events;              /* since the last pause */
@@ -225,6 +229,11 @@ void volumes_make(struct proc *p, const struct shim_spec *spec,
 /* Fetches the container's results; p->results counts them. */
 void volumes_fetch_results(struct proc *p);
 void volumes_done(struct shim_pod *pod);
+/* Now that a container is gone from the pod's table: takes away what no container has any more, as
+ * soon as nothing is being filled. */
+void volumes_drop_unused(struct shim_pod *pod);
+/* pod->fillings went down: whatever waited for that goes on. */
+void volumes_idle(struct shim_pod *pod);
 /* Puts the next of the files into a volume, *file advances; then `done`, perhaps at once. p: NULL:
  * of no process. */
 void volume_put(struct shim_pod *pod, struct proc *p, const char *name,

@@ -44,7 +44,8 @@ struct shim_volume {
     char *host_path;              /* FILES, BLOCK, RESULT; else NULL */
     bool watch;
     bool read_only;
-    uint64_t size; /* MEMORY, SHM: bytes; 0: none given */
+    bool transient; /* goes with the last container that has it */
+    uint64_t size;  /* MEMORY, SHM: bytes; 0: none given */
 };
 
 struct shim_spec {

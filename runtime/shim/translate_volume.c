@@ -178,6 +178,7 @@ static enum cl_status pod_folder(struct shim_translation *t, const char *path, c
     }
     if (shim_path_below(below, "containers") != NULL) {
         r->volume.kind = SHIM_VOLUME_RESULT;
+        r->volume.transient = true;
         hashed_name(&r->volume, "result", path);
         set_text(r->host_path, sizeof(r->host_path), path, strlen(path));
         set_text(r->path, sizeof(r->path), SHIM_RESULT_FILE, strlen(SHIM_RESULT_FILE));
@@ -244,6 +245,7 @@ static bool runtime_folder(struct shim_translation *t, const char *path, struct 
     const char *below = strstr(path, "/io.containerd.grpc.v1.cri/containers/");
     if (below != NULL && strstr(below, "/volumes/") != NULL) {
         r->volume.kind = SHIM_VOLUME_SCRATCH;
+        r->volume.transient = true;
         hashed_name(&r->volume, "image", path);
         return true;
     }
@@ -266,6 +268,7 @@ static enum cl_status host_path(struct shim_translation *t, const char *path, bo
         return refuse(path, "a file or a folder of the host", err);
     }
     files(r, "", path);
+    r->volume.transient = true;
     hashed_name(&r->volume, "host", path);
     if (S_ISDIR(st.st_mode)) {
         r->path[0] = '\0';

@@ -29,6 +29,10 @@ struct filling {
     struct shim_files files;      /* of it */
     size_t file;                  /* the next */
     uint64_t generation;
+    struct {
+        char name[SHIM_NAME_MAX + 1];
+        bool transient;
+    } making; /* a volume, in the guest */
     void (*next)(struct proc *p, enum shim_code code, const char *message);
 };
 
@@ -41,13 +45,14 @@ static struct volume_name *find_volume(const struct shim_pod *pod, const char *n
     return v;
 }
 
-static bool note_volume(struct shim_pod *pod, const char *name)
+static bool note_volume(struct shim_pod *pod, const char *name, bool transient)
 {
     struct volume_name *v = calloc(1, sizeof(*v));
     if (v == NULL) {
         return false;
     }
     (void)snprintf(v->name, sizeof(v->name), "%s", name);
+    v->transient = transient;
     v->next = pod->volumes;
     pod->volumes = v;
     return true;
@@ -76,8 +81,8 @@ static void filling_free(struct filling *f)
     shim_files_done(&f->files);
     free(f);
     pod->fillings--;
-    creations_go_on(pod);
-    volumes_refresh(pod);
+    volumes_drop_unused(pod);
+    volumes_idle(pod);
 }
 
 static void filling_end(struct proc *p, struct filling *f, enum shim_code code, const char *message)
@@ -202,13 +207,15 @@ static void on_made(struct job *j, enum shim_code code, const char *message, con
                     size_t len)
 {
     struct filling *f = j->ctx;
+    bool made = code == SHIM_CODE_OK || code == SHIM_CODE_EXISTS; /* for one that was given up */
+    bool noted = made && note_volume(f->pod, f->making.name, f->making.transient);
     (void)payload;
     (void)len;
     if (j->proc == NULL) {
         filling_free(f); /* the process is gone, and with it the specification */
-    } else if (code != SHIM_CODE_OK && code != SHIM_CODE_EXISTS) { /* for one that was given up */
+    } else if (!made) {
         filling_end(j->proc, f, code, message);
-    } else if (!note_volume(f->pod, f->spec->volume[f->at].name)) {
+    } else if (!noted) {
         filling_end(j->proc, f, SHIM_CODE_EXHAUSTED, "out of memory");
     } else {
         fill(j->proc, f);
@@ -258,6 +265,8 @@ static void make_next(struct proc *p, struct filling *f)
         refill(p, f);
         return;
     }
+    (void)snprintf(f->making.name, sizeof(f->making.name), "%s", v->name);
+    f->making.transient = v->transient;
     const struct job_spec spec = {.proc = p,
                                   .method = "Volume",
                                   .request = &r.base,
@@ -328,17 +337,22 @@ void volumes_fetch_results(struct proc *p)
 {
     struct container *c = p->c;
     char path[] = SHIM_RESULT_FILE;
-    p->results = (unsigned)c->result_count; /* before the first can be answered */
-    for (size_t i = 0; i < c->result_count; i++) {
+    for (size_t i = 0; i < c->own_count; i++) { /* before the first can be answered */
+        p->results += c->own[i].result_path != NULL ? 1u : 0u;
+    }
+    for (size_t i = 0; i < c->own_count; i++) {
+        if (c->own[i].result_path == NULL) {
+            continue;
+        }
         Cloister__Pod__V1__GetFileRequest r;
         cloister__pod__v1__get_file_request__init(&r);
-        r.volume = c->result[i].name;
+        r.volume = c->own[i].name;
         r.path = path;
         const struct job_spec spec = {.proc = p,
                                       .method = "GetFile",
                                       .request = &r.base,
                                       .timeout_ms = c->pod->cfg.times.drain,
-                                      .ctx = c->result[i].host_path,
+                                      .ctx = c->own[i].result_path,
                                       .done = on_result};
         pod_call(c->pod, &spec);
     }

@@ -13,7 +13,7 @@
 #include <string.h>
 
 /* --- the specification ---------------------------------------------------------------------------
- * {"kind":"single|sandbox|container","sandbox":ID,"terminal":true,"volumes":[{"name","kind","path","watch"}]}
+ * {"kind":"single|sandbox|container","sandbox":ID,"terminal":true,"volumes":[{"name","kind","path","watch","transient"}]}
  */
 
 static void copy_volume(const json_t *j, struct shim_volume *v)
@@ -22,6 +22,7 @@ static void copy_volume(const json_t *j, struct shim_volume *v)
     v->kind = (enum shim_volume_kind)json_integer_value(json_object_get(j, "kind"));
     (void)snprintf(v->name, sizeof(v->name), "%s", json_string_value(json_object_get(j, "name")));
     v->host_path = path != NULL ? strdup(path) : NULL;
+    v->transient = json_is_true(json_object_get(j, "transient"));
     v->watch = json_is_true(json_object_get(j, "watch"));
 }
 

@@ -199,6 +199,23 @@ static void storm_files(void)
     send_call("PutFiles", &r.base);
 }
 
+static void storm_volumes(void)
+{
+    static const char *const names[] = {"image_x", "image_x", "v", "f", "none"};
+    char name[32];
+    Cloister__Pod__V1__RemoveVolumeRequest remove;
+    Cloister__Pod__V1__VolumeRequest make;
+    cloister__pod__v1__remove_volume_request__init(&remove);
+    cloister__pod__v1__volume_request__init(&make);
+    remove.name = make.name = text(name, sizeof(name), PICK(names));
+    make.kind = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SCRATCH;
+    if (pick(2) == 0) {
+        send_call("RemoveVolume", &remove.base);
+    } else {
+        send_call("Volume", &make.base);
+    }
+}
+
 static void storm_once(void)
 {
     static const char *const containers[] = {"Pause", "Resume", "Resume", "Stats", "Pids"};
@@ -235,8 +252,10 @@ static void storm_once(void)
         storm_container(PICK(containers));
         return;
     default:
-        if (pick(2) == 0) {
+        if (pick(3) == 0) {
             storm_resize();
+        } else if (pick(2) == 0) {
+            storm_volumes();
         } else {
             storm_files();
         }

@@ -579,6 +579,38 @@ START_TEST(test_volumes_of_kubelet)
 }
 END_TEST
 
+/* More restarts than a guest may have volumes. */
+START_TEST(test_a_container_that_crashes_for_days)
+{
+    struct world w;
+    struct stdio s;
+    char kubelet[80];
+    engine_up(&w);
+    (void)snprintf(kubelet, sizeof(kubelet), "%s/kubelet", w.dir);
+    w.settings.kubelet = kubelet;
+    for (unsigned i = 0; i < 140; i++) {
+        char path[256];
+        char id[16];
+        char mounts[512];
+        (void)snprintf(id, sizeof(id), "r%u", i);
+        (void)snprintf(path, sizeof(path), "%s/pods/" UID "/containers/app/%u", kubelet, i);
+        put(path, "");
+        (void)snprintf(mounts, sizeof(mounts),
+                       ",{\"destination\":\"/dev/termination-log\",\"type\":\"bind\",\"source\":"
+                       "\"%s\",\"options\":[\"rbind\",\"rw\"]}",
+                       path);
+        w.event_count = 0;
+        create(&w, id, ",\"exit\",\"3\"", mounts, &s);
+        start(&w, id, NULL);
+        ck_assert_uint_eq(end_of(&w, id, NULL), 3);
+        forget(&w, id, NULL);
+        stdio_down(&s);
+    }
+    w.settings.kubelet = NULL;
+    engine_down(&w);
+}
+END_TEST
+
 START_TEST(test_a_terminal)
 {
     struct world w;
@@ -707,11 +739,13 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("shim_engine");
     TCase *tc = tcase_create("engine");
+    tcase_set_timeout(tc, 60);
     tcase_add_test(tc, test_a_container_runs);
     tcase_add_test(tc, test_signals_and_execs);
     tcase_add_test(tc, test_a_measured_pod_is_what_containerd_may_have);
     tcase_add_test(tc, test_input_and_its_end);
     tcase_add_test(tc, test_volumes_of_kubelet);
+    tcase_add_test(tc, test_a_container_that_crashes_for_days);
     tcase_add_test(tc, test_a_terminal);
     tcase_add_test(tc, test_the_sandbox_takes_everything_with_it);
     suite_add_tcase(s, tc);

@@ -135,6 +135,7 @@ START_TEST(test_result_and_image_volumes)
         if (s.volume[i].kind == SHIM_VOLUME_RESULT) {
             ck_assert_str_eq(s.volume[i].host_path, POD "/containers/app/9f0c1d2e");
             ck_assert_int_eq(strncmp(s.volume[i].name, "result_", 7), 0);
+            ck_assert(s.volume[i].transient);
             results++;
         }
         images += strncmp(s.volume[i].name, "image_", 6) == 0 &&

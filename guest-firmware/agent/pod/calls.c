@@ -17,6 +17,7 @@
 static const struct pod_method methods[] = {
     {"Sandbox", REQUEST(sandbox_request), pod_sandbox, NULL, false, true},
     {"Volume", REQUEST(volume_request), pod_make_volume, NULL, false, false},
+    {"RemoveVolume", REQUEST(remove_volume_request), pod_remove_volume, NULL, false, false},
     {"PutFiles", REQUEST(put_files_request), pod_put_files, NULL, false, false},
     {"GetFile", REQUEST(get_file_request), pod_get_file, NULL, false, false},
     {"Create", REQUEST(create_request), pod_create, NULL, true, false},

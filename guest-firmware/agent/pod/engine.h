@@ -104,8 +104,10 @@ struct pod_container {
     unsigned users; /* workers that use it: it must not be deleted */
     struct pod_process init;
     struct pod_process *execs;
-    unsigned bind_count; /* of our own bind mounts below dir */
-    bool mounted;        /* its root is */
+    unsigned bind_count;        /* of our own bind mounts below dir */
+    struct pod_volume **volume; /* owned array: what it mounts, each counted in its users */
+    size_t volume_count;
+    bool mounted; /* its root is */
     bool shares_pid;
     const struct cl_pod_policy_container *policy; /* NULL: none */
     json_t *user;  /* of its processes, under a policy; owned; NULL: not known yet */
@@ -134,7 +136,9 @@ struct pod_volume {
     char name[AGENT_POD_MAX_NAME + 1];
     char dir[POD_PATH_SIZE];
     int kind;            /* Cloister__Pod__V1__VolumeRequest__Kind */
+    bool mounted;        /* dir is a tmpfs */
     bool busy;           /* a worker writes files */
+    unsigned users;      /* containers that mount it, workers that read it: it must not be freed */
     uint64_t generation; /* in place; 0: none */
     uint64_t staged;     /* being written; 0: none */
     uint64_t staged_size;
@@ -282,6 +286,8 @@ bool pod_process_lives(const struct pod_process *x);
 CL_NODISCARD enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
                                             struct agent_podspec *spec, struct cl_err *err);
 void pod_rootfs_remove(struct pod_container *c);
+/* A directory with all in it. Best effort: what is nested too deep stays. */
+void pod_remove_tree(const char *path);
 CL_NODISCARD enum cl_status pod_add_devices(struct agent_podspec *spec, struct cl_err *err);
 
 /* process.c */
@@ -340,10 +346,16 @@ POD_NOW(pod_forward);
 
 /* volume.c, files.c */
 POD_RUN(pod_make_volume);
+POD_RUN(pod_remove_volume);
 POD_RUN(pod_put_files);
 POD_RUN(pod_get_file);
 /* With the lock held; NULL: there is none. */
 struct pod_volume *pod_volume_find(struct agent_pod *p, const char *name);
+/* Without the lock: the volume stays as long as c uses it. CL_ERR_MALFORMED: there is none. */
+CL_NODISCARD enum cl_status pod_volume_use(struct pod_container *c, const char *name, size_t max,
+                                           struct pod_volume **ret_v, struct cl_err *err);
+/* Without the lock: c uses none any more. */
+void pod_volumes_unuse(struct pod_container *c);
 /* Opens `path` below a volume's root (O_PATH), made as a directory in a volume that containers may
  * write when it is not there. Without the lock. */
 CL_NODISCARD enum cl_status pod_volume_open(const struct pod_volume *v, const char *path,

@@ -292,6 +292,7 @@ POD_RUN(pod_put_files)
     struct pod_volume *v = pod_volume_find(p, r->volume);
     while (v != NULL && v->busy) {
         (void)pthread_cond_wait(&p->changed, &p->lock);
+        v = pod_volume_find(p, r->volume);
     }
     if (v != NULL) {
         v->busy = true;
@@ -343,12 +344,18 @@ POD_RUN(pod_get_file)
         return pod_code(st);
     }
     (void)pthread_mutex_lock(&p->lock);
-    const struct pod_volume *v = pod_volume_find(p, r->volume); /* it stays until the end */
+    struct pod_volume *v = pod_volume_find(p, r->volume);
+    if (v != NULL) {
+        v->users++;
+    }
     (void)pthread_mutex_unlock(&p->lock);
     if (v == NULL) {
         return pod_error(err, CL_TTRPC_NOT_FOUND, "volume '%.80s': not found", r->volume);
     }
     st = get(v, r->path, &data, err);
+    (void)pthread_mutex_lock(&p->lock);
+    v->users--;
+    (void)pthread_mutex_unlock(&p->lock);
     if (st != CL_OK) {
         return err->sys_errno == ENOENT ? CL_TTRPC_NOT_FOUND : pod_code(st);
     }

@@ -204,14 +204,8 @@ static enum cl_status add_volume(struct pod_container *c, const char *image,
 {
     const struct agent_pod_bind *b = &spec->bind[i];
     char source[POD_PATH_SIZE];
-    (void)pthread_mutex_lock(&c->pod->lock);
-    const struct pod_volume *v = pod_volume_find(c->pod, b->volume); /* stays until the end */
-    (void)pthread_mutex_unlock(&c->pod->lock);
-    if (v == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "spec: mounts: source: expected a volume of the pod, got '%s'",
-                          b->volume);
-    }
+    struct pod_volume *v = NULL;
+    CL_TRY(pod_volume_use(c, b->volume, spec->bind_count, &v, err));
     enum cl_status st =
         mount_volume(c, v, image, agent_podspec_destination(spec, i), b->path, source, err);
     if (st != CL_OK) {
@@ -248,7 +242,7 @@ enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
     return CL_OK;
 }
 
-static void remove_tree(const char *path)
+void pod_remove_tree(const char *path)
 {
     struct agent_tree t;
     struct agent_path root;
@@ -280,10 +274,11 @@ void pod_rootfs_remove(struct pod_container *c)
         (void)umount2(path, MNT_DETACH);
         c->mounted = false;
     }
+    pod_volumes_unuse(c);
     if (has_layer_apart(c)) {
-        remove_tree(c->layer);
+        pod_remove_tree(c->layer);
     }
-    remove_tree(c->dir);
+    pod_remove_tree(c->dir);
 }
 
 /* --- devices of the guest, for a privileged container ----------------------------------------- */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * volume.c - volumes of the pod: directories of the agent's, which live until the guest ends. Those
- * of kind SCRATCH lie on the pod's disk when it has one; all others stay in memory.
+ * volume.c - volumes of the pod: directories of the agent's. Those of kind SCRATCH lie on the pod's
+ * disk when it has one; all others stay in memory. They live until the guest ends, but for those
+ * that were a single container's: what containers of a pod share, no host takes away between them.
  */
 #include "engine.h"
 
@@ -46,7 +47,7 @@ static enum cl_status check_kind(int kind, struct cl_err *err)
     }
 }
 
-static enum cl_status make_dir(const struct pod_volume *v, uint64_t size, struct cl_err *err)
+static enum cl_status make_dir(struct pod_volume *v, uint64_t size, struct cl_err *err)
 {
     bool own =
         v->kind == KIND(MEMORY) || v->kind == KIND(SHM) || (v->kind == KIND(SCRATCH) && size > 0);
@@ -67,6 +68,7 @@ static enum cl_status make_dir(const struct pod_volume *v, uint64_t size, struct
     if (own && mount("tmpfs", v->dir, "tmpfs", flags, options) != 0) {
         return cl_err_sys(err, errno, "mount '%s'", v->dir);
     }
+    v->mounted = own;
     return CL_OK;
 }
 
@@ -115,6 +117,103 @@ POD_RUN(pod_make_volume)
     enum cl_ttrpc_code code = add(p, r, err);
     (void)pthread_mutex_unlock(&p->lock);
     return code;
+}
+
+/* --- who mounts it, and its end ----------------------------------------------------------------
+ */
+
+enum cl_status pod_volume_use(struct pod_container *c, const char *name, size_t max,
+                              struct pod_volume **ret_v, struct cl_err *err)
+{
+    struct agent_pod *p = c->pod;
+    if (c->volume == NULL) {
+        c->volume = calloc(max, sizeof(struct pod_volume *));
+    }
+    if (c->volume == NULL) {
+        return cl_err_nomem(err, "volumes");
+    }
+    (void)pthread_mutex_lock(&p->lock);
+    struct pod_volume *v = pod_volume_find(p, name);
+    if (v != NULL) {
+        v->users++;
+        c->volume[c->volume_count++] = v;
+    }
+    (void)pthread_mutex_unlock(&p->lock);
+    if (v == NULL) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "spec: mounts: source: expected a volume of the pod, got '%s'", name);
+    }
+    *ret_v = v;
+    return CL_OK;
+}
+
+void pod_volumes_unuse(struct pod_container *c)
+{
+    (void)pthread_mutex_lock(&c->pod->lock);
+    while (c->volume_count > 0) {
+        c->volume[--c->volume_count]->users--;
+    }
+    (void)pthread_mutex_unlock(&c->pod->lock);
+    free(c->volume);
+    c->volume = NULL;
+}
+
+static bool is_containers_own(const struct pod_volume *v)
+{
+    static const char *const beginnings[] = {"result_", "image_", "host_"};
+    bool own = false;
+    for (size_t i = 0; i < CL_ARRAY_LEN(beginnings); i++) {
+        own = own || strncmp(v->name, beginnings[i], strlen(beginnings[i])) == 0;
+    }
+    return own && (v->kind == KIND(FILES) || v->kind == KIND(SCRATCH));
+}
+
+/* With the lock held: takes it out of the pod's list. */
+static enum cl_ttrpc_code take_out(struct agent_pod *p, const char *name, struct pod_volume **ret_v,
+                                   struct cl_err *err)
+{
+    struct pod_volume **at = &p->volumes;
+    while (*at != NULL && strcmp((*at)->name, name) != 0) {
+        at = &(*at)->next;
+    }
+    struct pod_volume *v = *at;
+    if (v == NULL) {
+        return pod_error(err, CL_TTRPC_NOT_FOUND, "volume '%.80s': not found", name);
+    }
+    if (!is_containers_own(v)) {
+        return pod_error(err, CL_TTRPC_FAILED_PRECONDITION,
+                         "volume '%s': expected one of a single container (result_, image_, "
+                         "host_), got one of the pod",
+                         v->name);
+    }
+    if (v->busy || v->users > 0) {
+        return pod_error(err, CL_TTRPC_FAILED_PRECONDITION,
+                         "volume '%s': expected one that nobody uses, got one in use", v->name);
+    }
+    *at = v->next;
+    p->volume_count--;
+    *ret_v = v;
+    return CL_TTRPC_OK;
+}
+
+POD_RUN(pod_remove_volume)
+{
+    const Cloister__Pod__V1__RemoveVolumeRequest *r =
+        (const Cloister__Pod__V1__RemoveVolumeRequest *)m;
+    struct pod_volume *v = NULL;
+    (void)out;
+    (void)pthread_mutex_lock(&p->lock);
+    enum cl_ttrpc_code code = take_out(p, r->name, &v, err);
+    (void)pthread_mutex_unlock(&p->lock);
+    if (code != CL_TTRPC_OK) {
+        return code;
+    }
+    if (v->mounted) {
+        (void)umount2(v->dir, MNT_DETACH);
+    }
+    pod_remove_tree(v->dir);
+    free(v);
+    return CL_TTRPC_OK;
 }
 
 /* A subdirectory that a pod mounts before anybody made it: as the volume's root is. */
