@@ -61,6 +61,15 @@ struct volume_name {
     bool unused; /* to be taken away */
 };
 
+/* A block device of the host in a slot of the VM. */
+#define SHIM_FIRST_BLOCK_SLOT 3u
+#define SHIM_MAX_BLOCKS 6u
+struct block {
+    char name[SHIM_NAME_MAX + 1]; /* of the volume */
+    unsigned slot;
+    bool read_only;
+};
+
 struct creation; /* create.c */
 struct forwards; /* forward.c */
 
@@ -92,8 +101,10 @@ struct shim_pod {
     struct job *jobs;
     struct container *containers;
     size_t container_count;
-    size_t exec_count;            /* of all containers */
-    struct volume_name *volumes;  /* that the guest has */
+    size_t exec_count;           /* of all containers */
+    struct volume_name *volumes; /* that the guest has */
+    struct block block[SHIM_MAX_BLOCKS];
+    size_t block_count;
     uint64_t generation;          /* of the next files */
     unsigned fillings;            /* volumes of so many containers are being filled, or one is being
                                      taken away */
@@ -240,6 +251,12 @@ void volume_put(struct shim_pod *pod, struct proc *p, const char *name,
                 const struct shim_files *files, size_t *file, uint64_t generation, void *ctx,
                 void (*done)(struct job *j, enum shim_code code, const char *message,
                              const void *payload, size_t len));
+
+/* --- block.c */
+/* The slot in which v, of kind BLOCK, is from now on. CL_ERR_REJECTED says what is wrong with it.
+ */
+CL_NODISCARD enum cl_status block_attach(struct shim_pod *pod, const struct shim_volume *v,
+                                         unsigned *ret_slot, struct cl_err *err);
 
 /* --- refresh.c */
 /* Changes of the folder will be brought into the guest. Before it is read. */

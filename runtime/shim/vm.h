@@ -67,6 +67,8 @@ struct shim_vm_ops {
     pid_t (*pid)(const struct shim_vm *vm);
     /* All its processes, for whoever must clean up after us; returns how many. */
     size_t (*processes)(const struct shim_vm *vm, pid_t ret[SHIM_VM_MAX_PROCESSES]);
+    /* Fills block slot 3 to 8 with what fd is, the caller's; a VM that runs. */
+    enum cl_status (*attach)(struct shim_vm *vm, unsigned slot, int fd, struct cl_err *err);
     /* The folder of its sockets. */
     const char *(*folder)(const struct shim_vm *vm);
 };

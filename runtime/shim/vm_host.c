@@ -6,6 +6,7 @@
 
 #include "cloister/guest_files.h"
 #include "cloister/initdata.h"
+#include "host/disk.h"
 #include "host/initdata_disk.h"
 #include "host/rundir.h"
 #include "host/scratch_file.h"
@@ -240,6 +241,11 @@ static size_t vm_processes(const struct shim_vm *vm, pid_t ret[SHIM_VM_MAX_PROCE
     return ret[0] > 0 ? 1 : 0;
 }
 
+static enum cl_status vm_attach(struct shim_vm *vm, unsigned slot, int fd, struct cl_err *err)
+{
+    return host_disk_attach(vm->dir.path, slot, fd, err);
+}
+
 static const char *vm_folder(const struct shim_vm *vm)
 {
     return vm->dir.path;
@@ -252,6 +258,7 @@ const struct shim_vm_ops *shim_vm_host(void)
                                            .free = vm_free,
                                            .pid = vm_pid,
                                            .processes = vm_processes,
+                                           .attach = vm_attach,
                                            .folder = vm_folder};
     return &ops;
 }

@@ -222,26 +222,22 @@ static void on_made(struct job *j, enum shim_code code, const char *message, con
     }
 }
 
-static bool kind_of(const struct shim_volume *v, Cloister__Pod__V1__VolumeRequest__Kind *ret)
+static Cloister__Pod__V1__VolumeRequest__Kind kind_of(const struct shim_volume *v)
 {
     switch (v->kind) {
     case SHIM_VOLUME_FILES:
-        *ret = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES;
-        return true;
+        return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES;
     case SHIM_VOLUME_SCRATCH:
     case SHIM_VOLUME_RESULT:
-        *ret = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SCRATCH;
-        return true;
+        return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SCRATCH;
     case SHIM_VOLUME_MEMORY:
-        *ret = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__MEMORY;
-        return true;
+        return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__MEMORY;
     case SHIM_VOLUME_SHM:
-        *ret = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SHM;
-        return true;
+        return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__SHM;
     case SHIM_VOLUME_BLOCK:
-        break;
+        return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK;
     }
-    return false;
+    return CLOISTER__POD__V1__VOLUME_REQUEST__KIND__NONE;
 }
 
 static void make_next(struct proc *p, struct filling *f)
@@ -257,9 +253,14 @@ static void make_next(struct proc *p, struct filling *f)
     (void)snprintf(name, sizeof(name), "%s", v->name);
     r.name = name;
     r.size = v->size;
-    if (!kind_of(v, &r.kind)) {
-        filling_end(p, f, SHIM_CODE_PRECONDITION, "expected no block device, got one");
-        return;
+    r.kind = kind_of(v);
+    if (v->kind == SHIM_VOLUME_BLOCK) {
+        struct cl_err err = {0};
+        enum cl_status st = block_attach(f->pod, v, &r.slot, &err);
+        if (st != CL_OK) {
+            filling_end(p, f, code_of(st), err.msg);
+            return;
+        }
     }
     if (find_volume(f->pod, v->name) != NULL) {
         refill(p, f);

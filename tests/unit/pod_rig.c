@@ -364,12 +364,25 @@ static void make_rig_image(void)
     layer_done(&layer);
 }
 
+static enum cl_status rig_disk(void *ctx, unsigned slot, char ret_path[static AGENT_POD_DISK_PATH],
+                               struct cl_err *err)
+{
+    (void)ctx;
+    if (rig.disk[slot] == NULL) {
+        return cl_err_set(err, CL_ERR_UNAVAILABLE, "block slot %u: expected a disk, got none",
+                          slot);
+    }
+    (void)snprintf(ret_path, AGENT_POD_DISK_PATH, "%s", rig.disk[slot]);
+    return CL_OK;
+}
+
 static void begin(void)
 {
     int sv[2];
     struct cl_err err = {0};
     const struct agent_pod_config config = {
         .dial = rig_dial,
+        .disk = rig_disk,
         .dir = "/run/cloister",
         .crun = crun_program(),
         .crun_root = "/run/crun",

@@ -47,6 +47,7 @@ struct rig {
     struct rig_stream stream[RIG_STREAMS];
     size_t stream_count;
     bool hold_output;       /* the host does not read what comes */
+    const char *disk[9];    /* devices in block slots; NULL: empty */
     bool read_only_root;    /* of what rig_create() makes */
     const char *capability; /* one that it gets; NULL: none */
     const char *name;       /* Create.name; NULL: none */

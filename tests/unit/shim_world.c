@@ -256,11 +256,24 @@ static const char *fake_folder(const struct shim_vm *vm)
     return vm->w->dir;
 }
 
+static enum cl_status fake_attach(struct shim_vm *vm, unsigned slot, int fd, struct cl_err *err)
+{
+    struct world *w = vm->w;
+    (void)fd;
+    if (w->vm_takes_no_disk) {
+        return cl_err_set(err, CL_ERR_REJECTED, "VMM: disk: slot %u: expected empty, got in use",
+                          slot);
+    }
+    w->vm_disks |= 1u << slot;
+    return CL_OK;
+}
+
 static const struct shim_vm_ops fake_vm = {.start = fake_start,
                                            .stop = fake_stop,
                                            .free = fake_free,
                                            .pid = fake_pid,
                                            .processes = fake_processes,
+                                           .attach = fake_attach,
                                            .folder = fake_folder};
 
 void vm_dies(struct world *w)

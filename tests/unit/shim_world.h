@@ -69,6 +69,8 @@ struct world {
     bool vm_fails; /* to start */
     bool vm_slow;  /* the agent does not call by itself */
     bool vm_deaf;  /* to stop */
+    bool vm_takes_no_disk;
+    unsigned vm_disks; /* bits of slots that were filled */
     unsigned vm_stops;
     struct event *vm_end_ev;
     struct event *vm_up_ev;

@@ -3,13 +3,19 @@
  */
 #include "pod_rig.h"
 
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/loop.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 
 #define ARGS(...) ((const char *const[]){"/program", __VA_ARGS__, NULL})
 #define FILES 1u
 #define SCRATCH 2u
 #define MEMORY 3u
+#define BLOCK 5u
+#define DISK_SIZE (1 << 20)
 #define RESTARTS 500u
 
 static int remove_volume(const char *name)
@@ -125,6 +131,106 @@ START_TEST(test_what_is_the_pods_stays)
 }
 END_TEST
 
+/* --- block devices ----------------------------------------------------------------------------
+ */
+
+static int block(const char *name, unsigned slot)
+{
+    char text[80];
+    Cloister__Pod__V1__VolumeRequest r;
+    cloister__pod__v1__volume_request__init(&r);
+    (void)snprintf(text, sizeof(text), "%s", name);
+    r.name = text;
+    r.kind = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK;
+    r.slot = slot;
+    return rig_call("Volume", &r.base, NULL);
+}
+
+/* A loop device, which goes with its last user; -1 where there are none. ret_file: what it shows.
+ */
+static int loop_device(char ret_path[static 32], int *ret_file)
+{
+    char name[] = "/tmp/blockXXXXXX";
+    int control = open("/dev/loop-control", O_RDWR | O_CLOEXEC);
+    int n = control >= 0 ? ioctl(control, LOOP_CTL_GET_FREE) : -1;
+    (void)close(control);
+    (void)snprintf(ret_path, 32, "/dev/loop%d", n);
+    *ret_file = mkstemp(name);
+    ck_assert_int_ge(*ret_file, 0);
+    (void)unlink(name);
+    ck_assert_int_eq(ftruncate(*ret_file, DISK_SIZE), 0);
+    const struct loop_config c = {.fd = (uint32_t)*ret_file,
+                                  .info = {.lo_flags = LO_FLAGS_AUTOCLEAR}};
+    int fd = n >= 0 ? open(ret_path, O_RDWR | O_CLOEXEC) : -1;
+    return fd >= 0 && ioctl(fd, LOOP_CONFIGURE, &c) == 0 ? fd : -1;
+}
+
+#define DEVICE(path, source, type)                                                                 \
+    ",\"linux\":{\"namespaces\":[{\"type\":\"pid\"}],\"devices\":[{\"path\":\"" path               \
+    "\",\"type\":\"" type "\",\"source\":\"" source "\"}]}"
+
+START_TEST(test_a_block_device_of_the_container)
+{
+    static char path[32];
+    char got[16] = "";
+    unsigned status = 0;
+    int file = -1;
+    int loop = loop_device(path, &file);
+    if (loop < 0) {
+        printf("SKIP: no loop devices here: %s\n", strerror(errno));
+        return;
+    }
+    rig.disk[3] = path;
+    ck_assert_msg(block("block_7_0", 3) == 0, "%s", rig_message);
+    const char *out = rig_run("b1", DEVICE("/dev/data", "volume:block_7_0", "b"), NULL,
+                              ARGS("put", "/dev/data", "by a pod"), &status);
+    ck_assert_msg(status == 0, "%s %s", out, rig_message);
+    ck_assert_int_eq(fsync(loop), 0);
+    ck_assert_int_eq(pread(file, got, 8, 0), 8);
+    ck_assert_str_eq(got, "by a pod");
+    (void)rig_run("b2", NULL, NULL, ARGS("show", "/dev/data"), &status);
+    ck_assert_uint_ne(status, 0); /* not there without being asked for */
+    ck_assert_int_eq(remove_volume("block_7_0"), CL_TTRPC_FAILED_PRECONDITION);
+    (void)close(loop);
+    (void)close(file);
+}
+END_TEST
+
+START_TEST(test_block_devices_that_are_none)
+{
+    static char null[] = "/dev/null";
+    static const struct {
+        const char *more;
+        const char *words;
+    } bad[] = {
+        {DEVICE("/dev/x", "volume:absent", "b"), "expected a volume of the pod, got 'absent'"},
+        {DEVICE("/dev/x", "volume:files", "b"), "expected a block device, got a volume of files"},
+        {DEVICE("/dev/x", "volume:block_1_3", "b"), "volume 'block_1_3': '/dev/null'"},
+        {DEVICE("/dev/x", "/dev/vda", "b"), "source: expected volume:NAME, got '/dev/vda'"},
+        {DEVICE("/dev/x", "volume:../x", "b"), "source"},
+        {DEVICE("/etc/x", "volume:block_1_3", "b"), "path: expected one below /dev, got '/etc/x'"},
+        {DEVICE("/dev/../x", "volume:block_1_3", "b"), "path: expected one below /dev"},
+        {DEVICE("/dev/", "volume:block_1_3", "b"), "path: expected one below /dev"},
+        {DEVICE("/dev/x", "volume:block_1_3", "c"), "type: expected b, got 'c'"},
+    };
+    ck_assert_int_eq(block("block_1_4", 2), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_str_eq(rig_message, "volume 'block_1_4': slot: expected 3 to 8, got 2");
+    ck_assert_int_eq(block("block_1_4", 9), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_int_ne(block("block_1_4", 5), 0);
+    rig.disk[4] = null;
+    ck_assert_int_eq(block("block_1_3", 4), 0);
+    ck_assert_int_eq(block("block_1_4", 4), CL_TTRPC_ALREADY_EXISTS); /* one disk, two names */
+    ck_assert_int_eq(rig_volume("files", SCRATCH, 0), 0);
+    for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
+        ck_assert_int_ne(rig_create("bad", bad[i].more, NULL, ARGS("wait")), 0);
+        ck_assert_msg(strstr(rig_message, bad[i].words) != NULL, "%s: %s", bad[i].more,
+                      rig_message);
+    }
+    ck_assert_int_ne(rig_create("bad", NULL, mount_of("block_1_3"), ARGS("wait")), 0);
+    ck_assert_ptr_nonnull(strstr(rig_message, "expected a volume of files, got a block device"));
+}
+END_TEST
+
 static Suite *suite(void)
 {
     Suite *s = suite_create("pod volumes");
@@ -134,6 +240,8 @@ static Suite *suite(void)
     tcase_add_test(t, test_what_is_in_use_stays);
     tcase_add_test(t, test_a_create_that_fails_leaves_nothing_in_use);
     tcase_add_test(t, test_what_is_the_pods_stays);
+    tcase_add_test(t, test_a_block_device_of_the_container);
+    tcase_add_test(t, test_block_devices_that_are_none);
     suite_add_tcase(s, t);
     return s;
 }

@@ -127,11 +127,22 @@ static const char *native_folder(const struct shim_vm *vm)
     return ((const struct native *)vm)->w->dir;
 }
 
+/* Its disks are this machine's: there is nothing to be done. */
+static enum cl_status native_attach(struct shim_vm *vm, unsigned slot, int fd, struct cl_err *err)
+{
+    (void)vm;
+    (void)slot;
+    (void)fd;
+    (void)err;
+    return CL_OK;
+}
+
 static const struct shim_vm_ops native_vm = {.start = native_start,
                                              .stop = native_stop,
                                              .free = native_free,
                                              .pid = native_pid,
                                              .processes = native_processes,
+                                             .attach = native_attach,
                                              .folder = native_folder};
 
 /* --- its image

@@ -8,6 +8,8 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #define RESTARTS 500u
 
@@ -200,6 +202,54 @@ START_TEST(test_a_vm_that_dies_meanwhile)
 }
 END_TEST
 
+#define DEVICE(name, path) "{\"name\":\"" name "\",\"kind\":4,\"path\":\"" path "\"}"
+
+START_TEST(test_block_devices_get_slots)
+{
+    char path[64];
+    char volumes[300];
+    unsigned n = 0;
+    while (n < 32) { /* any block device of this machine: nothing is read from it */
+        struct stat s;
+        (void)snprintf(path, sizeof(path), "/dev/loop%u", n++);
+        if (stat(path, &s) == 0 && S_ISBLK(s.st_mode) && access(path, R_OK | W_OK) == 0) {
+            break;
+        }
+        path[0] = '\0';
+    }
+    if (path[0] == '\0') {
+        printf("SKIP: no block device here\n");
+        return;
+    }
+    for (unsigned i = 0; i < SHIM_MAX_BLOCKS; i++) {
+        char id[8];
+        (void)snprintf(id, sizeof(id), "c%u", i);
+        (void)snprintf(volumes, sizeof(volumes),
+                       "{\"name\":\"block_%u\",\"kind\":4,\"path\":\"%s\"}", i, path);
+        make(id, volumes);
+        forget(id);
+        make(id, volumes); /* a restart: it is there already */
+    }
+    ck_assert_uint_eq(w.vm_disks, 0x1f8);
+    ck_assert_uint_eq(count("Volume block_0"), 1);
+    (void)snprintf(volumes, sizeof(volumes), "{\"name\":\"block_x\",\"kind\":4,\"path\":\"%s\"}",
+                   path);
+    ck_assert_int_eq(world_create(&w, "more", member(volumes), &a), SHIM_CODE_PRECONDITION);
+    ck_assert_ptr_nonnull(strstr(a.message, "expected at most 6 block devices in a pod"));
+}
+END_TEST
+
+START_TEST(test_block_devices_that_are_none)
+{
+    ck_assert_int_eq(world_create(&w, "c1", member(DEVICE("block_1", "/dev/null")), &a),
+                     SHIM_CODE_PRECONDITION);
+    ck_assert_ptr_nonnull(
+        strstr(a.message, "volume 'block_1': '/dev/null': expected a block device"));
+    ck_assert_int_ne(world_create(&w, "c1", member(DEVICE("block_1", "/dev/absent")), &a), 0);
+    ck_assert_uint_eq(count("Volume block_1"), 0);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("shim volumes");
@@ -213,6 +263,8 @@ int main(void)
     tcase_add_test(t, test_a_create_that_fails);
     tcase_add_test(t, test_a_create_that_is_given_up);
     tcase_add_test(t, test_a_vm_that_dies_meanwhile);
+    tcase_add_test(t, test_block_devices_get_slots);
+    tcase_add_test(t, test_block_devices_that_are_none);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -39,6 +39,9 @@ struct agent_podspec;
 CL_NODISCARD enum cl_status agent_podprocess_build(const json_t *process, const char *what,
                                                    json_t **ret, bool *ret_terminal,
                                                    struct cl_err *err);
+/* The devices of a specification's linux part, into s->device. */
+CL_NODISCARD enum cl_status agent_poddevices_read(const json_t *linux_, struct agent_podspec *s,
+                                                  struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podmounts_build(const json_t *spec, struct agent_podspec *s,
                                                   json_t **ret, struct cl_err *err);
 CL_NODISCARD enum cl_status agent_podlinux_build(const json_t *spec, struct agent_podspec *s,

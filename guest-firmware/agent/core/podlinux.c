@@ -212,19 +212,6 @@ static enum cl_status check_paths(const json_t *linux_, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status check_devices(const json_t *linux_, struct cl_err *err)
-{
-    json_t *devices = NULL;
-    CL_TRY(cl_json_opt_array(linux_, WHAT, "devices", AGENT_POD_MAX_DEVICES, &devices, err));
-    if (json_array_size(devices) > 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          WHAT ": devices: expected none, got %zu (block volumes are not supported "
-                               "yet)",
-                          json_array_size(devices));
-    }
-    return CL_OK;
-}
-
 /* None for a privileged container; ours when the host gives none; else the host's, made to keep
  * AF_VSOCK shut. */
 static enum cl_status filter_json(const json_t *linux_, bool privileged, json_t **ret,
@@ -266,7 +253,6 @@ static enum cl_status check_linux(const json_t *linux_, const json_t *spec, stru
                           "spec: hostname: expected a uts namespace, got the pod's");
     }
     CL_TRY(check_sysctl(linux_, n, err));
-    CL_TRY(check_devices(linux_, err));
     return check_paths(linux_, err);
 }
 
@@ -282,6 +268,7 @@ enum cl_status agent_podlinux_build(const json_t *spec, struct agent_podspec *s,
     CL_CLEANUP(cl_json_decrefp) json_t *filter = NULL;
     CL_TRY(cl_json_opt_object(spec, "spec", "linux", &linux_, err));
     CL_TRY(check_linux(linux_, spec, &n, err));
+    CL_TRY(agent_poddevices_read(linux_, s, err));
     CL_TRY(cl_json_opt_object(linux_, WHAT, "resources", &asked, err));
     CL_TRY(agent_podresources_build(asked, WHAT ".resources", &resources, err));
     CL_TRY(add_device_rules(resources, s->privileged, err));

@@ -108,6 +108,9 @@ void agent_podspec_done(struct agent_podspec *s)
     for (size_t i = 0; i < CL_ARRAY_LEN(s->bind); i++) {
         free(s->bind[i].path);
     }
+    for (size_t i = 0; i < CL_ARRAY_LEN(s->device); i++) {
+        free(s->device[i].path);
+    }
     *s = (struct agent_podspec){0};
 }
 

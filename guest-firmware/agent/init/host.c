@@ -9,6 +9,7 @@
 #include <time.h>
 
 #define CONNECT_TRIES 20 /* of 100 ms: the host may still be making its socket */
+#define DISK_TRIES 60    /* of 50 ms */
 
 static enum cl_status on_start(void *ctx, struct cl_agent_start *take, struct cl_err *err)
 {
@@ -87,12 +88,33 @@ static enum cl_status dial_for_pod(void *ctx, uint32_t port, bool patient, int *
     return agent_dial(port, patient, ret_fd, err);
 }
 
+/* The VMM has filled the slot before the host asks for it; the kernel may hear of it a moment
+ * later. */
+static enum cl_status disk_for_pod(void *ctx, unsigned slot,
+                                   char ret_path[static AGENT_POD_DISK_PATH], struct cl_err *err)
+{
+    const struct timespec pause = {.tv_nsec = 50000000};
+    bool present = false;
+    (void)ctx;
+    for (int i = 0; !present && i < DISK_TRIES; i++) {
+        CL_TRY(agent_disk_find(slot, &present, ret_path, err));
+        if (!present) {
+            (void)nanosleep(&pause, NULL);
+        }
+    }
+    return present ? CL_OK
+                   : cl_err_set(err, CL_ERR_UNAVAILABLE,
+                                "block slot %u: expected a disk, got an empty slot", slot);
+}
+_Static_assert(AGENT_POD_DISK_PATH == AGENT_DISK_PATH_SIZE, "a path of a disk");
+
 /* Which of the two is served is not known yet: what comes in waits. */
 static enum cl_status make_services(struct agent_host *h, struct cl_err *err)
 {
     const struct cl_agent_ops ops = {h, on_start, on_signal, on_resize, on_info};
     const struct agent_pod_config pod = {
         .dial = dial_for_pod,
+        .disk = disk_for_pod,
         .dir = AGENT_BUNDLE,
         .crun = "/bin/crun",
         .crun_root = "/run/crun",

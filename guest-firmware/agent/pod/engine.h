@@ -135,9 +135,11 @@ struct pod_volume {
     struct pod_volume *next;
     char name[AGENT_POD_MAX_NAME + 1];
     char dir[POD_PATH_SIZE];
-    int kind;            /* Cloister__Pod__V1__VolumeRequest__Kind */
-    bool mounted;        /* dir is a tmpfs */
-    bool busy;           /* a worker writes files */
+    int kind;                       /* Cloister__Pod__V1__VolumeRequest__Kind */
+    unsigned slot;                  /* of kind BLOCK */
+    char disk[AGENT_POD_DISK_PATH]; /* of kind BLOCK: the guest's device */
+    bool mounted;                   /* dir is a tmpfs */
+    bool busy;                      /* a worker writes files */
     unsigned users;      /* containers that mount it, workers that read it: it must not be freed */
     uint64_t generation; /* in place; 0: none */
     uint64_t staged;     /* being written; 0: none */

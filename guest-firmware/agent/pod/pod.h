@@ -23,7 +23,10 @@
 #define AGENT_POD_MAX_GET (64u << 10)        /* bytes of a file that GetFile gives */
 #define AGENT_POD_MAX_FORWARDS 64u           /* connections to forwarded ports */
 #define AGENT_POD_MAX_CALLS 512u             /* that wait for their answer */
-#define AGENT_POD_WORKERS 8u                 /* for Create; as many for all else */
+#define AGENT_POD_DISK_PATH 272u
+#define AGENT_POD_FIRST_DISK 3u /* block slots of volumes */
+#define AGENT_POD_LAST_DISK 8u
+#define AGENT_POD_WORKERS 8u /* for Create; as many for all else */
 
 /* A program that runs pods is run once more, as the first process of the PID namespace that
  * containers share: when its own name is this, its main() does nothing but call agent_pod_pause()
@@ -35,6 +38,10 @@ struct agent_pod_config {
     void *ctx;
     /* A connection to a port of the host (I-4). patient: it may be silent for long. */
     enum cl_status (*dial)(void *ctx, uint32_t port, bool patient, int *ret_fd, struct cl_err *err);
+    /* The disk in this block slot, waited for a moment; NULL: no block volumes here. Of the host:
+     * nothing on it is believed. */
+    enum cl_status (*disk)(void *ctx, unsigned slot, char ret_path[static AGENT_POD_DISK_PATH],
+                           struct cl_err *err);
     /* A line for the console. Never a secret, never guest data. */
     void (*say)(void *ctx, const char *text);
     const char *dir;            /* an empty directory of ours on a tmpfs; "/run/cloister" */

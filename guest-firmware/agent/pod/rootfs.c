@@ -205,7 +205,7 @@ static enum cl_status add_volume(struct pod_container *c, const char *image,
     const struct agent_pod_bind *b = &spec->bind[i];
     char source[POD_PATH_SIZE];
     struct pod_volume *v = NULL;
-    CL_TRY(pod_volume_use(c, b->volume, spec->bind_count, &v, err));
+    CL_TRY(pod_volume_use(c, b->volume, spec->bind_count + spec->device_count, &v, err));
     enum cl_status st =
         mount_volume(c, v, image, agent_podspec_destination(spec, i), b->path, source, err);
     if (st != CL_OK) {
@@ -213,6 +213,23 @@ static enum cl_status add_volume(struct pod_container *c, const char *image,
     }
     return agent_podspec_set_source(spec, i, source,
                                     v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES, err);
+}
+
+static enum cl_status add_device(struct pod_container *c, struct agent_podspec *spec, size_t i,
+                                 struct cl_err *err)
+{
+    struct pod_volume *v = NULL;
+    struct stat s;
+    CL_TRY(
+        pod_volume_use(c, spec->device[i].volume, spec->bind_count + spec->device_count, &v, err));
+    if (v->kind != CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "volume '%s': expected a block device, got a volume of files", v->name);
+    }
+    if (stat(v->disk, &s) != 0 || !S_ISBLK(s.st_mode)) {
+        return cl_err_sys(err, ENOTBLK, "volume '%s': '%s'", v->name, v->disk);
+    }
+    return agent_podspec_set_device(spec, i, major(s.st_rdev), minor(s.st_rdev), err);
 }
 
 /* Makes the working directory when the image has none, as every runtime does. */
@@ -238,6 +255,9 @@ enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
     CL_TRY(make_workdir(c, spec, err));
     for (size_t i = 0; i < spec->bind_count; i++) {
         CL_TRY(add_volume(c, image, spec, i, err));
+    }
+    for (size_t i = 0; i < spec->device_count; i++) {
+        CL_TRY(add_device(c, spec, i, err));
     }
     return CL_OK;
 }

@@ -36,14 +36,12 @@ static enum cl_status check_kind(int kind, struct cl_err *err)
     case KIND(SCRATCH):
     case KIND(MEMORY):
     case KIND(SHM):
-        return CL_OK;
     case KIND(BLOCK):
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "volume: kind: expected FILES, SCRATCH, MEMORY or SHM, got BLOCK (not "
-                          "supported yet)");
+        return CL_OK;
     default:
         return cl_err_set(err, CL_ERR_MALFORMED,
-                          "volume: kind: expected FILES, SCRATCH, MEMORY or SHM, got %d", kind);
+                          "volume: kind: expected FILES, SCRATCH, MEMORY, SHM or BLOCK, got %d",
+                          kind);
     }
 }
 
@@ -74,8 +72,17 @@ static enum cl_status make_dir(struct pod_volume *v, uint64_t size, struct cl_er
 
 /* With the lock held. */
 static enum cl_ttrpc_code add(struct agent_pod *p, const Cloister__Pod__V1__VolumeRequest *r,
-                              struct cl_err *err)
+                              const char *disk, struct cl_err *err)
 {
+    for (const struct pod_volume *v = p->volumes; v != NULL; v = v->next) {
+        if (r->kind == KIND(BLOCK) && v->kind == KIND(BLOCK) && v->slot == r->slot &&
+            strcmp(v->name, r->name) != 0) {
+            return pod_error(err, CL_TTRPC_ALREADY_EXISTS,
+                             "volume '%s': slot: expected one that is no volume yet, got %u, which "
+                             "is '%s'",
+                             r->name, (unsigned)r->slot, v->name);
+        }
+    }
     if (pod_volume_find(p, r->name) != NULL) {
         return pod_error(err, CL_TTRPC_ALREADY_EXISTS, "volume '%s': exists already", r->name);
     }
@@ -92,7 +99,11 @@ static enum cl_ttrpc_code add(struct agent_pod *p, const Cloister__Pod__V1__Volu
     (void)snprintf(v->dir, sizeof(v->dir), "%.120s/volumes/%" PRIu64,
                    v->kind == KIND(SCRATCH) && r->size == 0 ? p->data : p->config.dir,
                    pod_next_number(p));
-    enum cl_status st = make_dir(v, r->size, err);
+    enum cl_status st = v->kind == KIND(BLOCK) ? CL_OK : make_dir(v, r->size, err);
+    v->slot = r->slot;
+    if (disk != NULL) {
+        (void)snprintf(v->disk, sizeof(v->disk), "%s", disk);
+    }
     if (st != CL_OK) {
         free(v);
         return pod_code(st);
@@ -103,18 +114,39 @@ static enum cl_ttrpc_code add(struct agent_pod *p, const Cloister__Pod__V1__Volu
     return CL_TTRPC_OK;
 }
 
+/* Without the lock: the kernel may still be looking at it. */
+static enum cl_status find_disk(const struct agent_pod *p,
+                                const Cloister__Pod__V1__VolumeRequest *r, char *ret_disk,
+                                struct cl_err *err)
+{
+    if (r->kind != KIND(BLOCK)) {
+        return CL_OK;
+    }
+    if (r->slot < AGENT_POD_FIRST_DISK || r->slot > AGENT_POD_LAST_DISK) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "volume '%s': slot: expected %u to %u, got %u",
+                          r->name, AGENT_POD_FIRST_DISK, AGENT_POD_LAST_DISK, (unsigned)r->slot);
+    }
+    if (p->config.disk == NULL) {
+        return cl_err_set(err, CL_ERR_UNSUPPORTED, "volume '%s': expected no block volume here",
+                          r->name);
+    }
+    return p->config.disk(p->config.ctx, r->slot, ret_disk, err);
+}
+
 POD_RUN(pod_make_volume)
 {
     const Cloister__Pod__V1__VolumeRequest *r = (const Cloister__Pod__V1__VolumeRequest *)m;
     (void)out;
     enum cl_status st = agent_pod_check_volume_name(r->name, "volume: name", err);
     st = st == CL_OK ? pod_policy_volume(p, r->name, (int)r->kind, err) : st;
+    char disk[AGENT_POD_DISK_PATH] = "";
     st = st == CL_OK ? check_kind((int)r->kind, err) : st;
+    st = st == CL_OK ? find_disk(p, r, disk, err) : st;
     if (st != CL_OK) {
         return pod_code(st);
     }
     (void)pthread_mutex_lock(&p->lock);
-    enum cl_ttrpc_code code = add(p, r, err);
+    enum cl_ttrpc_code code = add(p, r, disk, err);
     (void)pthread_mutex_unlock(&p->lock);
     return code;
 }
@@ -231,6 +263,9 @@ static enum cl_status make_path(int root, const char *path, struct cl_err *err)
 enum cl_status pod_volume_open(const struct pod_volume *v, const char *path, int *ret_fd,
                                struct cl_err *err)
 {
+    if (v->kind == KIND(BLOCK)) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "expected a volume of files, got a block device");
+    }
     CL_CLEANUP(cl_close_fdp) int root = open(v->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     const char *name = path[0] != '\0' ? path : ".";
     if (root < 0) {

@@ -16,6 +16,7 @@
 #define AGENT_POD_MAX_NAME 64u /* bytes of a volume's name */
 #define AGENT_POD_MAX_ID 76u   /* bytes of a container's or exec's id */
 #define AGENT_POD_MAX_DEVICES 256u
+#define AGENT_POD_MAX_BLOCKS 32u /* block volumes of a container, each time it has one */
 
 /* A mount of a volume: its source is for the agent to find. */
 struct agent_pod_bind {
@@ -24,10 +25,21 @@ struct agent_pod_bind {
     size_t index; /* in the configuration's mounts */
 };
 
+/* A block volume as a device of the container. */
+struct agent_pod_device {
+    char volume[AGENT_POD_MAX_NAME + 1];
+    char *path; /* owned: absolute, below /dev */
+    uint32_t mode;
+    uint32_t uid;
+    uint32_t gid;
+};
+
 struct agent_podspec {
     json_t *config; /* owned: what crun gets, once sources were set */
     struct agent_pod_bind bind[AGENT_POD_MAX_MOUNTS];
     size_t bind_count;
+    struct agent_pod_device device[AGENT_POD_MAX_BLOCKS];
+    size_t device_count;
     bool terminal;
     bool privileged;
     bool own_pid; /* a PID namespace of its own; else it wants the pod's */
@@ -71,6 +83,11 @@ CL_NODISCARD enum cl_status agent_podspec_set_pid_namespace(struct agent_podspec
 CL_NODISCARD enum cl_status agent_podspec_add_device(struct agent_podspec *s, const char *path,
                                                      char type, unsigned major, unsigned minor,
                                                      unsigned mode, struct cl_err *err);
+
+/* Device i, as the guest has it. */
+CL_NODISCARD enum cl_status agent_podspec_set_device(struct agent_podspec *s, size_t i,
+                                                     unsigned major, unsigned minor,
+                                                     struct cl_err *err);
 
 /* ExecRequest.process and UpdateRequest.resources: checked by the same rules, and made anew. */
 CL_NODISCARD enum cl_status agent_podspec_process(const void *data, size_t len,
