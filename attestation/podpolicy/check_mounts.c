@@ -262,11 +262,18 @@ enum cl_status podpolicy_mounts(const struct cl_pod_policy_container *c, const j
 
 /* --- devices ---------------------------------------------------------------------------------- */
 
+/* The host's names of block volumes are of its own making: the path in the container counts. */
+static bool is_block_source(const struct cl_pod_device *d, const char *source)
+{
+    return strncmp(source, "volume:", 7) == 0 &&
+           (podpolicy_fits(d->volume, source + 7) || strncmp(source + 7, "block_", 6) == 0);
+}
+
 static bool same_device(const struct cl_pod_device *d, const json_t *device)
 {
     const char *source = text_of(device, "source");
-    return strcmp(d->path, text_of(device, "path")) == 0 && strncmp(source, "volume:", 7) == 0 &&
-           podpolicy_fits(d->volume, source + 7) && strcmp(text_of(device, "type"), "b") == 0;
+    return strcmp(d->path, text_of(device, "path")) == 0 && is_block_source(d, source) &&
+           strcmp(text_of(device, "type"), "b") == 0;
 }
 
 enum cl_status podpolicy_devices(const struct cl_pod_policy_container *c, const json_t *devices,
@@ -288,4 +295,24 @@ enum cl_status podpolicy_devices(const struct cl_pod_policy_container *c, const 
                ? CL_OK
                : cl_err_set(err, CL_ERR_REJECTED, "%s: devices: expected %zu, got %zu", what,
                             c->device_count, json_array_size(devices));
+}
+
+enum cl_status cl_pod_policy_device(const struct cl_pod_policy *p,
+                                    const struct cl_pod_policy_container *c, const char *path,
+                                    const struct cl_pod_device **ret_d,
+                                    const struct cl_pod_volume **ret_v, struct cl_err *err)
+{
+    for (size_t i = 0; i < c->device_count; i++) {
+        for (size_t k = 0; k < p->volume_count; k++) {
+            if (strcmp(c->devices[i].path, path) == 0 &&
+                strcmp(c->devices[i].volume, p->volumes[k].name) == 0) {
+                *ret_d = &c->devices[i];
+                *ret_v = &p->volumes[k];
+                return CL_OK;
+            }
+        }
+    }
+    return cl_err_set(err, CL_ERR_REJECTED,
+                      "policy: containers[%s]: devices[%.128s]: expected one of the policy",
+                      c->name, path);
 }

@@ -35,6 +35,7 @@ void podpolicy_container_done(struct cl_pod_policy_container *c)
     free(c->mounts);
     for (size_t i = 0; i < c->device_count; i++) {
         free(c->devices[i].path);
+        free(c->devices[i].mount);
     }
     free(c->devices);
     for (size_t i = 0; i < c->exec_count; i++) {
@@ -328,15 +329,27 @@ static enum cl_status mounts_parse(const json_t *j, const char *what, const stru
 static enum cl_status device_parse(const json_t *j, const char *what, const struct cl_pod_policy *p,
                                    struct cl_pod_device *d, struct cl_err *err)
 {
-    static const char *const keys[] = {"path", "volume", NULL};
+    static const char *const keys[] = {"path", "volume", "mount", "read_only", NULL};
     const struct cl_pod_volume *v = NULL;
     CL_TRY(cl_json_only_keys(j, what, keys, err));
     CL_TRY(podpolicy_path(j, what, "path", &d->path, err));
     CL_TRY(volume_parse(j, what, p, d->volume, &v, err));
-    return v->kind == CL_POD_BLOCK
-               ? CL_OK
-               : cl_err_set(err, CL_ERR_MALFORMED, "%s: volume: expected one of kind block, got %s",
-                            what, cl_pod_kind_name((int)v->kind));
+    if (v->kind != CL_POD_BLOCK) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: volume: expected one of kind block, got %s",
+                          what, cl_pod_kind_name((int)v->kind));
+    }
+    CL_TRY(cl_json_opt_bool(j, what, "read_only", &d->read_only, err));
+    if (json_object_get(j, "mount") == NULL) {
+        return d->read_only ? cl_err_set(err, CL_ERR_MALFORMED,
+                                         "%s: read_only: expected with mount, got alone", what)
+                            : CL_OK;
+    }
+    if (v->key == NULL) { /* the kernel would have to believe a file system of the host's */
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "%s: mount: expected of a volume that is encrypted, got a plain one",
+                          what);
+    }
+    return podpolicy_path(j, what, "mount", &d->mount, err);
 }
 
 static enum cl_status devices_parse(const json_t *j, const char *what,

@@ -3,6 +3,8 @@
  */
 #include "podpolicy_internal.h"
 
+#include "oci/ocicrypt.h"
+
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +28,9 @@ void cl_pod_policy_free(struct cl_pod_policy *p)
     free(p->hostname);
     cl_strv_done(&p->sysctls);
     free(p->forward_ports);
+    for (size_t i = 0; p->volumes != NULL && i < p->volume_count; i++) {
+        free(p->volumes[i].key);
+    }
     free(p->volumes);
     for (size_t i = 0; i < p->container_count; i++) {
         podpolicy_container_done(&p->containers[i]);
@@ -44,6 +49,11 @@ bool cl_pod_policy_encrypted(const struct cl_pod_policy *p)
 {
     for (size_t i = 0; i < p->container_count; i++) {
         if (p->containers[i].encryption_required) {
+            return true;
+        }
+    }
+    for (size_t i = 0; i < p->volume_count; i++) {
+        if (p->volumes[i].key != NULL) {
             return true;
         }
     }
@@ -131,9 +141,40 @@ static enum cl_status sandbox_parse(const json_t *j, struct cl_pod_policy *p, st
     return ports_parse(s, p, err);
 }
 
+static enum cl_status encrypted_parse(const json_t *j, struct cl_pod_volume *v, struct cl_err *err)
+{
+    static const char *const keys[] = {"key", "format", NULL};
+    static const char *const formats[] = {"never", "if-blank", NULL};
+    const char *what = WHAT ": volumes: encrypted";
+    char path[CL_OCICRYPT_MAX_PATH];
+    json_t *e = NULL;
+    const char *id = NULL;
+    size_t format = 0;
+    CL_TRY(cl_json_opt_object(j, WHAT ": volumes", "encrypted", &e, err));
+    if (e == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_json_only_keys(e, what, keys, err));
+    CL_TRY(cl_json_get_string(e, what, "key", &id, err));
+    if (v->kind != CL_POD_BLOCK) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "%s: expected of kind block, got %s", what,
+                          cl_pod_kind_name((int)v->kind));
+    }
+    if (strncmp(id, "kbs:///", 7) != 0 || cl_ocicrypt_kid_path(id, path, NULL) != CL_OK) {
+        return cl_err_set(err, CL_ERR_MALFORMED,
+                          "%s: key: expected kbs:///repository/type/tag, got '%.80s'", what, id);
+    }
+    if (json_object_get(e, "format") != NULL) {
+        CL_TRY(podpolicy_word(e, what, "format", formats, &format, err));
+    }
+    v->format_blank = format == 1;
+    return podpolicy_dup(path, &v->key, err);
+}
+
 static enum cl_status volume_parse(const json_t *j, struct cl_pod_volume *v, struct cl_err *err)
 {
-    static const char *const keys[] = {"name", "kind", "host_writes", "host_reads", NULL};
+    static const char *const keys[] = {"name",       "kind",      "host_writes",
+                                       "host_reads", "encrypted", NULL};
     const char *what = WHAT ": volumes";
     size_t kind = 0;
     CL_TRY(podpolicy_volume_name(j, what, "name", v->name, err));
@@ -142,6 +183,7 @@ static enum cl_status volume_parse(const json_t *j, struct cl_pod_volume *v, str
     v->kind = (enum cl_pod_kind)(kind + CL_POD_FILES);
     CL_TRY(cl_json_opt_bool(j, what, "host_writes", &v->host_writes, err));
     CL_TRY(cl_json_opt_bool(j, what, "host_reads", &v->host_reads, err));
+    CL_TRY(encrypted_parse(j, v, err));
     if (v->kind == CL_POD_FILES) {
         if (json_object_get(j, "host_writes") != NULL && !v->host_writes) {
             return cl_err_set(err, CL_ERR_MALFORMED,
@@ -180,6 +222,7 @@ static enum cl_status volumes_parse(const json_t *j, struct cl_pod_policy *p, st
     }
     for (size_t i = 0; i < count; i++) {
         struct cl_pod_volume *v = &p->volumes[i];
+        p->volume_count++; /* what was read of it is freed */
         CL_TRY(volume_parse(json_array_get(list, i), v, err));
         for (size_t k = 0; k < i; k++) {
             if (overlap(&p->volumes[k], v)) {
@@ -188,7 +231,6 @@ static enum cl_status volumes_parse(const json_t *j, struct cl_pod_policy *p, st
                                   p->volumes[k].name, v->name);
             }
         }
-        p->volume_count++;
     }
     return CL_OK;
 }

@@ -57,6 +57,9 @@ static const char help[] =
     "  --allow-logs              the host may read what containers and probes write\n"
     "  --allow-forward           the host may connect to the containers' TCP ports (port-forward)\n"
     "  --sysctl NAME=VALUE       a setting that the node adds to every pod\n"
+    "  --volume NAME=KEY[,mount=PATH][,format=if-blank]   a claim (volumeDevices) is encrypted:\n"
+    "                            KEY is kbs:///repository/type/tag; its file system is mounted\n"
+    "                            at PATH; a blank disk becomes an empty volume\n"
     "  --output-policy FILE      the policy, JSON\n"
     "  --output-initdata FILE    initdata with it, TOML\n"
     "  --annotate                print the value of the pod's annotation dev.cloister.initdata\n"
@@ -79,6 +82,7 @@ struct args {
     struct cl_strv sysctls;
     struct cl_strv keys;
     struct cl_strv rings;
+    struct cl_strv volumes;
     struct policy_from_options from;
 };
 
@@ -90,6 +94,7 @@ static void args_done(struct args *a)
     cl_strv_done(&a->sysctls);
     cl_strv_done(&a->keys);
     cl_strv_done(&a->rings);
+    cl_strv_done(&a->volumes);
 }
 
 static int add(struct cl_strv *list, const char *option, const char *text, size_t max)
@@ -178,6 +183,8 @@ static int take_option(struct args *a, int c)
         return take_pair(&a->images, "--image", "NAME=REF", POLICY_MAX_IMAGES);
     case 'e':
         return take_pair(&a->env, "--env", "[CONTAINER:]K=V", POLICY_MAX_GIVEN);
+    case 'v':
+        return take_pair(&a->volumes, "--volume", "NAME=kbs:///KEY", POLICY_MAX_GIVEN);
     case 's':
         return take_pair(&a->sysctls, "--sysctl", "NAME=VALUE", POLICY_MAX_GIVEN);
     case 'x':
@@ -236,6 +243,7 @@ static int parse(int argc, char **argv, struct args *a)
                                             {"allow-logs", no_argument, NULL, 'l'},
                                             {"allow-forward", no_argument, NULL, 'f'},
                                             {"sysctl", required_argument, NULL, 's'},
+                                            {"volume", required_argument, NULL, 'v'},
                                             {"output-policy", required_argument, NULL, 'o'},
                                             {"output-initdata", required_argument, NULL, 't'},
                                             {"annotate", no_argument, NULL, 'a'},
@@ -303,6 +311,7 @@ static enum cl_status make_policy(struct args *a, struct output *o, struct cl_er
     a->from.sysctls = &a->sysctls;
     a->from.signature_keys = &a->keys;
     a->from.signature_rings = &a->rings;
+    a->from.volumes = &a->volumes;
     enum cl_status st = policy_from_pod(documents, &a->from, &o->policy, &o->hint, err);
     st = st == CL_OK ? policy_images_check_used(&images, err) : st;
     o->hint = o->hint != NULL ? o->hint : images.hint;

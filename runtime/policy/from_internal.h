@@ -22,6 +22,7 @@ struct policy_from {
     bool exec_used[POLICY_MAX_GIVEN];
     bool key_used[POLICY_MAX_GIVEN];
     bool ring_used[POLICY_MAX_GIVEN];
+    bool volume_used[POLICY_MAX_GIVEN];
     const char *hint;
 };
 
@@ -61,6 +62,11 @@ CL_NODISCARD enum cl_status policy_ports_build(struct policy_from *f, json_t *sa
                                                struct cl_err *err);
 /* from_security.c */
 CL_NODISCARD enum cl_status policy_security_build(struct policy_container *c, struct cl_err *err);
+/* from_claim.c: the --volume of a claim of the pod, if there is one: appends its device. */
+CL_NODISCARD enum cl_status policy_claim_build(struct policy_container *c, const char *name,
+                                               const char *path, json_t *devices, bool *ret_found,
+                                               struct cl_err *err);
+
 /* from_volumes.c: mounts, devices, and the policy's volumes. */
 CL_NODISCARD enum cl_status policy_volumes_build(struct policy_container *c, struct cl_err *err);
 

@@ -240,7 +240,8 @@ static enum cl_status build_mount(struct policy_container *c, const json_t *from
     CL_TRY(policy_need_text(from, "volumeMounts", "name", &m.volume, err));
     CL_TRY(find_volume(c->f, m.volume, &s, err));
     if (s.block) {
-        c->f->hint = "give the claim volumeMode: Block, and the container volumeDevices";
+        c->f->hint = "give the claim volumeMode: Block and the container volumeDevices; --volume "
+                     "NAME=kbs:///KEY,mount=PATH has its file system mounted in the guest";
         return cl_err_set(err, CL_ERR_REJECTED,
                           "volume '%.64s': expected a device (volumeDevices), got a file system of "
                           "the host's",
@@ -348,6 +349,11 @@ static enum cl_status build_device(struct policy_container *c, const json_t *fro
     if (!s.block || !path_good(path, true)) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "volumeDevices '%.64s': expected a claim and an absolute path", path);
+    }
+    bool found = false;
+    CL_TRY(policy_claim_build(c, name, path, devices, &found, err));
+    if (found) {
+        return CL_OK;
     }
     json_t *to = json_object();
     CL_TRY(policy_append(devices, to, err));

@@ -297,6 +297,8 @@ static enum cl_status build(struct policy_from *f, json_t *policy, struct cl_err
     CL_TRY(build_containers(f, err));
     CL_TRY(check_used("--env", o->env, f->env_used,
                       "a variable whose value the manifest leaves open", err));
+    CL_TRY(check_used("--volume", o->volumes, f->volume_used,
+                      "a claim of that name in a container's volumeDevices", err));
     CL_TRY(check_used("--allow-exec", o->execs, f->exec_used, "a container of that name", err));
     CL_TRY(check_used("--signature-key", o->signature_keys, f->key_used, "a container of that name",
                       err));

@@ -32,6 +32,7 @@ struct policy_from_options {
     const struct cl_strv *env; /* "[CONTAINER:]NAME=VALUE": values that the manifest leaves open */
     const struct cl_strv *execs;   /* "[CONTAINER:]VECTOR" */
     const struct cl_strv *sysctls; /* "NAME=VALUE" that the node adds */
+    const struct cl_strv *volumes; /* "NAME=kbs:///KEY[,mount=PATH][,format=if-blank]" of claims */
     /* Who signs the image, instead of its digest; each NULL or empty: nobody. */
     const struct cl_strv *signature_keys;  /* "[CONTAINER:]PEM": cosign */
     const struct cl_strv *signature_rings; /* "[CONTAINER:]BASE64": OpenPGP key rings */

@@ -110,7 +110,11 @@ static const char *volume_words(const struct cl_pod_volume *v)
     case CL_POD_SHM:
         return "shared memory of the pod";
     case CL_POD_BLOCK:
-        return "a disk of the host's";
+        return v->key == NULL ? "a disk of the host's, as the host has it"
+               : v->format_blank
+                   ? "an encrypted disk; a blank one becomes an empty volume, which the "
+                     "host can bring about"
+                   : "an encrypted disk; a blank one is refused";
     }
     return "unknown";
 }
@@ -119,7 +123,9 @@ static enum cl_status explain_volumes(const struct cl_pod_policy *p, json_t *lin
                                       struct cl_err *err)
 {
     for (size_t i = 0; i < p->volume_count; i++) {
-        CL_TRY(say(lines, err, "volume %s: %s", p->volumes[i].name, volume_words(&p->volumes[i])));
+        const struct cl_pod_volume *v = &p->volumes[i];
+        CL_TRY(say(lines, err, "volume %s: %s%s%s", v->name, volume_words(v),
+                   v->key != NULL ? "; key kbs:///" : "", v->key != NULL ? v->key : ""));
     }
     return CL_OK;
 }
@@ -196,8 +202,12 @@ static enum cl_status explain_mounts(const struct cl_pod_policy_container *c, js
     }
     for (size_t i = 0; i < c->device_count; i++) {
         CL_CLEANUP(cl_buf_done) struct cl_buf label = {0};
-        CL_TRY(cl_buf_printf(&label, err, "  device of volume %s: ", c->devices[i].volume));
-        CL_TRY(say_text(lines, (const char *)label.data, c->devices[i].path, err));
+        const struct cl_pod_device *d = &c->devices[i];
+        CL_TRY(cl_buf_printf(&label, err,
+                             "  %s of volume %s%s: ", d->mount != NULL ? "file system" : "device",
+                             d->volume, d->read_only ? " (read-only)" : ""));
+        CL_TRY(
+            say_text(lines, (const char *)label.data, d->mount != NULL ? d->mount : d->path, err));
     }
     return CL_OK;
 }

@@ -67,6 +67,8 @@ if(TARGET cl_agent_core)
 endif()
 if(TARGET containerd-shim-cloister-v2)
     cl_pods_test(cri_scratch cri_scratch TIMEOUT 400)
+    cl_pods_test(cri_scratch_attacks cri_scratch_attacks TIMEOUT 400)
+    cl_pods_test(cri_block cri_block TIMEOUT 400)
 endif()
 
 cl_pods_test(cri_many_long cri_many LONG TIMEOUT 7200 ARGS 200 8)

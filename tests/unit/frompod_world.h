@@ -19,6 +19,7 @@ struct world {
     struct cl_strv env;
     struct cl_strv execs;
     struct cl_strv sysctls;
+    struct cl_strv volumes;
     struct policy_from_options options;
     const char *hint;
     struct cl_err err;
@@ -51,6 +52,7 @@ static inline void world_init(struct world *w)
                                               .env = &w->env,
                                               .execs = &w->execs,
                                               .sysctls = &w->sysctls,
+                                              .volumes = &w->volumes,
                                               .encryption_required = true};
     world_add(&w->config.entrypoint, "/bin/app");
     world_add(&w->config.cmd, "serve");
@@ -63,6 +65,7 @@ static inline void world_done(struct world *w)
     cl_strv_done(&w->env);
     cl_strv_done(&w->execs);
     cl_strv_done(&w->sysctls);
+    cl_strv_done(&w->volumes);
 }
 
 static inline enum cl_status world_make(struct world *w, const char *yaml, struct cl_buf *out)

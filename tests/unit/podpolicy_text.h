@@ -22,7 +22,8 @@
     "{\"destination\":\"/more\",\"volume\":\"image_*\",\"optional\":true},"                        \
     "{\"destination\":\"/ro\",\"volume\":\"data\",\"path\":\"*\",\"read_only\":true,"              \
     "\"optional\":true,\"propagation\":\"slave\"}],"                                               \
-    "\"devices\":[{\"path\":\"/dev/disk\",\"volume\":\"disk\"}],"                                  \
+    "\"devices\":[{\"path\":\"/dev/disk\",\"volume\":\"disk\"},"                                   \
+    "{\"path\":\"/dev/vault\",\"volume\":\"vault\",\"mount\":\"/vault\",\"read_only\":true}],"     \
     "\"exec\":[{\"args\":[\"/bin/app\",\"--check\"],\"streams\":{\"stdout\":true}},"               \
     "{\"args\":[\"/bin/sh\"],\"streams\":{\"terminal\":true,\"stdin\":true,\"stdout\":true}}]}"
 #define POLICY_SANDBOX                                                                             \
@@ -33,7 +34,9 @@
     "{\"name\":\"data\",\"kind\":\"scratch\"},{\"name\":\"image_*\",\"kind\":\"scratch\"},"        \
     "{\"name\":\"result_*\",\"kind\":\"scratch\",\"host_writes\":true,\"host_reads\":true},"       \
     "{\"name\":\"dev_shm\",\"kind\":\"shm\"},{\"name\":\"fast\",\"kind\":\"memory\"},"             \
-    "{\"name\":\"disk\",\"kind\":\"block\"}]"
+    "{\"name\":\"disk\",\"kind\":\"block\"},"                                                      \
+    "{\"name\":\"vault\",\"kind\":\"block\",\"encrypted\":{\"key\":\"kbs:///a/b/c\","              \
+    "\"format\":\"if-blank\"}}]"
 #define POLICY                                                                                     \
     "{\"schema\":\"cloister.pod-policy/1\",\"sandbox\":" POLICY_SANDBOX                            \
     ",\"volumes\":" POLICY_VOLUMES ",\"containers\":[" POLICY_CONTAINER "]}"
@@ -60,7 +63,8 @@
     "{\"destination\":\"/cache\",\"type\":\"bind\",\"source\":\"volume:image_1\","                 \
     "\"options\":[\"rbind\",\"rw\"]}],"                                                            \
     "\"linux\":{\"namespaces\":[{\"type\":\"pid\"},{\"type\":\"mount\"},{\"type\":\"cgroup\"}],"   \
-    "\"devices\":[{\"path\":\"/dev/disk\",\"type\":\"b\",\"source\":\"volume:disk\"}],"            \
+    "\"devices\":[{\"path\":\"/dev/disk\",\"type\":\"b\",\"source\":\"volume:disk\"},"             \
+    "{\"path\":\"/dev/vault\",\"type\":\"b\",\"source\":\"volume:block_8_16\"}],"                  \
     "\"resources\":{\"memory\":{\"limit\":1}},\"seccomp\":{},\"maskedPaths\":[\"/proc/x\"]}}"
 
 #endif

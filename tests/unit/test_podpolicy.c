@@ -171,13 +171,13 @@ static const struct changed {
      AT "uts: expected the pod's namespace, got the container's"},
     {"linux/sysctl", "{\"kernel.sem\":\"1\"}", AT "sysctl: expected none, got one"},
     {"linux/sysctl", "{}", NULL},
-    {"linux/devices/0", NULL, AT "devices: expected 1, got 0"},
+    {"linux/devices/0", NULL, AT "devices: expected 2, got 1"},
     {"linux/devices/0/path", "\"/dev/x\"",
-     AT "devices[/dev/x]: expected one of 1 of the policy, got 'volume:disk'"},
+     AT "devices[/dev/x]: expected one of 2 of the policy, got 'volume:disk'"},
     {"linux/devices/0/source", "\"volume:data\"",
-     AT "devices[/dev/disk]: expected one of 1 of the policy, got 'volume:data'"},
+     AT "devices[/dev/disk]: expected one of 2 of the policy, got 'volume:data'"},
     {"linux/devices/0/type", "\"c\"",
-     AT "devices[/dev/disk]: expected one of 1 of the policy, got 'volume:disk'"},
+     AT "devices[/dev/disk]: expected one of 2 of the policy, got 'volume:disk'"},
     {"linux", NULL, AT "pid: expected the container's namespace, got the pod's"},
     {"linux/resources", "{}", NULL},
     {"linux/seccomp", NULL, NULL},
@@ -357,7 +357,7 @@ START_TEST(test_volumes)
     ck_assert_int_eq(cl_pod_policy_volume(policy, "data", 99, &err), CL_ERR_REJECTED);
     ck_assert_str_eq(err.msg, "policy: volumes[data]: kind: expected scratch, got another");
     ck_assert_int_eq(cl_pod_policy_volume(policy, "data2", CL_POD_SCRATCH, &err), CL_ERR_REJECTED);
-    ck_assert_str_eq(err.msg, "policy: volumes: expected one of 7 of the policy, got 'data2'");
+    ck_assert_str_eq(err.msg, "policy: volumes: expected one of 8 of the policy, got 'data2'");
     ck_assert_int_eq(cl_pod_policy_put(policy, "config", &err), CL_OK);
     ck_assert_int_eq(cl_pod_policy_put(policy, "result_1", &err), CL_OK);
     ck_assert_int_eq(cl_pod_policy_put(policy, "data", &err), CL_ERR_REJECTED);

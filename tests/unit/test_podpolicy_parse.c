@@ -30,9 +30,11 @@ START_TEST(test_every_member_is_read)
     ck_assert_msg(cl_pod_policy_parse(POLICY, strlen(POLICY), &p, &err) == CL_OK, "%s", err.msg);
     ck_assert_str_eq(p->hostname, "web-0");
     ck_assert_str_eq(p->sysctls.v[0], "net.core.somaxconn=64");
-    ck_assert_uint_eq(p->volume_count, 7);
+    ck_assert_uint_eq(p->volume_count, 8);
     ck_assert(p->volumes[0].kind == CL_POD_FILES && p->volumes[0].host_writes);
     ck_assert(p->volumes[6].kind == CL_POD_BLOCK && !p->volumes[6].host_writes);
+    ck_assert(p->volumes[6].key == NULL && p->volumes[7].format_blank);
+    ck_assert_str_eq(p->volumes[7].key, "a/b/c");
     ck_assert_uint_eq(p->container_count, 1);
     ck_assert(cl_pod_policy_encrypted(p));
     const struct cl_pod_policy_container *c = &p->containers[0];
@@ -49,6 +51,8 @@ START_TEST(test_every_member_is_read)
     ck_assert_str_eq(c->mounts[2].path, "");
     ck_assert(c->mounts[4].path == NULL && c->mounts[4].propagation == CL_POD_SLAVE);
     ck_assert_str_eq(c->devices[0].path, "/dev/disk");
+    ck_assert(c->devices[0].mount == NULL && c->devices[1].read_only);
+    ck_assert_str_eq(c->devices[1].mount, "/vault");
     ck_assert_uint_eq(c->exec_count, 2);
     ck_assert(c->execs[1].streams.terminal);
 }
@@ -190,6 +194,21 @@ static const struct wrong {
     {"containers/0/mounts/0/path", "\"/x\"",
      C "mounts[0]: path: expected one below the volume's root, got '/x'"},
     {"containers/0/mounts/0/type", "\"bind\"", C "mounts[0]: unknown member 'type'"},
+    {"containers/0/devices/0/mount", "\"/x\"",
+     C "devices[0]: mount: expected of a volume that is encrypted, got a plain one"},
+    {"containers/0/devices/0/read_only", "true",
+     C "devices[0]: read_only: expected with mount, got alone"},
+    {"containers/0/devices/1/mount", "\"x\"",
+     C "devices[1]: mount: expected an absolute path, got 'x'"},
+    {"volumes/7/encrypted/key", "\"a/b/c\"",
+     "pod policy: volumes: encrypted: key: expected kbs:///repository/type/tag, got 'a/b/c'"},
+    {"volumes/7/encrypted/key", "\"kbs:///a/b\"",
+     "pod policy: volumes: encrypted: key: expected kbs:///repository/type/tag, got 'kbs:///a/b'"},
+    {"volumes/7/encrypted/format", "\"always\"",
+     "pod policy: volumes: encrypted: format: expected never or another word of the schema, got "
+     "'always'"},
+    {"volumes/1/encrypted", "{\"key\":\"kbs:///a/b/c\"}",
+     "pod policy: volumes: encrypted: expected of kind block, got scratch"},
     {"containers/0/devices/0/volume", "\"data\"",
      C "devices[0]: volume: expected one of kind block, got scratch"},
     {"containers/0/exec/0/args", "[]", C "exec[0]: args: expected a program, got none"},

@@ -93,22 +93,23 @@ START_TEST(test_superblock)
 {
     struct cl_err err = {0};
     uint64_t sectors = 0;
-    ck_assert_int_eq(agent_scratch_read_superblock(superblock, 262144, &sectors, &err), CL_OK);
+    ck_assert_int_eq(agent_scratch_read_superblock(superblock, 1, 262144, &sectors, &err), CL_OK);
     ck_assert_uint_eq(sectors, 0x3e008);
-    ck_assert_int_eq(agent_scratch_read_superblock(superblock, 0x3e007, &sectors, &err),
+    ck_assert_int_eq(agent_scratch_read_superblock(superblock, 1, 0x3e007, &sectors, &err),
                      CL_ERR_MALFORMED);
     for (size_t at = 0; at < 16; at++) { /* each byte but version and interleave */
         uint8_t bad[sizeof(superblock)];
         memcpy(bad, superblock, sizeof(bad));
         bad[at] ^= 0x80;
-        ck_assert_int_eq(agent_scratch_read_superblock(bad, 262144, &sectors, &err),
+        ck_assert_int_eq(agent_scratch_read_superblock(bad, 1, 262144, &sectors, &err),
                          at == 8 || at == 9 ? CL_OK : CL_ERR_MALFORMED);
     }
     uint8_t none[sizeof(superblock)];
     memcpy(none, superblock, sizeof(none));
     memset(none + 16, 0, 8);
     none[16] = 7; /* less than a block */
-    ck_assert_int_eq(agent_scratch_read_superblock(none, 262144, &sectors, &err), CL_ERR_MALFORMED);
+    ck_assert_int_eq(agent_scratch_read_superblock(none, 1, 262144, &sectors, &err),
+                     CL_ERR_MALFORMED);
 }
 END_TEST
 
@@ -224,8 +225,9 @@ START_TEST(test_file_system)
         return;
     }
     int fd = poisoned(disk_sizes[_i], path);
-    ck_assert_msg(agent_scratch_make_fs_at(fd, disk_sizes[_i], folder, MKE2FS, &err) == CL_OK, "%s",
-                  err.msg);
+    ck_assert_msg(agent_scratch_make_fs_at(fd, disk_sizes[_i], folder, MKE2FS, false, &err) ==
+                      CL_OK,
+                  "%s", err.msg);
     (void)snprintf(command, sizeof(command),
                    "%s -fn '%s' >'%s/log' 2>&1 || { cat '%s/log'; exit 1; }", E2FSCK, path, folder,
                    folder);
@@ -270,12 +272,14 @@ START_TEST(test_file_system_fails)
     char path[128];
     struct cl_err err = {0};
     int fd = poisoned(1 << 20, path);
-    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/bin/false", &err), CL_ERR_SYS);
+    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/bin/false", false, &err),
+                     CL_ERR_SYS);
     ck_assert_str_eq(err.msg, "mke2fs: expected exit status 0, got 1");
-    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/bin/true", &err),
+    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/bin/true", false, &err),
                      CL_ERR_MALFORMED);
-    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/no/such", &err), CL_ERR_SYS);
-    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, "/no/such", "/bin/true", &err),
+    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, folder, "/no/such", false, &err),
+                     CL_ERR_SYS);
+    ck_assert_int_eq(agent_scratch_make_fs_at(fd, 1 << 20, "/no/such", "/bin/true", false, &err),
                      CL_ERR_SYS);
     (void)close(fd);
     remove_folder();

@@ -44,6 +44,9 @@ struct cl_pod_volume {
     enum cl_pod_kind kind;
     bool host_writes; /* PutFiles may; always true of CL_POD_FILES */
     bool host_reads;  /* GetFile may */
+    /* Of CL_POD_BLOCK: the key id's path, "repository/type/tag", owned; NULL: a plain device. */
+    char *key;
+    bool format_blank; /* a blank disk becomes an empty volume; else it is refused */
 };
 
 enum cl_pod_propagation {
@@ -63,7 +66,10 @@ struct cl_pod_mount {
 
 struct cl_pod_device {
     char *path;                              /* owned; in the container */
-    char volume[CL_POD_POLICY_MAX_NAME + 2]; /* of kind CL_POD_BLOCK */
+    char volume[CL_POD_POLICY_MAX_NAME + 2]; /* of kind CL_POD_BLOCK, as the policy calls it */
+    char *mount; /* owned: where its file system is, instead of the device; NULL: the device. Only
+                    of one with a key */
+    bool read_only; /* of mount */
 };
 
 struct cl_pod_streams {
@@ -139,7 +145,7 @@ CL_NODISCARD enum cl_status cl_pod_policy_parse(const void *data, size_t len,
                                                 struct cl_err *err);
 void cl_pod_policy_free(struct cl_pod_policy *policy);   /* NULL is fine */
 void cl_pod_policy_freep(struct cl_pod_policy **policy); /* for CL_CLEANUP */
-/* Whether any image of it must be encrypted: then initdata names a broker. */
+/* Whether any image of it must be encrypted, or a volume is: then initdata names a broker. */
 bool cl_pod_policy_encrypted(const struct cl_pod_policy *policy);
 
 /* Writing one: make the JSON document that the schema describes, as text, and hand it to
@@ -188,6 +194,12 @@ CL_NODISCARD enum cl_status cl_pod_policy_find(const struct cl_pod_policy *polic
 CL_NODISCARD enum cl_status cl_pod_policy_create(const struct cl_pod_policy_container *c,
                                                  const uint8_t manifest[static CL_SHA256_SIZE],
                                                  const json_t *spec, struct cl_err *err);
+/* The device of a container, and its volume, by the path that the host gave and _create() found
+ * good; both borrowed. What the host calls a block volume ("block_8_16") says nothing. */
+CL_NODISCARD enum cl_status
+cl_pod_policy_device(const struct cl_pod_policy *policy, const struct cl_pod_policy_container *c,
+                     const char *path, const struct cl_pod_device **ret_d,
+                     const struct cl_pod_volume **ret_v, struct cl_err *err);
 /* process: ExecRequest.process, an object. *ret_exec is borrowed. */
 CL_NODISCARD enum cl_status cl_pod_policy_exec(const struct cl_pod_policy_container *c,
                                                const json_t *process,

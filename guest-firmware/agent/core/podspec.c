@@ -179,3 +179,13 @@ enum cl_status agent_podspec_add_device(struct agent_podspec *s, const char *pat
                   "minor", (int)minor, "fileMode", (int)(mode & 0777), "uid", 0, "gid", 0);
     return json_array_append_new(list, d) == 0 ? CL_OK : cl_err_nomem(err, "specification");
 }
+
+enum cl_status agent_podspec_add_bind(struct agent_podspec *s, const char *source,
+                                      const char *destination, bool read_only, struct cl_err *err)
+{
+    json_t *m = json_pack("{s:s,s:s,s:s,s:[s,s]}", "destination", destination, "type", "bind",
+                          "source", source, "options", "rbind", read_only ? "ro" : "rw");
+    return json_array_append_new(json_object_get(s->config, "mounts"), m) == 0
+               ? CL_OK
+               : cl_err_nomem(err, "specification");
+}

@@ -39,16 +39,20 @@ CL_NODISCARD enum cl_status agent_scratch_size(uint64_t bytes, uint64_t *ret_sec
 /* The tables' parameters. "device" is "7:0". */
 void agent_scratch_linear_params(char ret[static 64], const char *device);
 void agent_scratch_integrity_params(char ret[static 128], const char *device);
+/* Hex digits of a secret: no branch or index depends on it. ret: 2 * len + 1 bytes. */
+void agent_scratch_hex(char *ret, const uint8_t *secret, size_t len);
 /* ret_s: a string, with the key in it; wiped by cl_secret_done(). */
 CL_NODISCARD enum cl_status agent_scratch_crypt_params(const struct cl_secret *key,
                                                        const char *device, struct cl_secret *ret_s,
                                                        struct cl_err *err);
 
 /* How many sectors the integrity target offers, out of the superblock that it wrote to our memory.
- * limit: of all below it. CL_ERR_MALFORMED when it is not what we asked for. */
+ * limit: of all below it; max_sections: of its journal. CL_ERR_MALFORMED when it is not what we
+ * asked for. */
 CL_NODISCARD enum cl_status
 agent_scratch_read_superblock(const uint8_t data[static AGENT_SCRATCH_SUPERBLOCK_SIZE],
-                              uint64_t limit, uint64_t *ret_sectors, struct cl_err *err);
+                              uint32_t max_sections, uint64_t limit, uint64_t *ret_sectors,
+                              struct cl_err *err);
 
 /* Puts all of it together on a block device and leaves "/dev/dm-N" in ret_path, not yet with a file
  * system. memory_dir: a directory on a tmpfs. Stays until the guest ends; on failure nothing
@@ -62,9 +66,10 @@ CL_NODISCARD enum cl_status agent_scratch_open(const char *disk, const char *mem
  * written. */
 CL_NODISCARD enum cl_status agent_scratch_make_fs(const char *device, const char *memory_dir,
                                                   const char *mke2fs, struct cl_err *err);
-/* The same for an open device or file (scratch_fs.c); bytes: its size. */
+/* The same for an open device or file (scratch_fs.c); bytes: its size. journal: for a file system
+ * that outlives a guest: then every block of it was zeroed before. */
 CL_NODISCARD enum cl_status agent_scratch_make_fs_at(int device, uint64_t bytes,
                                                      const char *memory_dir, const char *mke2fs,
-                                                     struct cl_err *err);
+                                                     bool journal, struct cl_err *err);
 
 #endif

@@ -52,19 +52,23 @@ static enum cl_status wait_for(pid_t pid, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status run_mke2fs(const char *mke2fs, char *image, struct cl_err *err)
+static enum cl_status run_mke2fs(const char *mke2fs, char *image, bool journal, struct cl_err *err)
 {
     char name[] = "mke2fs";
     char quiet[] = "-qF";
     char features[] = "-Onone,dir_index,extent,ext_attr,extra_isize,filetype,flex_bg,huge_file,"
                       "large_file,sparse_super2,uninit_bg";
+    char journaled[] = "-Onone,has_journal,dir_index,extent,ext_attr,extra_isize,filetype,flex_bg,"
+                       "huge_file,large_file,sparse_super2,uninit_bg";
     char block[] = "-b" TEXT(4096);
     char inode[] = "-I" TEXT(256);
     char ratio[] = "-i" TEXT(32768);
     char reserved[] = "-m0";
     char extended[] = "-Enodiscard,lazy_itable_init=0,num_backup_sb=0";
     char config[] = "MKE2FS_CONFIG=/dev/null";
-    char *argv[] = {name, quiet, features, block, inode, ratio, reserved, extended, image, NULL};
+    char *argv[] = {
+        name,  quiet, journal ? journaled : features, block, inode, ratio, reserved, extended,
+        image, NULL};
     char *env[] = {config, NULL};
     posix_spawn_file_actions_t files;
     pid_t pid = -1;
@@ -207,12 +211,13 @@ static enum cl_status copy_all(const struct copy *c, struct cl_err *err)
 
 /* --- both ------------------------------------------------------------------------------------- */
 
-static enum cl_status make(struct copy *c, char *path, const char *mke2fs, struct cl_err *err)
+static enum cl_status make(struct copy *c, char *path, const char *mke2fs, bool journal,
+                           struct cl_err *err)
 {
     if (ftruncate(c->image, (off_t)c->bytes) != 0) {
         return cl_err_sys(err, errno, "'%s'", path);
     }
-    CL_TRY(run_mke2fs(mke2fs, path, err));
+    CL_TRY(run_mke2fs(mke2fs, path, journal, err));
     c->buffer = aligned_alloc(BLOCK, CHUNK);
     if (c->buffer == NULL) {
         return cl_err_nomem(err, "scratch disk");
@@ -223,7 +228,7 @@ static enum cl_status make(struct copy *c, char *path, const char *mke2fs, struc
 }
 
 enum cl_status agent_scratch_make_fs_at(int device, uint64_t bytes, const char *memory_dir,
-                                        const char *mke2fs, struct cl_err *err)
+                                        const char *mke2fs, bool journal, struct cl_err *err)
 {
     char path[128];
     int n = snprintf(path, sizeof(path), "%s/ext4.XXXXXX", memory_dir);
@@ -236,7 +241,7 @@ enum cl_status agent_scratch_make_fs_at(int device, uint64_t bytes, const char *
         return cl_err_sys(err, errno, "make '%s'", path);
     }
     struct copy c = {.image = image, .device = device, .bytes = bytes / BLOCK * BLOCK};
-    enum cl_status st = make(&c, path, mke2fs, err);
+    enum cl_status st = make(&c, path, mke2fs, journal, err);
     (void)unlink(path);
     return st;
 }
@@ -250,5 +255,5 @@ enum cl_status agent_scratch_make_fs(const char *device, const char *memory_dir,
     if (fd < 0 || ioctl(fd, BLKGETSIZE64, &bytes) != 0) {
         return cl_err_sys(err, errno, "open '%s'", device);
     }
-    return agent_scratch_make_fs_at(fd, bytes, memory_dir, mke2fs, err);
+    return agent_scratch_make_fs_at(fd, bytes, memory_dir, mke2fs, /* journal= */ false, err);
 }

@@ -2,6 +2,7 @@
  * host.c - serves the host's calls in a thread of its own and hands Start to the main thread.
  */
 #include "agent.h"
+#include "blockvol.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -106,6 +107,16 @@ static enum cl_status disk_for_pod(void *ctx, unsigned slot,
                    : cl_err_set(err, CL_ERR_UNAVAILABLE,
                                 "block slot %u: expected a disk, got an empty slot", slot);
 }
+static enum cl_status open_volume(void *ctx, const struct agent_blockvol *v,
+                                  char ret_path[static 32], struct cl_err *err)
+{
+    struct agent_blockvol own = *v;
+    (void)ctx;
+    own.memory_dir = "/run";
+    own.mke2fs = "/bin/mke2fs";
+    return agent_blockvol_open(&own, ret_path, err);
+}
+
 _Static_assert(AGENT_POD_DISK_PATH == AGENT_DISK_PATH_SIZE, "a path of a disk");
 
 /* Which of the two is served is not known yet: what comes in waits. */
@@ -115,6 +126,7 @@ static enum cl_status make_services(struct agent_host *h, struct cl_err *err)
     const struct agent_pod_config pod = {
         .dial = dial_for_pod,
         .disk = disk_for_pod,
+        .open_volume = open_volume,
         .dir = AGENT_BUNDLE,
         .crun = "/bin/crun",
         .crun_root = "/run/crun",

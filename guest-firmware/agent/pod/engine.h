@@ -138,6 +138,8 @@ struct pod_volume {
     int kind;                       /* Cloister__Pod__V1__VolumeRequest__Kind */
     unsigned slot;                  /* of kind BLOCK */
     char disk[AGENT_POD_DISK_PATH]; /* of kind BLOCK: the guest's device */
+    char opened[32];                /* the device above it, with a key; empty: not open */
+    const struct cl_pod_volume *is; /* of kind BLOCK: what it turned out to be; NULL: not known */
     bool mounted;                   /* dir is a tmpfs */
     bool busy;                      /* a worker writes files */
     unsigned users;      /* containers that mount it, workers that read it: it must not be freed */
@@ -288,6 +290,10 @@ bool pod_process_lives(const struct pod_process *x);
 CL_NODISCARD enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
                                             struct agent_podspec *spec, struct cl_err *err);
 void pod_rootfs_remove(struct pod_container *c);
+/* A directory of ours becomes a mount of the container that the host did not ask for. */
+CL_NODISCARD enum cl_status pod_rootfs_bind(struct pod_container *c, const char *dir,
+                                            const char *destination, bool read_only,
+                                            struct agent_podspec *spec, struct cl_err *err);
 /* A directory with all in it. Best effort: what is nested too deep stays. */
 void pod_remove_tree(const char *path);
 CL_NODISCARD enum cl_status pod_add_devices(struct agent_podspec *spec, struct cl_err *err);
@@ -351,6 +357,11 @@ POD_RUN(pod_make_volume);
 POD_RUN(pod_remove_volume);
 POD_RUN(pod_put_files);
 POD_RUN(pod_get_file);
+/* block.c, without the lock: device i of a container. */
+CL_NODISCARD enum cl_status pod_block_give(struct pod_container *c, struct agent_podspec *spec,
+                                           size_t i, struct cl_err *err);
+/* A block volume that a container has no longer: what was written is written. */
+void pod_block_rest(struct agent_pod *p, struct pod_volume *v);
 /* With the lock held; NULL: there is none. */
 struct pod_volume *pod_volume_find(struct agent_pod *p, const char *name);
 /* Without the lock: the volume stays as long as c uses it. CL_ERR_MALFORMED: there is none. */

@@ -34,6 +34,7 @@
 #define AGENT_POD_PAUSE "cloister-pause"
 CL_NORETURN void agent_pod_pause(const char *dir);
 
+struct agent_blockvol;
 struct agent_pod_config {
     void *ctx;
     /* A connection to a port of the host (I-4). patient: it may be silent for long. */
@@ -42,6 +43,10 @@ struct agent_pod_config {
      * nothing on it is believed. */
     enum cl_status (*disk)(void *ctx, unsigned slot, char ret_path[static AGENT_POD_DISK_PATH],
                            struct cl_err *err);
+    /* Opens an encrypted volume (blockvol.h), whose memory_dir and mke2fs are the callee's to fill;
+     * NULL: there are none here. */
+    enum cl_status (*open_volume)(void *ctx, const struct agent_blockvol *v,
+                                  char ret_path[static 32], struct cl_err *err);
     /* A line for the console. Never a secret, never guest data. */
     void (*say)(void *ctx, const char *text);
     const char *dir;            /* an empty directory of ours on a tmpfs; "/run/cloister" */

@@ -215,21 +215,16 @@ static enum cl_status add_volume(struct pod_container *c, const char *image,
                                     v->kind == CLOISTER__POD__V1__VOLUME_REQUEST__KIND__FILES, err);
 }
 
-static enum cl_status add_device(struct pod_container *c, struct agent_podspec *spec, size_t i,
-                                 struct cl_err *err)
+enum cl_status pod_rootfs_bind(struct pod_container *c, const char *dir, const char *destination,
+                               bool read_only, struct agent_podspec *spec, struct cl_err *err)
 {
-    struct pod_volume *v = NULL;
-    struct stat s;
-    CL_TRY(
-        pod_volume_use(c, spec->device[i].volume, spec->bind_count + spec->device_count, &v, err));
-    if (v->kind != CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "volume '%s': expected a block device, got a volume of files", v->name);
+    char source[POD_PATH_SIZE];
+    CL_CLEANUP(cl_close_fdp) int fd = open(dir, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0) {
+        return cl_err_sys(err, errno, "open '%s'", dir);
     }
-    if (stat(v->disk, &s) != 0 || !S_ISBLK(s.st_mode)) {
-        return cl_err_sys(err, ENOTBLK, "volume '%s': '%s'", v->name, v->disk);
-    }
-    return agent_podspec_set_device(spec, i, major(s.st_rdev), minor(s.st_rdev), err);
+    CL_TRY(bind_fd(c, fd, read_only, source, err));
+    return agent_podspec_add_bind(spec, source, destination, read_only, err);
 }
 
 /* Makes the working directory when the image has none, as every runtime does. */
@@ -257,7 +252,7 @@ enum cl_status pod_rootfs_make(struct pod_container *c, const char *image,
         CL_TRY(add_volume(c, image, spec, i, err));
     }
     for (size_t i = 0; i < spec->device_count; i++) {
-        CL_TRY(add_device(c, spec, i, err));
+        CL_TRY(pod_block_give(c, spec, i, err));
     }
     return CL_OK;
 }

@@ -181,11 +181,15 @@ enum cl_status pod_volume_use(struct pod_container *c, const char *name, size_t 
 
 void pod_volumes_unuse(struct pod_container *c)
 {
-    (void)pthread_mutex_lock(&c->pod->lock);
-    while (c->volume_count > 0) {
-        c->volume[--c->volume_count]->users--;
+    for (; c->volume_count > 0; c->volume_count--) {
+        struct pod_volume *v = c->volume[c->volume_count - 1];
+        (void)pthread_mutex_lock(&c->pod->lock);
+        v->users--;
+        (void)pthread_mutex_unlock(&c->pod->lock);
+        if (v->kind == KIND(BLOCK)) { /* these stay */
+            pod_block_rest(c->pod, v);
+        }
     }
-    (void)pthread_mutex_unlock(&c->pod->lock);
     free(c->volume);
     c->volume = NULL;
 }

@@ -89,6 +89,11 @@ CL_NODISCARD enum cl_status agent_podspec_set_device(struct agent_podspec *s, si
                                                      unsigned major, unsigned minor,
                                                      struct cl_err *err);
 
+/* A mount that the host did not ask for. */
+CL_NODISCARD enum cl_status agent_podspec_add_bind(struct agent_podspec *s, const char *source,
+                                                   const char *destination, bool read_only,
+                                                   struct cl_err *err);
+
 /* ExecRequest.process and UpdateRequest.resources: checked by the same rules, and made anew. */
 CL_NODISCARD enum cl_status agent_podspec_process(const void *data, size_t len,
                                                   json_t **ret_process, bool *ret_terminal,
