@@ -376,6 +376,15 @@ static enum cl_status rig_disk(void *ctx, unsigned slot, char ret_path[static AG
     return CL_OK;
 }
 
+static enum cl_status rig_open_volume(void *ctx, const struct agent_blockvol *v,
+                                      char ret_path[static 32], struct cl_err *err)
+{
+    (void)ctx;
+    return rig.open_volume != NULL
+               ? rig.open_volume(v, ret_path, err)
+               : cl_err_set(err, CL_ERR_UNSUPPORTED, "expected no encrypted volume here");
+}
+
 static void begin(void)
 {
     int sv[2];
@@ -383,6 +392,7 @@ static void begin(void)
     const struct agent_pod_config config = {
         .dial = rig_dial,
         .disk = rig_disk,
+        .open_volume = rig_open_volume,
         .dir = "/run/cloister",
         .crun = crun_program(),
         .crun_root = "/run/crun",

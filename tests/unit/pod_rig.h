@@ -26,6 +26,7 @@ struct rig_stream {
     struct cl_buf data;
 };
 
+struct agent_blockvol;
 struct rig {
     struct fake_host host; /* first: host_dial() finds it */
     uint8_t manifest[CL_SHA256_SIZE];
@@ -46,8 +47,11 @@ struct rig {
     size_t answer_count;
     struct rig_stream stream[RIG_STREAMS];
     size_t stream_count;
-    bool hold_output;       /* the host does not read what comes */
-    const char *disk[9];    /* devices in block slots; NULL: empty */
+    bool hold_output;    /* the host does not read what comes */
+    const char *disk[9]; /* devices in block slots; NULL: empty */
+    /* Stands in for the device mapper; NULL: nothing does. */
+    enum cl_status (*open_volume)(const struct agent_blockvol *v, char ret_path[static 32],
+                                  struct cl_err *err);
     bool read_only_root;    /* of what rig_create() makes */
     const char *capability; /* one that it gets; NULL: none */
     const char *name;       /* Create.name; NULL: none */

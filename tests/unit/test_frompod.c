@@ -321,6 +321,52 @@ START_TEST(test_devices_and_init)
 }
 END_TEST
 
+START_TEST(test_claims_with_a_key)
+{
+    static const char pod[] =
+        "kind: Pod\nspec:\n  containers:\n"
+        "  - {name: app, image: a, volumeDevices: [{name: d, devicePath: /dev/x}]}\n"
+        "  - {name: two, image: a, volumeDevices: [{name: d, devicePath: /dev/y}]}\n"
+        "  volumes: [{name: d, persistentVolumeClaim: {claimName: c}}]\n";
+    world_add(&w.volumes, "d=kbs:///a/b/c,mount=/srv,format=if-blank");
+    json_t *p = world_policy(&w, pod);
+    char *all = json_dumps(p, JSON_COMPACT);
+    ck_assert_ptr_nonnull(strstr(all, "{\"name\":\"d\",\"kind\":\"block\",\"encrypted\":{\"key\":"
+                                      "\"kbs:///a/b/c\",\"format\":\"if-blank\"}}"));
+    ck_assert_ptr_nonnull(
+        strstr(all, "[{\"path\":\"/dev/x\",\"volume\":\"d\",\"mount\":\"/srv\"}]"));
+    ck_assert_ptr_nonnull(
+        strstr(all, "[{\"path\":\"/dev/y\",\"volume\":\"d\",\"mount\":\"/srv\"}]"));
+    ck_assert_ptr_null(strstr(all, "block_*"));
+    free(all);
+    json_decref(p);
+}
+END_TEST
+
+static const char *const bad_claims[][2] = {
+    {"e=kbs:///a/b/c", "--volume"},
+    {"d=kbs:///a/b", "key: expected kbs:///repository/type/tag"},
+    {"d=a/b/c", "key: expected kbs:///repository/type/tag"},
+    {"d=kbs:///a/b/c,size=1", "--volume: expected NAME=kbs:///KEY"},
+    {"d=kbs:///a/b/c,mount=", "--volume: expected NAME=kbs:///KEY"},
+    {"d=kbs:///a/b/c,mount=srv", "mount: expected an absolute path"},
+    {"d=kbs:///a/b/c,format=always", "format: expected never"},
+};
+
+START_TEST(test_claims_that_are_none)
+{
+    static const char pod[] =
+        "kind: Pod\nspec:\n  containers:\n"
+        "  - {name: app, image: a, volumeDevices: [{name: d, devicePath: /dev/x}]}\n"
+        "  volumes: [{name: d, persistentVolumeClaim: {claimName: c}}]\n";
+    world_add(&w.volumes, bad_claims[_i][0]);
+    struct cl_buf out = {0};
+    ck_assert_int_ne(world_make(&w, pod, &out), CL_OK);
+    cl_buf_done(&out);
+    ck_assert_msg(strstr(w.err.msg, bad_claims[_i][1]) != NULL, "%s", w.err.msg);
+}
+END_TEST
+
 #define TEMPLATE "{template: {spec: {containers: [{name: app, image: a}]}}}"
 
 START_TEST(test_which_pod)
@@ -431,6 +477,8 @@ int main(void)
     tcase_add_test(t, test_what_a_vm_cannot_have);
     tcase_add_test(t, test_images);
     tcase_add_test(t, test_devices_and_init);
+    tcase_add_test(t, test_claims_with_a_key);
+    tcase_add_loop_test(t, test_claims_that_are_none, 0, CL_ARRAY_LEN(bad_claims));
     tcase_add_test(t, test_which_pod);
     tcase_add_test(t, test_every_member_of_another_type);
     suite_add_tcase(s, t);

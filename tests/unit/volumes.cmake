@@ -1,5 +1,10 @@
 # Volumes: agent and shim. pod_program and pod_no_memlock are pod.cmake's.
-cl_unit_test(test_pod_volumes SOURCES pod_rig.c LIBS cl_agent_pod)
-add_dependencies(test_pod_volumes pod_program pod_no_memlock)
-target_compile_definitions(test_pod_volumes PRIVATE POD_PROGRAM="$<TARGET_FILE:pod_program>" POD_NO_MEMLOCK="$<TARGET_FILE:pod_no_memlock>")
+foreach(test test_pod_volumes test_pod_blocks)
+    cl_unit_test(${test} SOURCES pod_rig.c LIBS cl_agent_pod)
+    add_dependencies(${test} pod_program pod_no_memlock)
+    target_include_directories(${test} PRIVATE ${CMAKE_SOURCE_DIR}/guest-firmware/agent/core)
+    target_compile_definitions(${test} PRIVATE POD_PROGRAM="$<TARGET_FILE:pod_program>" POD_NO_MEMLOCK="$<TARGET_FILE:pod_no_memlock>")
+endforeach()
+cl_unit_test(test_blockvol LIBS cl_agent_core)
+target_include_directories(test_blockvol PRIVATE ${CMAKE_SOURCE_DIR}/guest-firmware/agent/core)
 cl_unit_test(test_shim_volumes SOURCES shim_world.c LIBS cl_shim)
