@@ -66,10 +66,9 @@ struct world {
     unsigned vm_cpus;
     const struct cl_podnet *vm_net; /* that it was given; valid until its agent was told */
     bool vm_started;
-    bool vm_fails; /* to start */
-    bool vm_slow;  /* the agent does not call by itself */
-    bool vm_deaf;  /* to stop */
-    bool vm_takes_no_disk;
+    bool vm_fails;     /* to start */
+    bool vm_slow;      /* the agent does not call by itself */
+    bool vm_deaf;      /* to stop */
     unsigned vm_disks; /* bits of slots that were filled */
     unsigned vm_stops;
     struct event *vm_end_ev;

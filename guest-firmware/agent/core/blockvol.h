@@ -24,8 +24,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#define AGENT_BLOCKVOL_KEY_SIZE 128u /* AES-256-XTS 64, HMAC of blocks 32, HMAC of the journal 32  \
-                                      */
+#define AGENT_BLOCKVOL_KEY_SIZE                                                                    \
+    128u /* AES-256-XTS 64, HMAC of blocks 32, HMAC of the journal 32                              \
+          */
 #define AGENT_BLOCKVOL_JOURNAL_SECTORS 2048u
 #define AGENT_BLOCKVOL_BLANK (1u << 20) /* bytes that are all zero on a blank disk */
 

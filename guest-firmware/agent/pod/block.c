@@ -184,7 +184,7 @@ void pod_block_rest(struct agent_pod *p, struct pod_volume *v)
     bool unused = v->users == 0;
     (void)pthread_mutex_unlock(&p->lock);
     CL_CLEANUP(cl_close_fdp)
-    int fd = open(v->mounted           ? v->dir
+    int fd = open(v->mounted             ? v->dir
                   : v->opened[0] != '\0' ? v->opened
                                          : v->disk,
                   O_RDONLY | O_CLOEXEC);

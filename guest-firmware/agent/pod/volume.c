@@ -241,7 +241,7 @@ POD_RUN(pod_remove_volume)
     (void)pthread_mutex_lock(&p->lock);
     enum cl_ttrpc_code code = take_out(p, r->name, &v, err);
     (void)pthread_mutex_unlock(&p->lock);
-    if (code != CL_TTRPC_OK) {
+    if (code != CL_TTRPC_OK || v == NULL) {
         return code;
     }
     if (v->mounted) {
