@@ -100,7 +100,7 @@ static const struct {
     {"{\"ok\":\"true\"}\n", CL_ERR_REJECTED, "VMM: refused"},
     {"{}\n", CL_ERR_REJECTED, "VMM: refused"},
     {"ok\n", CL_ERR_MALFORMED, "VMM"},
-    {"\n", CL_ERR_MALFORMED, "VMM"},
+    {"\n", CL_ERR_TRUNCATED, "VMM"},
     {"{\"ok\":true}", CL_ERR_UNAVAILABLE, "expected an answer of one line"},
     {NULL, CL_ERR_UNAVAILABLE, "expected an answer of one line"},
 };
