@@ -14,7 +14,9 @@ START_TEST(test_parameters_are_fixed)
     ck_assert_int_eq(cl_secret_alloc(&key, AGENT_BLOCKVOL_KEY_SIZE, NULL), CL_OK);
     memset(key.data, 0xab, 96); /* not in this table */
     memset(key.data + 96, 0x5c, 32);
-    ck_assert_int_eq(agent_blockvol_integrity_params(&key, "253:0", &params, NULL), CL_OK);
+    ck_assert_int_eq(
+        agent_blockvol_integrity_params(&key, "253:0", AGENT_BLOCKVOL_JOURNALED, &params, NULL),
+        CL_OK);
     ck_assert_str_eq((const char *)params.data,
                      "253:0 0 48 J 4 journal_sectors:2048 block_size:4096 fix_padding "
                      "journal_mac:hmac(sha256):5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c"
@@ -34,8 +36,9 @@ START_TEST(test_keys_of_another_size)
     ck_assert_int_eq(cl_secret_alloc(&key, sizes[_i], NULL), CL_OK);
     const struct agent_blockvol v = {
         .disk = "/dev/null", .name = "v", .memory_dir = "/tmp", .key = &key};
-    ck_assert_int_eq(agent_blockvol_integrity_params(&key, "253:0", &params, &err),
-                     CL_ERR_REJECTED);
+    ck_assert_int_eq(
+        agent_blockvol_integrity_params(&key, "253:0", AGENT_BLOCKVOL_JOURNALED, &params, &err),
+        CL_ERR_REJECTED);
     ck_assert_int_eq(agent_blockvol_open(&v, path, &err), CL_ERR_REJECTED);
     ck_assert_ptr_nonnull(strstr(err.msg, "key: expected 128 bytes, got "));
     cl_secret_done(&key);

@@ -36,10 +36,10 @@ static enum cl_status check_key(const struct cl_secret *key, struct cl_err *err)
                             AGENT_BLOCKVOL_KEY_SIZE, key->len);
 }
 
-/* J: through the journal, so that a VM that dies leaves no block whose tag is another's. Its
- * sections are told apart by nothing: what a host moves among them has tags for its own place all
- * the same. */
+/* The journal's sections are told apart by nothing: what a host moves among them has tags for its
+ * own place all the same. */
 enum cl_status agent_blockvol_integrity_params(const struct cl_secret *key, const char *device,
+                                               enum agent_blockvol_mode mode,
                                                struct cl_secret *ret_s, struct cl_err *err)
 {
     char hex[2 * JOURNAL_KEY_SIZE + 1];
@@ -47,9 +47,10 @@ enum cl_status agent_blockvol_integrity_params(const struct cl_secret *key, cons
     CL_TRY(cl_secret_alloc(ret_s, PARAMS_SIZE, err));
     agent_scratch_hex(hex, key->data + AGENT_SCRATCH_KEY_SIZE, JOURNAL_KEY_SIZE);
     (void)snprintf((char *)ret_s->data, PARAMS_SIZE,
-                   "%.24s 0 %u J 4 journal_sectors:%u block_size:%u fix_padding "
+                   "%.24s 0 %u %c 4 journal_sectors:%u block_size:%u fix_padding "
                    "journal_mac:hmac(sha256):%s",
-                   device, AGENT_SCRATCH_TAG_SIZE, AGENT_BLOCKVOL_JOURNAL_SECTORS, BLOCK, hex);
+                   device, AGENT_SCRATCH_TAG_SIZE, (char)mode, AGENT_BLOCKVOL_JOURNAL_SECTORS,
+                   BLOCK, hex);
     cl_wipe(hex, sizeof(hex));
     return CL_OK;
 }
@@ -86,12 +87,12 @@ static enum cl_status is_blank(const struct agent_layers *l, bool *ret, struct c
 }
 
 /* A block of memory that is aligned for direct reads and writes. */
-static enum cl_status open_direct(const struct agent_layers *l, int *ret_fd, uint8_t **ret_block,
-                                  struct cl_err *err)
+static enum cl_status open_direct(const struct agent_layers *l, int how, int *ret_fd,
+                                  uint8_t **ret_block, struct cl_err *err)
 {
     char path[32];
     agent_layers_path(l, path);
-    int fd = open(path, O_RDWR | O_DIRECT | O_CLOEXEC);
+    int fd = open(path, how | O_DIRECT | O_CLOEXEC);
     if (fd < 0) {
         return cl_err_sys(err, errno, "open '%s'", path);
     }
@@ -113,7 +114,7 @@ static enum cl_status read_mark(const struct agent_layers *l, struct cl_err *err
 {
     uint8_t *block = NULL;
     CL_CLEANUP(cl_close_fdp) int fd = -1;
-    CL_TRY(open_direct(l, &fd, &block, err));
+    CL_TRY(open_direct(l, O_RDONLY, &fd, &block, err));
     ssize_t n = pread(fd, block, BLOCK, mark_offset(l));
     bool ours = n == (ssize_t)BLOCK && memcmp(block, MARK, sizeof(MARK)) == 0; /* public */
     free(block);
@@ -128,7 +129,7 @@ static enum cl_status write_mark(const struct agent_layers *l, struct cl_err *er
 {
     uint8_t *block = NULL;
     CL_CLEANUP(cl_close_fdp) int fd = -1;
-    CL_TRY(open_direct(l, &fd, &block, err));
+    CL_TRY(open_direct(l, O_RDWR, &fd, &block, err));
     memset(block, 0, BLOCK);
     memcpy(block, MARK, sizeof(MARK));
     bool good = fsync(fd) == 0 && pwrite(fd, block, BLOCK, mark_offset(l)) == (ssize_t)BLOCK &&
@@ -157,45 +158,83 @@ static enum cl_status format(const struct agent_blockvol *v, const struct agent_
 
 /* --- layers ----------------------------------------------------------------------------------- */
 
-/* Where everything lies follows from sizes alone: the kernel works it out over memory of ours, and
- * only then is the disk put below. A superblock that it finds it believes, and it is its own; where
- * it finds none it also writes a new journal. */
-static enum cl_status make_integrity(struct agent_layers *l, const struct cl_secret *key,
-                                     bool blank, struct cl_err *err)
+static enum cl_status measure(struct agent_layers *l, const struct cl_secret *key,
+                              struct cl_err *err)
 {
-    static const uint8_t none[BLOCK];
     struct cl_secret params = {0};
-    CL_TRY(agent_layers_create(l, AGENT_LOWER, err));
-    CL_TRY(set_lower(l, MEMORY_SECTORS, err));
     CL_TRY(agent_layers_create(l, AGENT_INTEGRITY, err));
-    CL_TRY(agent_blockvol_integrity_params(key, l->device[AGENT_LOWER], &params, err));
-    const char *text = (const char *)params.data;
-    enum cl_status st =
-        agent_layers_measure(l, text, AGENT_BLOCKVOL_JOURNAL_SECTORS, l->disk_sectors, err);
-    st = st == CL_OK ? set_lower(l, BLOCK_SECTORS, err) : st;
-    if (st == CL_OK && blank && pwrite(l->memory, none, BLOCK, 0) != (ssize_t)BLOCK) {
-        st = cl_err_sys(err, errno, "memory of the superblock");
-    }
-    if (st == CL_OK) {
-        const struct agent_dm_target t = {0, l->sectors, "integrity", text};
-        st = agent_layers_start(l, AGENT_INTEGRITY, &t, 1, err);
-    }
+    CL_TRY(agent_blockvol_integrity_params(key, l->device[AGENT_LOWER], AGENT_BLOCKVOL_JOURNALED,
+                                           &params, err));
+    enum cl_status st = agent_layers_measure(l, (const char *)params.data,
+                                             AGENT_BLOCKVOL_JOURNAL_SECTORS, l->disk_sectors, err);
     cl_secret_done(&params);
     return st;
 }
 
-/* The mark is out of reach for whoever uses the device. */
-static enum cl_status make_crypt(const struct agent_blockvol *v, struct agent_layers *l, bool blank,
-                                 struct cl_err *err)
+/* Where everything lies follows from sizes alone: the kernel works it out over memory of ours, and
+ * only then is the disk put below. */
+static enum cl_status lay_out(struct agent_layers *l, const struct cl_secret *key,
+                              struct cl_err *err)
 {
-    struct cl_secret key = {0};
-    CL_TRY(agent_layers_create(l, AGENT_CRYPT, err));
-    CL_TRY(cl_secret_from(&key, v->key->data, AGENT_SCRATCH_KEY_SIZE, err));
-    enum cl_status st = agent_layers_crypt(l, &key, l->sectors, err);
-    st = st != CL_OK ? st : blank ? format(v, l, err) : read_mark(l, err);
-    st = st == CL_OK ? agent_layers_crypt(l, &key, l->sectors - BLOCK_SECTORS, err) : st;
-    cl_secret_done(&key);
+    CL_TRY(agent_layers_create(l, AGENT_LOWER, err));
+    CL_TRY(set_lower(l, MEMORY_SECTORS, err));
+    CL_TRY(measure(l, key, err));
+    return set_lower(l, BLOCK_SECTORS, err);
+}
+
+static enum cl_status start_integrity(struct agent_layers *l, const struct cl_secret *key,
+                                      enum agent_blockvol_mode mode, struct cl_err *err)
+{
+    struct cl_secret params = {0};
+    if (l->made == AGENT_INTEGRITY) {
+        CL_TRY(agent_layers_create(l, AGENT_INTEGRITY, err));
+    }
+    CL_TRY(agent_blockvol_integrity_params(key, l->device[AGENT_LOWER], mode, &params, err));
+    const struct agent_dm_target t = {0, l->sectors, "integrity", (const char *)params.data};
+    enum cl_status st = agent_layers_start(l, AGENT_INTEGRITY, &t, 1, err);
+    cl_secret_done(&params);
     return st;
+}
+
+static enum cl_status up(struct agent_layers *l, const struct cl_secret *key,
+                         enum agent_blockvol_mode mode, uint64_t sectors, struct cl_err *err)
+{
+    struct cl_secret crypt = {0};
+    CL_TRY(start_integrity(l, key, mode, err));
+    CL_TRY(agent_layers_create(l, AGENT_CRYPT, err));
+    CL_TRY(cl_secret_from(&crypt, key->data, AGENT_SCRATCH_KEY_SIZE, err));
+    enum cl_status st = agent_layers_crypt(l, &crypt, sectors, err);
+    cl_secret_done(&crypt);
+    return st;
+}
+
+/* All that is in the journal goes to its place first. */
+static void down(struct agent_layers *l)
+{
+    for (; l->made > AGENT_INTEGRITY; l->made--) {
+        agent_dm_remove(l->dm, l->name[l->made - 1]);
+    }
+}
+
+/* A superblock that the kernel finds in our memory it believes, and it is its own; where it finds
+ * none it also writes a new journal. */
+static enum cl_status make_volume(const struct agent_blockvol *v, struct agent_layers *l,
+                                  struct cl_err *err)
+{
+    static const uint8_t none[BLOCK];
+    if (pwrite(l->memory, none, BLOCK, 0) != (ssize_t)BLOCK) {
+        return cl_err_sys(err, errno, "memory of the superblock");
+    }
+    CL_TRY(up(l, v->key, AGENT_BLOCKVOL_JOURNALED, l->sectors, err));
+    return format(v, l, err);
+}
+
+/* Read-only, and the journal not looked at: whoever comes with another key changes nothing. */
+static enum cl_status check_volume(const struct agent_blockvol *v, struct agent_layers *l,
+                                   struct cl_err *err)
+{
+    CL_TRY(up(l, v->key, AGENT_BLOCKVOL_LOOKED_AT, l->sectors, err));
+    return read_mark(l, err);
 }
 
 static enum cl_status build(const struct agent_blockvol *v, struct agent_layers *l,
@@ -208,8 +247,11 @@ static enum cl_status build(const struct agent_blockvol *v, struct agent_layers 
                           "expected a formatted volume, got a blank disk (the policy's format is "
                           "\"never\")");
     }
-    CL_TRY(make_integrity(l, v->key, blank, err));
-    return make_crypt(v, l, blank, err);
+    CL_TRY(lay_out(l, v->key, err));
+    CL_TRY(blank ? make_volume(v, l, err) : check_volume(v, l, err));
+    down(l);
+    /* The mark is out of reach for whoever uses the device. */
+    return up(l, v->key, AGENT_BLOCKVOL_JOURNALED, l->sectors - BLOCK_SECTORS, err);
 }
 
 enum cl_status agent_blockvol_open(const struct agent_blockvol *v, char ret_path[static 32],

@@ -40,9 +40,16 @@ struct agent_blockvol {
     const char *mke2fs;
 };
 
+enum agent_blockvol_mode {
+    /* Through the journal: a VM that dies leaves no block whose tag is another's. */
+    AGENT_BLOCKVOL_JOURNALED = 'J',
+    AGENT_BLOCKVOL_LOOKED_AT = 'R', /* without the journal, and without writing */
+};
+
 /* The integrity target's parameters, with the journal's key in them; a string. */
 CL_NODISCARD enum cl_status agent_blockvol_integrity_params(const struct cl_secret *key,
                                                             const char *device,
+                                                            enum agent_blockvol_mode mode,
                                                             struct cl_secret *ret_s,
                                                             struct cl_err *err);
 /* Opens it, or formats it, and leaves "/dev/dm-N" in ret_path; stays until the guest ends. A disk
