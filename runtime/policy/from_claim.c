@@ -74,19 +74,12 @@ static const char *find_option(struct policy_from *f, const char *name, const ch
 static enum cl_status add_volume(struct policy_from *f, const char *name, const struct claim *k,
                                  struct cl_err *err)
 {
-    size_t i = 0;
     json_t *v = NULL;
-    json_array_foreach(f->volumes, i, v)
-    {
-        if (strcmp(json_string_value(json_object_get(v, "name")), name) == 0) {
-            return CL_OK;
-        }
+    CL_TRY(policy_use_volume(f, name, "block", &v, err));
+    if (v == NULL) {
+        return CL_OK;
     }
-    v = json_object();
     json_t *encrypted = json_object();
-    CL_TRY(policy_append(f->volumes, v, err));
-    CL_TRY(policy_put(v, "name", json_string(name), err));
-    CL_TRY(policy_put(v, "kind", json_string("block"), err));
     CL_TRY(policy_put(v, "encrypted", encrypted, err));
     CL_TRY(policy_put(encrypted, "key", json_string(k->key), err));
     return k->format != NULL ? policy_put(encrypted, "format", json_string(k->format), err) : CL_OK;

@@ -62,6 +62,11 @@ CL_NODISCARD enum cl_status policy_ports_build(struct policy_from *f, json_t *sa
                                                struct cl_err *err);
 /* from_security.c */
 CL_NODISCARD enum cl_status policy_security_build(struct policy_container *c, struct cl_err *err);
+/* Into the policy's list, once. *ret_new: what was added now; NULL: it was there. */
+CL_NODISCARD enum cl_status policy_use_volume(struct policy_from *f, const char *name,
+                                              const char *kind, json_t **ret_new,
+                                              struct cl_err *err);
+
 /* from_claim.c: the --volume of a claim of the pod, if there is one: appends its device. */
 CL_NODISCARD enum cl_status policy_claim_build(struct policy_container *c, const char *name,
                                                const char *path, json_t *devices, bool *ret_found,

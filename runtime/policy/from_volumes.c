@@ -106,8 +106,7 @@ static enum cl_status check_volumes(struct policy_from *f, struct cl_err *err)
     return CL_OK;
 }
 
-/* In the policy's list, once. */
-static enum cl_status use_volume(struct policy_from *f, const char *name, const char *kind,
+enum cl_status policy_use_volume(struct policy_from *f, const char *name, const char *kind,
                                  json_t **ret_new, struct cl_err *err)
 {
     size_t i = 0;
@@ -165,7 +164,7 @@ static enum cl_status add_mount(struct policy_container *c, const struct mount *
     }
     CL_TRY(policy_put(to, "read_only", json_boolean(m->read_only), err));
     CL_TRY(policy_put(to, "optional", json_boolean(m->optional), err));
-    CL_TRY(use_volume(c->f, m->volume, m->kind, &volume, err));
+    CL_TRY(policy_use_volume(c->f, m->volume, m->kind, &volume, err));
     if (volume != NULL && strcmp(m->volume, "result_*") == 0) {
         CL_TRY(policy_put(volume, "host_writes", json_true(), err));
         CL_TRY(policy_put(volume, "host_reads", json_true(), err));
@@ -359,7 +358,7 @@ static enum cl_status build_device(struct policy_container *c, const json_t *fro
     CL_TRY(policy_append(devices, to, err));
     CL_TRY(policy_put(to, "path", json_string(path), err));
     CL_TRY(policy_put(to, "volume", json_string("block_*"), err));
-    return use_volume(c->f, "block_*", "block", &volume, err);
+    return policy_use_volume(c->f, "block_*", "block", &volume, err);
 }
 
 enum cl_status policy_volumes_build(struct policy_container *c, struct cl_err *err)

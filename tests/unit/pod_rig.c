@@ -669,6 +669,18 @@ int rig_volume(const char *name, unsigned kind, uint64_t size)
     return rig_call("Volume", &r.base, NULL);
 }
 
+int rig_block(const char *name, unsigned slot)
+{
+    char text[128];
+    Cloister__Pod__V1__VolumeRequest r;
+    cloister__pod__v1__volume_request__init(&r);
+    (void)snprintf(text, sizeof(text), "%s", name);
+    r.name = text;
+    r.kind = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK;
+    r.slot = slot;
+    return rig_call("Volume", &r.base, NULL);
+}
+
 int rig_put(const char *volume, uint64_t generation, const char *path, const char *data,
             const char *link, bool last)
 {

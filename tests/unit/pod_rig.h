@@ -87,6 +87,8 @@ int rig_exec(const char *id, const char *exec, bool terminal, const char *const 
 int rig_sandbox(const char *hostname, bool share_processes);
 /* A volume of a kind (the numbers of pod.proto); the code. */
 int rig_volume(const char *name, unsigned kind, uint64_t size);
+/* A block volume; the code. */
+int rig_block(const char *name, unsigned slot);
 /* One file of a generation, and whether it is the last one; link NULL: a file with `data`. */
 int rig_put(const char *volume, uint64_t generation, const char *path, const char *data,
             const char *link, bool last);

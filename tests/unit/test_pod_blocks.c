@@ -99,18 +99,6 @@ static bool loop_device(unsigned i)
     return made && loop[i] >= 0 && ioctl(loop[i], LOOP_CONFIGURE, &c) == 0;
 }
 
-static int block(const char *name, unsigned slot)
-{
-    char text[80];
-    Cloister__Pod__V1__VolumeRequest r;
-    cloister__pod__v1__volume_request__init(&r);
-    (void)snprintf(text, sizeof(text), "%s", name);
-    r.name = text;
-    r.kind = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK;
-    r.slot = slot;
-    return rig_call("Volume", &r.base, NULL);
-}
-
 static int create(const char *name, const char *id, const char *volume)
 {
     char more[300];
@@ -132,9 +120,9 @@ START_TEST(test_block_volumes_of_a_measured_pod)
     rig.disk[4] = path[1];
     rig.env = "\"PATH=/\"";
     ck_assert_int_eq(rig_sandbox("h", false), 0);
-    ck_assert_int_eq(block("disk", 3), CL_TTRPC_PERMISSION_DENIED);
-    ck_assert_int_eq(block("block_8_0", 3), 0);
-    ck_assert_int_eq(block("block_8_16", 4), 0);
+    ck_assert_int_eq(rig_block("disk", 3), CL_TTRPC_PERMISSION_DENIED);
+    ck_assert_int_eq(rig_block("block_8_0", 3), 0);
+    ck_assert_int_eq(rig_block("block_8_16", 4), 0);
     /* what the key does not open there is no container with */
     ck_assert_int_eq(create("app", "a", "block_8_0"), CL_TTRPC_PERMISSION_DENIED);
     ck_assert_str_eq(rig_message, "volume 'data': expected blocks of its key, got others");

@@ -134,18 +134,6 @@ END_TEST
 /* --- block devices ----------------------------------------------------------------------------
  */
 
-static int block(const char *name, unsigned slot)
-{
-    char text[80];
-    Cloister__Pod__V1__VolumeRequest r;
-    cloister__pod__v1__volume_request__init(&r);
-    (void)snprintf(text, sizeof(text), "%s", name);
-    r.name = text;
-    r.kind = CLOISTER__POD__V1__VOLUME_REQUEST__KIND__BLOCK;
-    r.slot = slot;
-    return rig_call("Volume", &r.base, NULL);
-}
-
 /* A loop device, which goes with its last user; -1 where there are none. ret_file: what it shows.
  */
 static int loop_device(char ret_path[static 32], int *ret_file)
@@ -181,7 +169,7 @@ START_TEST(test_a_block_device_of_the_container)
         return;
     }
     rig.disk[3] = path;
-    ck_assert_msg(block("block_7_0", 3) == 0, "%s", rig_message);
+    ck_assert_msg(rig_block("block_7_0", 3) == 0, "%s", rig_message);
     const char *out = rig_run("b1", DEVICE("/dev/data", "volume:block_7_0", "b"), NULL,
                               ARGS("put", "/dev/data", "by a pod"), &status);
     ck_assert_msg(status == 0, "%s %s", out, rig_message);
@@ -213,13 +201,13 @@ START_TEST(test_block_devices_that_are_none)
         {DEVICE("/dev/", "volume:block_1_3", "b"), "path: expected one below /dev"},
         {DEVICE("/dev/x", "volume:block_1_3", "c"), "type: expected b, got 'c'"},
     };
-    ck_assert_int_eq(block("block_1_4", 2), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_int_eq(rig_block("block_1_4", 2), CL_TTRPC_INVALID_ARGUMENT);
     ck_assert_str_eq(rig_message, "volume 'block_1_4': slot: expected 3 to 8, got 2");
-    ck_assert_int_eq(block("block_1_4", 9), CL_TTRPC_INVALID_ARGUMENT);
-    ck_assert_int_ne(block("block_1_4", 5), 0);
+    ck_assert_int_eq(rig_block("block_1_4", 9), CL_TTRPC_INVALID_ARGUMENT);
+    ck_assert_int_ne(rig_block("block_1_4", 5), 0);
     rig.disk[4] = null;
-    ck_assert_int_eq(block("block_1_3", 4), 0);
-    ck_assert_int_eq(block("block_1_4", 4), CL_TTRPC_ALREADY_EXISTS); /* one disk, two names */
+    ck_assert_int_eq(rig_block("block_1_3", 4), 0);
+    ck_assert_int_eq(rig_block("block_1_4", 4), CL_TTRPC_ALREADY_EXISTS); /* one disk, two names */
     ck_assert_int_eq(rig_volume("files", SCRATCH, 0), 0);
     for (size_t i = 0; i < CL_ARRAY_LEN(bad); i++) {
         ck_assert_int_ne(rig_create("bad", bad[i].more, NULL, ARGS("wait")), 0);
