@@ -444,12 +444,11 @@ int agent_stream(struct world *w, const char *process, unsigned stream)
 {
     int pair[2];
     char line[256];
-    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, pair), 0);
     host_server_take(w->server, HOST_PORT_STDIO, pair[1]);
     int len = snprintf(line, sizeof(line), "%s%s %u\n", process == NULL ? "CLFWD1" : "CLSTDIO1 ",
                        process == NULL ? "" : process, stream);
     ck_assert_int_eq(write(pair[0], line, (size_t)len), len);
-    ck_assert_int_eq(fcntl(pair[0], F_SETFL, O_NONBLOCK), 0);
     world_settle(w);
     return pair[0];
 }
