@@ -273,10 +273,10 @@ END_TEST
 START_TEST(test_indices_are_bounded)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf layers = {0};
-    for (char c = 'a'; c < 'k'; c++) {
+    for (size_t i = 0; i < 10; i++) {
         char digest[CL_OCI_DIGEST_SIZE];
         (void)snprintf(digest, sizeof(digest), "%s", OTHER_DIGEST);
-        digest[20] = c <= 'f' ? c : (char)(c - 'g' + '0');
+        digest[20] = "0123456789"[i];
         digest[21] = 'c';
         add_layer(&layers, key, NAME, digest);
     }

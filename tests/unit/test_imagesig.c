@@ -64,7 +64,7 @@ START_TEST(test_cosign_takes_each_kind_of_key)
 {
     static const char *const kinds[] = {"P-256", "RSA", "Ed25519"};
     EVP_PKEY *k = sig_key(kinds[_i]);
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     uint8_t digest[CL_SHA256_SIZE];
     enum cl_status st =
         check(k, k, SIG_REFERENCE, REPOSITORY, SIG_COSIGN, "registry.example/team/app", &s);
@@ -85,7 +85,7 @@ START_TEST(test_cosign_needs_every_bit)
     struct cl_image_rule *rule = rule_of(sig_cosign_rule(key, SIG_REFERENCE, REPOSITORY));
     char *payload = sig_payload(SIG_COSIGN, "registry.example/team/app", SIG_DIGEST);
     char *sig = sig_cosign(key, payload);
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     size_t len = strlen(payload);
     ck_assert_int_eq(cl_image_rule_cosign(rule, payload, len, sig, &s, &err), CL_OK);
     for (size_t n = 0; n < len; n++) {
@@ -170,7 +170,7 @@ static const struct {
 
 START_TEST(test_identity)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     enum cl_status st = check(key, key, identities[_i].ours, identities[_i].identity, SIG_COSIGN,
                               identities[_i].theirs, &s);
     ck_assert_msg((st == CL_OK) == identities[_i].good, "%s %s %s: %s", identities[_i].identity,
@@ -185,7 +185,7 @@ END_TEST
 
 START_TEST(test_payload_is_of_the_right_type)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     ck_line(check(key, key, SIG_REFERENCE, REPOSITORY, SIG_SIMPLE, "registry.example/team/app", &s),
             CL_ERR_REJECTED, "signature.type: expected 'cosign container image signature', got");
 }
@@ -221,7 +221,7 @@ START_TEST(test_payload_is_read_strictly)
     struct cl_image_rule *rule = rule_of(sig_cosign_rule(key, SIG_REFERENCE, REPOSITORY));
     const char *payload = payloads[_i].payload;
     char *sig = sig_cosign(key, payload);
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     enum cl_status st = cl_image_rule_cosign(rule, payload, strlen(payload), sig, &s, &err);
     free(sig);
     ck_assert(st != CL_OK && s.verified);

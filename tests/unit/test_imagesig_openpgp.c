@@ -76,7 +76,7 @@ static void ck_line(enum cl_status got, enum cl_status st, const char *line)
 START_TEST(test_each_algorithm_and_hash)
 {
     static const uint8_t hashes[] = {8, 9, 10};
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     uint8_t digest[CL_SHA256_SIZE];
     const struct sig_pgp p = {.key = keys[_i / 3], .hash = hashes[_i % 3]};
     ck_assert_msg(run(&p, payload, &s) == CL_OK, "%s", err.msg);
@@ -88,7 +88,7 @@ END_TEST
 
 START_TEST(test_forms_that_gnupg_writes)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     static char text[700]; /* so large that it is written in pieces */
     const struct sig_pgp forms[] = {
         {.key = keys[0], .compress = 1},
@@ -108,7 +108,7 @@ END_TEST
 
 START_TEST(test_what_is_wrong_is_named)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     EVP_PKEY *k = keys[0];
     const struct {
         struct sig_pgp p;
@@ -163,7 +163,7 @@ END_TEST
 
 START_TEST(test_subkeys)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     EVP_PKEY *k = keys[2];
     const struct {
         struct sig_pgp p;
@@ -191,7 +191,7 @@ END_TEST
 
 START_TEST(test_key_of_nobody)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf ring = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf message = {0};
     sig_pgp_ring(&(struct sig_pgp){.key = other}, &ring);
@@ -205,7 +205,7 @@ END_TEST
 
 START_TEST(test_what_it_says_counts)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     char *wrong = sig_payload(SIG_COSIGN, SIG_REFERENCE, SIG_DIGEST);
     ck_line(run(&(struct sig_pgp){.key = keys[0]}, wrong, &s), CL_ERR_REJECTED, "signature.type: ");
     ck_assert(s.verified);
@@ -220,7 +220,7 @@ END_TEST
 /* Every byte counts, and each that is missing. */
 START_TEST(test_message_needs_every_byte)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf ring = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf m = {0};
     CL_CLEANUP(cl_image_rule_freep) struct cl_image_rule *rule = NULL;
@@ -277,7 +277,7 @@ END_TEST
 
 START_TEST(test_bomb_is_bounded)
 {
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     static char big[300 << 10];
     memset(big, ' ', sizeof(big) - 1);
     ck_line(run(&(struct sig_pgp){.key = keys[0], .compress = 1}, big, &s), CL_ERR_MALFORMED,
@@ -308,7 +308,7 @@ START_TEST(test_gnupg)
     char path[64];
     CL_CLEANUP(cl_buf_done) struct cl_buf ring = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf message = {0};
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     ck_assert_ptr_nonnull(mkdtemp(home));
     (void)snprintf(path, sizeof(path), "%s/payload", home);
     ck_assert_int_eq(cl_write_file(path, payload, strlen(payload), 0600, &err), CL_OK);
@@ -349,7 +349,7 @@ START_TEST(test_stored_signature)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf ring = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf message = {0};
-    struct cl_image_signed s;
+    struct cl_image_signed s = {0};
     ck_assert_int_eq(cl_buf_read_file(&ring, VECTORS "/keyring.gpg", 4096, &err), CL_OK);
     ck_assert_int_eq(cl_buf_read_file(&message, VECTORS "/signature-1", 4096, &err), CL_OK);
     ck_assert_uint_eq(message.data[0], 0xa3); /* compressed, without a length */
