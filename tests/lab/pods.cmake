@@ -72,3 +72,19 @@ endif()
 
 cl_pods_test(cri_many_long cri_many LONG TIMEOUT 7200 ARGS 200 8)
 cl_pods_test(cri_kills_long cri_kills LONG TIMEOUT 7200 ARGS 3)
+
+# Kubernetes' own tests of a CRI runtime, in portions; optional, as critest is no package here.
+add_executable(critest_image pods/critest_image.c)
+target_link_libraries(critest_image PRIVATE cl_flags)
+target_link_options(critest_image PRIVATE -static)
+set(CL_CRITEST ${CMAKE_BINARY_DIR}/lab-critest)
+add_test(NAME lab.critest_setup COMMAND ${pods}/critest_setup $<TARGET_FILE:critest_image> ${CL_CRITEST})
+set_tests_properties(lab.critest_setup PROPERTIES LABELS "lab;long" TIMEOUT 1800 FIXTURES_SETUP critest_setup SKIP_RETURN_CODE 77)
+if(TARGET containerd-shim-cloister-v2)
+    set(portions 6)
+    foreach(n RANGE 1 ${portions})
+        cl_lab_test(pods_critest_${n} LONG TIMEOUT 1500
+            COMMAND ${pods}/critest ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim ${CL_CRITEST} ${n} ${portions})
+        set_tests_properties(lab.pods_critest_${n} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "lab;pods_setup;critest_setup")
+    endforeach()
+endif()

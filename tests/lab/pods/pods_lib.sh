@@ -71,6 +71,7 @@ export CONTAINERD_ADDRESS=$PODS/containerd.sock
 PODS_PAUSE=localhost/cloister/pause:test
 PODS_IMAGE=localhost/cloister/test:test # of pods_setup, in both containerd namespaces
 
+PODS_CONFIG="" # what a test adds to it
 pods_config() {
     cat <<EOF
 version = 2
@@ -107,6 +108,7 @@ disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshot
   container_annotations = ["dev.cloister.*", "io.kubernetes.container.terminationMessage*"]
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.cloister-sim.options]
   ConfigPath = "$PODS/cloister.toml"
+${PODS_CONFIG:-}
 EOF
 }
 
