@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * critest_image.c - the one program of the images that stand in for those critest asks for (critest_setup). By its name:
- *   nnp          says its effective user, as a set-user-id program
- *   NAME [PORT]  a web server with one page, whose command line looks like nginx's first process; its number is in /var/run/NAME.pid
+ * critest_image.c - the one program of the images that stand in for those critest asks for
+ * (critest_setup). By its name: nnp          says its effective user, as a set-user-id program NAME
+ * [PORT]  a web server with one page, whose command line looks like nginx's first process; its
+ * number is in /var/run/NAME.pid
  */
 #include <arpa/inet.h>
 #include <netinet/in.h>
@@ -14,12 +15,15 @@
 
 static int serve(const char *name, unsigned port)
 {
-    struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_ANY)}};
-    static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\nok\n";
+    struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons((uint16_t)port), .sin_addr = {htonl(INADDR_ANY)}};
+    static const char page[] = "HTTP/1.0 200 OK\r\nContent-Type: text/plain\r\nContent-Length: "
+                               "3\r\nConnection: close\r\n\r\nok\n";
     int server = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
     int on = 1;
     if (server < 0 || setsockopt(server, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) != 0 ||
-        bind(server, (struct sockaddr *)&address, sizeof(address)) != 0 || listen(server, 16) != 0) {
+        bind(server, (struct sockaddr *)&address, sizeof(address)) != 0 ||
+        listen(server, 16) != 0) {
         perror(name);
         return 1;
     }
@@ -31,7 +35,8 @@ static int serve(const char *name, unsigned port)
         if (client < 0) {
             continue;
         }
-        if (read(client, request, sizeof(request)) > 0 && write(client, page, sizeof(page) - 1) > 0) {
+        if (read(client, request, sizeof(request)) > 0 &&
+            write(client, page, sizeof(page) - 1) > 0) {
             shutdown(client, SHUT_WR);
             while (read(client, request, sizeof(request)) > 0) {
             }

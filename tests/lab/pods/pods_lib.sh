@@ -13,6 +13,11 @@ fi
 # shellcheck disable=SC2034 # guest: for tests
 bin=$(cd "$1" && pwd -P) guest=$2 setup=$(cd "$3" && pwd -P) runtime=$4
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+# Another containerd than Debian 12's, of containerd_setup: the folder of its programs.
+if [ -n "${PODS_NEWER:-}" ]; then
+    [ -x "$PODS_NEWER/containerd" ] || { echo "SKIP: no containerd in '$PODS_NEWER' (containerd_setup says why)"; exit 77; }
+    PATH=$(cd "$PODS_NEWER" && pwd -P):$PATH
+fi
 
 fail() {
     printf 'FAILED: %s\n' "$*" >&2
