@@ -103,11 +103,11 @@ static enum cl_status read_names(struct shim_translation *t, struct cl_err *err)
     CL_TRY(agreed(t, "io.kubernetes.cri.image-name", "io.kubernetes.cri-o.ImageName", &image, err));
     CL_TRY(agreed(t, "io.kubernetes.cri.sandbox-uid", "io.kubernetes.pod.uid", &t->pod_uid, err));
     if (name != NULL && t->s->kind == SHIM_CONTAINER) {
-        if (!shim_name_valid(name, SHIM_NAME_MAX)) {
+        if (!shim_name_valid(name, SHIM_CONTAINER_NAME_MAX)) {
             return cl_err_set(err, CL_ERR_MALFORMED,
                               "annotations: container name: expected 1 to %u of A-Z a-z 0-9 _ . -, "
                               "got '%.80s'",
-                              SHIM_NAME_MAX, name);
+                              SHIM_CONTAINER_NAME_MAX, name);
         }
         memcpy(t->s->name, name, strlen(name) + 1);
     }

@@ -18,7 +18,8 @@
 
 #define SHIM_SPEC_MAX (4u << 20)
 #define SHIM_MAX_VOLUMES 128u
-#define SHIM_NAME_MAX 64u
+#define SHIM_NAME_MAX 64u            /* of volumes */
+#define SHIM_CONTAINER_NAME_MAX 255u /* the CRI has no bound; Kubernetes' own is 63 */
 #define SHIM_ID_MAX 76u
 #define SHIM_RESULT_FILE "message"
 
@@ -50,10 +51,10 @@ struct shim_volume {
 
 struct shim_spec {
     enum shim_kind kind;
-    char sandbox_id[SHIM_ID_MAX + 1]; /* of the pod; SINGLE, SANDBOX: empty */
-    char name[SHIM_NAME_MAX + 1];     /* container name in the pod; empty: none */
-    char *image_name;                 /* io.kubernetes.cri.image-name; NULL: none */
-    struct cl_buf guest;              /* JSON of I-10.2; SANDBOX: empty */
+    char sandbox_id[SHIM_ID_MAX + 1];       /* of the pod; SINGLE, SANDBOX: empty */
+    char name[SHIM_CONTAINER_NAME_MAX + 1]; /* of the container in the pod; empty: none */
+    char *image_name;                       /* io.kubernetes.cri.image-name; NULL: none */
+    struct cl_buf guest;                    /* JSON of I-10.2; SANDBOX: empty */
     struct shim_volume volume[SHIM_MAX_VOLUMES];
     size_t volume_count;
     bool terminal;

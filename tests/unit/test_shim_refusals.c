@@ -278,7 +278,7 @@ START_TEST(test_annotations)
     static const struct row container[] = {
         {"sandbox-id\":\"5b", "sandbox-id\":\"../", "sandbox id: expected 1 to 76", BAD},
         {"sandbox-id\":\"5b", "sandbox-x\":\"", "sandbox id: expected 1 to 76", BAD},
-        {"container-name\":\"app", "container-name\":\"a/b", "container name: expected 1 to 64",
+        {"container-name\":\"app", "container-name\":\"a/b", "container name: expected 1 to 255",
          BAD},
     };
     static const struct row crio[] = {
