@@ -21,6 +21,8 @@
 #include <unistd.h>
 
 #define MAX_DEVICE_DEPTH 3u
+#define LOOP_MAJOR 7u
+#define LOOP_NODES 8u
 
 static void below(const struct pod_container *c, const char *name, char ret[static POD_PATH_SIZE])
 {
@@ -346,7 +348,22 @@ static enum cl_status add_devices_below(struct agent_podspec *spec, const char *
     return st;
 }
 
+/* The kernel makes a loop device when it is asked for one, too late for a /dev that is filled at
+ * the container's start: names for the first are there before. */
+static enum cl_status add_loop_devices(struct agent_podspec *spec, struct cl_err *err)
+{
+    for (unsigned i = 0; i < LOOP_NODES; i++) {
+        char path[sizeof("/dev/loop0")];
+        (void)snprintf(path, sizeof(path), "/dev/loop%u", i % 10);
+        if (access(path, F_OK) != 0) {
+            CL_TRY(agent_podspec_add_device(spec, path, 'b', LOOP_MAJOR, i, 0600, err));
+        }
+    }
+    return CL_OK;
+}
+
 enum cl_status pod_add_devices(struct agent_podspec *spec, struct cl_err *err)
 {
-    return add_devices_below(spec, "/dev", 0, err);
+    CL_TRY(add_devices_below(spec, "/dev", 0, err));
+    return add_loop_devices(spec, err);
 }
