@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * kvm_vm.c - a VM: its life, and the ioctls that are not about memory or launch.
+ */
+#include "guest.h"
+#include "internal.h"
+
+#include <errno.h>
+#include <string.h>
+
+int model_vm_create(struct model *m, unsigned long type)
+{
+    /* snp.md d.1: the type must be among KVM_CAP_VM_TYPES. */
+    if (type >= 32 || (model_extension(m, MU_CAP_VM_TYPES) >> type & 1) == 0) {
+        return model_refuse(m, EINVAL, "vm.type");
+    }
+    struct model_vm *vm = model_alloc(m, sizeof(*vm));
+    uint8_t *attributes = vm != NULL ? model_alloc(m, MODEL_MAX_GFN) : NULL;
+    struct model_measured *trace =
+        attributes != NULL ? model_alloc(m, MODEL_MAX_TRACE * sizeof(*trace)) : NULL;
+    int fd = trace != NULL ? model_file_add(m, MODEL_VM, vm) : -ENOMEM;
+    if (fd < 0) {
+        model_release(m, trace, MODEL_MAX_TRACE * sizeof(*trace));
+        model_release(m, attributes, MODEL_MAX_GFN);
+        model_release(m, vm, sizeof(*vm));
+        return fd;
+    }
+    vm->m = m;
+    vm->refs = 1;
+    vm->type = type;
+    vm->attributes = attributes;
+    vm->trace = trace;
+    model_random(m, vm->report_id, sizeof(vm->report_id));
+    m->live.vms++;
+    return fd;
+}
+
+void model_vm_put(struct model_vm *vm)
+{
+    if (--vm->refs > 0) { /* a vCPU or a guest_memfd still holds it, as in the kernel */
+        return;
+    }
+    struct model *m = vm->m;
+    guest_free(vm->guest);
+    model_release(m, vm->trace, MODEL_MAX_TRACE * sizeof(*vm->trace));
+    model_release(m, vm->attributes, MODEL_MAX_GFN);
+    model_release(m, vm, sizeof(*vm));
+    m->live.vms--;
+}
+
+static int enable_cap(struct model_vm *vm, const struct kvm_enable_cap *cap)
+{
+    if (cap->flags != 0) {
+        return model_refuse(vm->m, EINVAL, "cap.flags");
+    }
+    switch (cap->cap) {
+    case MU_CAP_EXIT_HYPERCALL: /* snp.md d.3 (1) */
+        if ((cap->args[0] & ~(1ull << MU_HC_MAP_GPA_RANGE)) != 0) {
+            return model_refuse(vm->m, EINVAL, "cap.hypercall");
+        }
+        vm->hypercalls = cap->args[0];
+        return 0;
+    case KVM_CAP_SPLIT_IRQCHIP:
+        if (vm->irqchip || vm->vcpu_count > 0) {
+            return model_refuse(vm->m, EEXIST, "irqchip.order");
+        }
+        vm->irqchip = true;
+        return 0;
+    case KVM_CAP_X2APIC_API:
+    case KVM_CAP_EXCEPTION_PAYLOAD:
+    case KVM_CAP_X86_DISABLE_EXITS:
+        return 0;
+    default:
+        return model_refuse(vm->m, EINVAL, "cap.number");
+    }
+}
+
+static int irqchip(struct model_vm *vm)
+{
+    if (vm->irqchip) {
+        return model_refuse(vm->m, EEXIST, "irqchip.twice");
+    }
+    if (vm->vcpu_count > 0) {
+        return model_refuse(vm->m, EINVAL, "irqchip.order"); /* guest-boot.md 2.1: before vCPUs */
+    }
+    vm->irqchip = true;
+    return 0;
+}
+
+int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
+{
+    switch (request) {
+    case KVM_CHECK_EXTENSION:
+        return model_extension(vm->m, (long)(uintptr_t)arg);
+    case KVM_ENABLE_CAP:
+        return enable_cap(vm, arg);
+    case KVM_CREATE_IRQCHIP:
+        return irqchip(vm);
+    case KVM_CREATE_VCPU:
+        return model_vcpu_create(vm, (unsigned long)(uintptr_t)arg);
+    case MU_CREATE_GUEST_MEMFD:
+        return model_gmem_create(vm, arg);
+    case MU_SET_USER_MEMORY_REGION2:
+        return model_region2(vm, arg);
+    case MU_SET_MEMORY_ATTRIBUTES:
+        return model_attributes(vm, arg);
+    case MU_MEMORY_ENCRYPT_OP:
+        return model_encrypt_op(vm, arg);
+    case KVM_SET_TSS_ADDR:
+    case KVM_SET_IDENTITY_MAP_ADDR:
+    case KVM_SET_GSI_ROUTING:
+    case KVM_IRQFD:
+    case KVM_IOEVENTFD:
+    case KVM_IRQ_LINE:
+    case KVM_SIGNAL_MSI:
+        return 0; /* devices: of no consequence for the launch */
+    default:
+        return model_refuse(vm->m, ENOTTY, "vm.request");
+    }
+}
