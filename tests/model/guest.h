@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guest.h - the guest's side of the model: processors that run the launched memory.
+ * guest.h - the guest's side of the model: processors that run the launched memory, what the
+ * model has to object to them, and what a hostile host may do to them.
  */
 #ifndef CL_MODEL_GUEST_H
 #define CL_MODEL_GUEST_H
@@ -10,9 +11,76 @@ struct guest;     /* of a VM: remappings, objections, the hostile host's plan */
 struct guest_cpu; /* of a vCPU */
 struct model_vcpu;
 
+/* How a guest ended; KVM_RUN reports all but the first two as KVM_EXIT_SHUTDOWN. */
+enum model_outcome {
+    MODEL_GOING,
+    MODEL_TERMINATED, /* GHCB termination, reported as KVM_EXIT_SYSTEM_EVENT */
+    MODEL_SHUTDOWN,   /* triple fault */
+    MODEL_STUCK,      /* a nested fault that the host cannot mend: the RMP says no */
+    MODEL_ENTERED,    /* reached the Linux entry */
+};
+enum model_outcome model_outcome(const struct model_vm *vm);
+uint64_t model_termination(const struct model_vm *vm); /* the GHCB value: set and reason */
+
+/* Rules that the guest broke, in order. Hardware would let some of them pass: that is why the model
+ * tells. NULL: no nth objection. */
+struct model_objection {
+    char rule[40];
+    char text[120];
+};
+const struct model_objection *model_objection(const struct model_vm *vm, unsigned nth);
+bool model_objects(const struct model_vm *vm, const char *rule);
+
+struct model_counts {
+    uint64_t instructions, vmgexits, psc_exits, psc_pages, pvalidates;
+};
+struct model_counts model_counts(const struct model_vm *vm);
+
+/* What must be true at the Linux entry (guest-boot.md 1). Bytes are borrowed until the VM ends. */
+struct model_entry {
+    uint64_t rip;          /* load address + 0x200: the run ends here */
+    const uint8_t *kernel; /* protected-mode part as it must lie at rip - 0x200 */
+    size_t kernel_size;
+    const uint8_t *initrd;
+    size_t initrd_size;
+    const char *cmdline;
+    uint64_t ram_size; /* every byte of it, but for what E820 holds back, is RAM and validated */
+};
+void model_expect_entry(struct model_vm *vm, const struct model_entry *entry);
+
+/* ---- Hostile host: actions, and when ---- */
+enum model_when { MODEL_BEFORE_REPLY, MODEL_BEFORE_ENTRY };
+typedef void (*model_action)(struct model_vm *vm, unsigned vcpu, void *ctx);
+
+/* At the nth VMGEXIT of the VM (1 is the first): before KVM looks at it, or after its reply stands
+ * and just before the guest goes on. False: the plan is full. */
+bool model_plan(struct model_vm *vm, unsigned nth, enum model_when when, model_action action,
+                void *ctx);
+/* After the nth read of shared memory in [gpa, gpa + size): the bytes may change between a check
+ * and a use. To be called before the first KVM_RUN. */
+bool model_plan_read(struct model_vm *vm, uint64_t gpa, uint64_t size, unsigned nth,
+                     model_action action, void *ctx);
+uint64_t model_shared_reads(const struct model_vm *vm); /* that fell into the watched range */
+
+void model_evil_remap(struct model_vm *vm, uint64_t gpa, uint64_t onto); /* nested page table */
+void model_evil_swap(struct model_vm *vm, uint64_t a, uint64_t b);
+void model_evil_rmpupdate(struct model_vm *vm, uint64_t gpa, bool assigned); /* unvalidates */
+void model_evil_write(struct model_vm *vm, uint64_t gpa, const void *data,
+                      size_t size);                                      /* shared */
+void model_evil_msr(struct model_vm *vm, unsigned vcpu, uint64_t value); /* GHCB MSR reply */
+void model_evil_inject(struct model_vm *vm, unsigned vcpu, unsigned vector, bool has_error,
+                       uint64_t error);
+void model_evil_psc_lie(struct model_vm *vm, bool on);           /* says done, does nothing */
+void model_evil_psc_refuse(struct model_vm *vm, uint32_t error); /* 0: no more */
+void model_evil_small_pages(struct model_vm *vm, bool on);       /* 2 MiB PVALIDATE: SIZEMISMATCH */
+void model_evil_cpuid(struct model_vm *vm, uint32_t leaf, unsigned reg, uint32_t value);
+void model_evil_cbit(struct model_vm *vm, uint8_t position); /* in the SEV_INFO reply */
+
+/* ---- For the rest of the model ---- */
 int guest_run(struct model_vcpu *vcpu); /* KVM_RUN */
 void guest_cpu_free(struct guest_cpu *cpu);
 void guest_free(struct guest *guest);
+void guest_flush(struct guest *guest); /* every TLB, before a vCPU runs again; NULL is fine */
 void guest_forget_memory(struct guest *guest); /* slots changed */
 uint64_t guest_remapped(const struct guest *guest, uint64_t gpa);
 

@@ -101,6 +101,7 @@ struct model_mapping {
 
 struct model {
     struct model_config config;
+    const struct model_chain *chain; /* report.h; borrowed; NULL: reports are refused */
     struct model_file files[MODEL_MAX_FILES];
     int next_fd;
     struct model_mapping mappings[MODEL_MAX_MAPPINGS];
@@ -129,6 +130,9 @@ int model_system_ioctl(struct model *m, unsigned long request, void *arg);
 int model_vm_create(struct model *m, unsigned long type);
 int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg);
 void model_vm_put(struct model_vm *vm);
+#define MODEL_HOST_LEAVES 12u
+size_t model_host_cpuid(const struct model *m,
+                        struct kvm_cpuid_entry2 ret[static MODEL_HOST_LEAVES]);
 int model_extension(const struct model *m, long cap);
 int model_gmem_create(struct model_vm *vm, struct mu_create_guest_memfd *arg);
 void model_gmem_close(struct model_gmem *gmem);

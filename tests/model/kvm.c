@@ -19,7 +19,7 @@ struct model_config model_config_default(void)
         .vmsa_features = 0x20,     /* DebugSwap, snp.md c.4 */
         .api_major = 1,
         .api_minor = 55,
-        .cbit = 39,
+        .cbit = 51,
         .seed = 1,
     };
 }

@@ -70,6 +70,7 @@ int model_gmem_fallocate(struct model_gmem *g, int mode, uint64_t offset, uint64
     if ((mode & FALLOC_FL_PUNCH_HOLE) == 0) {
         return 0; /* memory comes when it is touched */
     }
+    guest_flush(g->vm->guest);
     for (uint64_t at = offset; at < offset + size; at += MODEL_PAGE) {
         struct model_rmp *rmp = &g->rmp[at / MODEL_PAGE];
         if (rmp->assigned) { /* the page goes back to the host, scrambled */
@@ -189,6 +190,7 @@ int model_attributes(struct model_vm *vm, const struct mu_memory_attributes *a)
     if ((a->address + a->size) / MODEL_PAGE > MODEL_MAX_GFN) {
         return model_refuse(m, ENOMEM, "attributes.limit"); /* the model's own bound */
     }
+    guest_flush(vm->guest);
     memset(vm->attributes + a->address / MODEL_PAGE, a->attributes != 0 ? 1 : 0,
            a->size / MODEL_PAGE);
     return 0;

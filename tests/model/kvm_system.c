@@ -78,7 +78,8 @@ static int device_attr(struct model *m, const struct kvm_device_attr *a, bool ge
 
 /* What the played processor has: enough leaves that a VMM has something to filter, among them bits
  * that the firmware refuses in a CPUID page (snp.md d.4). */
-static int supported_cpuid(struct model *m, struct kvm_cpuid2 *c)
+size_t model_host_cpuid(const struct model *m,
+                        struct kvm_cpuid_entry2 ret[static MODEL_HOST_LEAVES])
 {
     const struct kvm_cpuid_entry2 host[] = {
         {.function = 0, .eax = 0x10, .ebx = 0x68747541, .ecx = 0x444d4163, .edx = 0x69746e65},
@@ -106,12 +107,19 @@ static int supported_cpuid(struct model *m, struct kvm_cpuid2 *c)
         {.function = 0x8000001F, .eax = 0x1B, .ebx = (uint32_t)m->config.cbit | 1u << 6},
         {.function = 0x80000021, .eax = 0x45, .ecx = 1},
     };
-    unsigned n = sizeof(host) / sizeof(host[0]);
+    memcpy(ret, host, sizeof(host));
+    return sizeof(host) / sizeof(host[0]);
+}
+
+static int supported_cpuid(struct model *m, struct kvm_cpuid2 *c)
+{
+    struct kvm_cpuid_entry2 host[MODEL_HOST_LEAVES];
+    size_t n = model_host_cpuid(m, host);
     if (c->nent < n) {
         return model_refuse(m, E2BIG, "cpuid.nent");
     }
-    memcpy(c->entries, host, sizeof(host));
-    c->nent = n;
+    memcpy(c->entries, host, n * sizeof(host[0]));
+    c->nent = (uint32_t)n;
     return 0;
 }
 

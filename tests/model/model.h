@@ -42,7 +42,7 @@ struct model_config {
     uint64_t vmsa_features; /* features that INIT2 may ask for, without bit 0 */
     uint8_t api_major;      /* of the firmware */
     uint8_t api_minor;
-    uint8_t cbit;   /* position of the encryption bit, <= 39 (model.md) */
+    uint8_t cbit;   /* position of the encryption bit (snp.md e.1: 51 on Milan and later) */
     uint64_t seed;  /* where "random" values of the firmware come from */
     bool req_certs; /* the kernel knows KVM_EXIT_SNP_REQ_CERTS */
 };
