@@ -407,12 +407,16 @@ PROGRAM twice /* reads one shared word twice, as nobody should */
     FINISH 2, 0
 9:  FINISH 2, 3
 
-PROGRAM linux
+PROGRAM enter
     mov $0x20000, %esi
     mov $0x100200, %eax
     pushq $0x10
     push %rax
     lretq
+
+PROGRAM enter_interruptible
+    sti
+    jmp program_enter
 
     .code16
 start16:

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_model_entry.c - the Linux entry: one good hand-over, and one breach of each rule.
+ */
+#include "rig.h"
+
+#include "../unit/check_main.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define PROGRAM(name) extern const uint8_t program_##name[]
+PROGRAM(enter);
+PROGRAM(enter_interruptible);
+
+#define BOOT_PARAMS 0x20000u
+#define CMDLINE 0x21000u
+#define SETUP_DATA 0x22000u
+#define CC_BLOB 0x23000u
+#define KERNEL 0x100000u
+#define INITRD 0x110000u
+#define KERNEL_SIZE 0x2000u
+#define INITRD_SIZE 0x1800u
+
+/* What the guest hands to Linux, and what was verified; a test bends the first. */
+struct handover {
+    uint8_t boot_params[4096], cmdline[64], setup_data[64], cc_blob[40];
+    uint8_t kernel[KERNEL_SIZE], initrd[INITRD_SIZE];
+    struct model_entry want;
+    uint8_t want_kernel[KERNEL_SIZE], want_initrd[INITRD_SIZE];
+    const uint8_t *program;
+};
+
+static void put(uint8_t *p, unsigned size, uint64_t v)
+{
+    for (unsigned i = 0; i < size; i++) {
+        p[i] = (uint8_t)(v >> 8 * i);
+    }
+}
+
+static void e820(struct handover *h, uint64_t base, uint64_t size, uint32_t type)
+{
+    uint8_t *e = h->boot_params + 0x2D0 + 20u * (size_t)h->boot_params[0x1E8]++;
+    put(e, 8, base);
+    put(e + 8, 8, size);
+    put(e + 16, 4, type);
+}
+
+static void good(struct handover *h)
+{
+    memset(h, 0, sizeof(*h));
+    uint8_t *bp = h->boot_params;
+    put(bp + 0x1FE, 2, 0xAA55);
+    put(bp + 0x202, 4, 0x53726448);
+    bp[0x210] = 0xFF;
+    put(bp + 0x218, 4, INITRD);
+    put(bp + 0x21C, 4, INITRD_SIZE);
+    put(bp + 0x228, 4, CMDLINE);
+    put(bp + 0x250, 8, SETUP_DATA);
+    put(bp + 0x260, 4, KERNEL_SIZE);
+    e820(h, 0x20000, 0x4000, 1);
+    e820(h, 0x24000, 0x1000, 2);
+    e820(h, KERNEL, 0x2000, 1);
+    e820(h, INITRD, 0x2000, 1);
+    put(h->setup_data + 8, 4, 7);
+    put(h->setup_data + 12, 4, 4);
+    put(h->setup_data + 16, 4, CC_BLOB);
+    put(h->cc_blob, 4, 0x45444D41);
+    put(h->cc_blob + 8, 8, RIG_SECRETS);
+    put(h->cc_blob + 16, 4, 4096);
+    put(h->cc_blob + 24, 8, RIG_CPUID);
+    put(h->cc_blob + 32, 4, 4096);
+    (void)snprintf((char *)h->cmdline, sizeof(h->cmdline), "panic=-1");
+    for (unsigned i = 0; i < KERNEL_SIZE; i++) {
+        h->kernel[i] = h->want_kernel[i] = (uint8_t)(i ^ i >> 8);
+    }
+    for (unsigned i = 0; i < INITRD_SIZE; i++) {
+        h->initrd[i] = h->want_initrd[i] = (uint8_t)(i * 7);
+    }
+    h->want = (struct model_entry){.rip = KERNEL + 0x200,
+                                   .kernel = h->want_kernel,
+                                   .kernel_size = KERNEL_SIZE,
+                                   .initrd = h->want_initrd,
+                                   .initrd_size = INITRD_SIZE,
+                                   .cmdline = "panic=-1",
+                                   .ram_size = 0x8000};
+    h->program = program_enter;
+}
+
+static void run(struct rig *r, const struct handover *h)
+{
+    rig_launch(r, NULL, h->program, 1);
+    rig_page(r, MU_PAGE_NORMAL, BOOT_PARAMS, h->boot_params, sizeof(h->boot_params));
+    rig_page(r, MU_PAGE_NORMAL, CMDLINE, h->cmdline, sizeof(h->cmdline));
+    rig_page(r, MU_PAGE_NORMAL, SETUP_DATA, h->setup_data, sizeof(h->setup_data));
+    rig_page(r, MU_PAGE_NORMAL, CC_BLOB, h->cc_blob, sizeof(h->cc_blob));
+    rig_page(r, MU_PAGE_NORMAL, KERNEL, h->kernel, sizeof(h->kernel));
+    rig_page(r, MU_PAGE_NORMAL, INITRD, h->initrd, sizeof(h->initrd));
+    rig_seal(r);
+    model_expect_entry(r->vm, &h->want);
+    ck_assert_int_eq(rig_run(r), MODEL_ENTERED);
+}
+
+START_TEST(test_good_handover_meets_no_objection)
+{
+    static struct handover h;
+    struct rig r;
+    good(&h);
+    run(&r, &h);
+    const struct model_objection *o = model_objection(r.vm, 0);
+    ck_assert_msg(o == NULL, "%s: %s", o != NULL ? o->rule : "", o != NULL ? o->text : "");
+    rig_done(&r);
+}
+END_TEST
+
+struct breach {
+    const char *rule;
+    size_t at; /* in struct handover */
+    unsigned size;
+    uint64_t value;
+};
+#define BP(offset) (offsetof(struct handover, boot_params) + (offset))
+
+static const struct breach breaches[] = {
+    {"entry.header", BP(0x202), 4, 0},
+    {"entry.loader", BP(0x210), 1, 0},
+    {"entry.sentinel", BP(0x1EF), 1, 1},
+    {"entry.e820", BP(0x1E8), 1, 0},
+    {"entry.e820", BP(0x1E8), 1, 129},
+    {"entry.e820", BP(0x2D0 + 20), 8, 0x23000},        /* overlaps */
+    {"entry.e820", BP(0x2D0 + 48), 8, UINT64_MAX},     /* wraps */
+    {"entry.ram_validated", BP(0x2D0 + 36), 4, 1},     /* the reserved page as RAM */
+    {"entry.ram_size", BP(0x2D0 + 60 + 8), 8, 0x1000}, /* less RAM than there is */
+    {"entry.private", BP(0x250), 8, 0x800000},         /* in shared memory */
+    {"entry.cc_blob", BP(0x250), 8, 0},
+    {"entry.setup_data", offsetof(struct handover, setup_data), 8, SETUP_DATA}, /* a loop */
+    {"entry.cc_blob", offsetof(struct handover, cc_blob), 4, 0},
+    {"entry.cc_blob", offsetof(struct handover, cc_blob) + 16, 4, 4095},
+    {"entry.secrets", offsetof(struct handover, cc_blob) + 8, 8, RIG_CPUID},
+    {"entry.cpuid", offsetof(struct handover, cc_blob) + 24, 8, RIG_SECRETS},
+    {"entry.kernel", offsetof(struct handover, kernel) + KERNEL_SIZE - 1, 1, 0x77},
+    {"entry.initrd", offsetof(struct handover, initrd), 1, 1},
+    {"entry.initrd", BP(0x21C), 4, INITRD_SIZE - 1},
+    {"entry.cmdline", offsetof(struct handover, cmdline) + 7, 1, '2'},
+    {"entry.private", BP(0x260), 4, KERNEL_SIZE + 0x4000}, /* init_size beyond validated memory */
+};
+
+START_TEST(test_each_breach_is_seen)
+{
+    static struct handover h;
+    const struct breach *b = &breaches[_i];
+    struct rig r;
+    good(&h);
+    if (strcmp(b->rule, "entry.ram_size") == 0) {
+        h.want.ram_size = 8u << 20;
+    }
+    put((uint8_t *)&h + b->at, b->size, b->value);
+    run(&r, &h);
+    ck_assert_msg(model_objects(r.vm, b->rule), "no objection %s (case %d)", b->rule, _i);
+    rig_done(&r);
+}
+END_TEST
+
+START_TEST(test_interrupts_must_be_off)
+{
+    static struct handover h;
+    struct rig r;
+    good(&h);
+    h.program = program_enter_interruptible;
+    run(&r, &h);
+    ck_assert(model_objects(r.vm, "entry.interrupts"));
+    rig_done(&r);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("model_entry");
+    TCase *t = tcase_create("entry");
+    tcase_add_test(t, test_good_handover_meets_no_objection);
+    tcase_add_loop_test(t, test_each_breach_is_seen, 0,
+                        (int)(sizeof(breaches) / sizeof(breaches[0])));
+    tcase_add_test(t, test_interrupts_must_be_off);
+    suite_add_tcase(s, t);
+    return run_suite(s);
+}
