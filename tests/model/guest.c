@@ -180,7 +180,7 @@ static int stretch(struct guest_cpu *c, bool *ret_exit)
     if (c->tlb_stale) {
         guest_tlb_empty(c);
     }
-    c->special = c->missed = c->exception = false;
+    c->special = c->missed = c->exception = c->sliced = false;
     uint64_t pc = guest_ip(c);
     if (c->mode == GUEST_16) {
         pc = (pc & 0xFFFF) + (uint64_t)c->cs * 16;
@@ -188,6 +188,9 @@ static int stretch(struct guest_cpu *c, bool *ret_exit)
     uc_err err = uc_emu_start(c->uc, pc, UINT64_MAX, 0, 0);
     if (c->guest->outcome != MODEL_GOING) {
         return 0;
+    }
+    if (c->sliced) {
+        return model_refuse(c->vcpu->vm->m, EINTR, "run.slice");
     }
     if (c->special) {
         return guest_special(c, ret_exit);
@@ -224,6 +227,7 @@ int guest_run(struct model_vcpu *v)
     if (error == 0 && c->pending != PENDING_NONE) {
         error = guest_resume(c, &exit);
     }
+    c->slice = GUEST_SLICE;
     while (error == 0 && !exit && c->guest->outcome == MODEL_GOING) {
         if (v->run->immediate_exit != 0) {
             return model_refuse(m, EINTR, "run.immediate_exit");

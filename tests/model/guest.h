@@ -36,6 +36,10 @@ struct model_counts {
 };
 struct model_counts model_counts(const struct model_vm *vm);
 
+struct model_range {
+    uint64_t gpa, size;
+};
+
 /* What must be true at the Linux entry (guest-boot.md 1). Bytes are borrowed until the VM ends. */
 struct model_entry {
     uint64_t rip;          /* load address + 0x200: the run ends here */
@@ -44,8 +48,16 @@ struct model_entry {
     const uint8_t *initrd;
     size_t initrd_size;
     const char *cmdline;
+    bool acpi; /* tables are handed over, with this many processors */
+    unsigned cpus;
+    const struct model_range *wiped; /* that the firmware must have zeroed */
+    size_t wiped_count;
     uint64_t ram_size; /* every byte of it, but for what E820 holds back, is RAM and validated */
 };
+/* At the entry also demands that each page the guest validated was then touched in its first and
+ * its last line (guest-boot.md 6, CVE-2025-38560). Before the first KVM_RUN; slows the guest down.
+ */
+void model_watch_touch(struct model_vm *vm);
 void model_expect_entry(struct model_vm *vm, const struct model_entry *entry);
 
 /* ---- Hostile host: actions, and when ---- */
@@ -73,6 +85,9 @@ void model_evil_inject(struct model_vm *vm, unsigned vcpu, unsigned vector, bool
 void model_evil_psc_lie(struct model_vm *vm, bool on);           /* says done, does nothing */
 void model_evil_psc_refuse(struct model_vm *vm, uint32_t error); /* 0: no more */
 void model_evil_small_pages(struct model_vm *vm, bool on);       /* 2 MiB PVALIDATE: SIZEMISMATCH */
+void model_evil_pvalidate(struct model_vm *vm, uint32_t status, bool carry); /* the next one */
+void model_evil_starve(struct model_vm *vm, bool on);      /* RDRAND and RDSEED give CF=0 */
+void model_evil_start(struct model_vm *vm, unsigned vcpu); /* an AP, before the guest asks */
 void model_evil_cpuid(struct model_vm *vm, uint32_t leaf, unsigned reg, uint32_t value);
 void model_evil_cbit(struct model_vm *vm, uint8_t position); /* in the SEV_INFO reply */
 

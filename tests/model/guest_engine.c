@@ -61,6 +61,11 @@ static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         }
         bytes = copy;
     }
+    if (c->slice-- == 0) {
+        c->sliced = true;
+        (void)uc_emu_stop(uc);
+        return;
+    }
     c->guest->counts.instructions++;
     bool entry = c->guest->has_entry && c->mode == GUEST_64 && address == c->guest->entry.rip;
     if (entry || guest_is_special(bytes, c->mode)) {
@@ -103,7 +108,8 @@ static void on_exception(uc_engine *uc, uint32_t vector, void *user)
     (void)uc_emu_stop(uc);
 }
 
-/* Only where a plan watches shared memory: every read is a chance for the host to change it. */
+/* Only where a plan watches shared memory, as every read is a chance for the host to change it, or
+ * a test wants to know that validated pages are touched. */
 static void on_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size, int64_t value,
                     void *user)
 {
@@ -113,8 +119,13 @@ static void on_read(uc_engine *uc, uc_mem_type type, uint64_t address, int size,
     (void)size;
     (void)value;
     const struct guest_tlb *e = guest_tlb_find(c, address);
-    if (e != NULL && e->shared) {
+    if (e == NULL) {
+        return;
+    }
+    if (e->shared) {
         guest_plan_reads(c, e->gpa + (address - e->vaddr));
+    } else if (c->guest->watch_touch) {
+        guest_touch(c, e->gpa + (address - e->vaddr));
     }
 }
 
@@ -171,7 +182,7 @@ bool guest_engine_open(struct guest_cpu *c, enum guest_mode mode)
     return hook(c, UC_HOOK_CODE, function((void (*)(void))on_code)) &&
            hook(c, UC_HOOK_MEM_INVALID, function((void (*)(void))on_miss)) &&
            hook(c, UC_HOOK_INTR, function((void (*)(void))on_exception)) &&
-           (c->guest->watch_size == 0 ||
+           ((c->guest->watch_size == 0 && !c->guest->watch_touch) ||
             hook(c, UC_HOOK_MEM_READ, function((void (*)(void))on_read)));
 }
 

@@ -29,7 +29,7 @@ void model_expect_entry(struct model_vm *vm, const struct model_entry *entry)
 }
 
 /* Each byte of [gpa, gpa+size) is mapped to itself with C=1, and its page is validated. */
-static bool mapped_private(struct guest_cpu *c, uint64_t gpa, uint64_t size, const char *what)
+bool guest_mapped_private(struct guest_cpu *c, uint64_t gpa, uint64_t size, const char *what)
 {
     for (uint64_t at = gpa & ~(uint64_t)(MODEL_PAGE - 1); at < gpa + size; at += MODEL_PAGE) {
         struct guest_walk w;
@@ -48,7 +48,7 @@ static bool mapped_private(struct guest_cpu *c, uint64_t gpa, uint64_t size, con
 static void same(struct guest_cpu *c, uint64_t gpa, const void *want, size_t size, const char *rule)
 {
     uint8_t *got = malloc(size);
-    if (size > 0 && mapped_private(c, gpa, size, rule) &&
+    if (size > 0 && guest_mapped_private(c, gpa, size, rule) &&
         (got == NULL || !guest_copy(c, gpa, got, size, false) ||
          memcmp(got, want, size) != 0)) { /* public */
         guest_object(c->guest, rule, "%zu bytes at %#lx differ from what was verified", size,
@@ -119,11 +119,30 @@ static void check_ram(struct guest_cpu *c, const struct range *map, unsigned cou
                 guest_object(c->guest, "entry.ram_validated", "RAM at %#lx", (unsigned long)at);
                 return;
             }
+            if (c->guest->watch_touch && rmp->touched != 3) {
+                guest_object(c->guest, "entry.touched", "page %#lx", (unsigned long)at);
+                return;
+            }
             ram += MODEL_PAGE;
         }
     }
     if (ram > c->guest->entry.ram_size || ram + (2u << 20) < c->guest->entry.ram_size) {
         guest_object(c->guest, "entry.ram_size", "%#lx bytes of RAM in E820", (unsigned long)ram);
+    }
+}
+
+/* guest-boot.md 8 (13): nothing of the firmware's secrets is left. */
+static void check_wiped(struct guest_cpu *c)
+{
+    const struct model_entry *e = &c->guest->entry;
+    for (size_t i = 0; i < e->wiped_count; i++) {
+        for (uint64_t at = e->wiped[i].gpa; at < e->wiped[i].gpa + e->wiped[i].size; at++) {
+            const uint8_t *p = model_private(c->vcpu->vm, at);
+            if (p == NULL || *p != 0) {
+                guest_object(c->guest, "entry.wiped", "byte at %#lx", (unsigned long)at);
+                break;
+            }
+        }
     }
 }
 
@@ -142,7 +161,7 @@ static void check_cc_blob(struct guest_cpu *c, uint64_t gpa, const struct range 
                           unsigned count)
 {
     uint8_t blob[40];
-    if (!mapped_private(c, gpa, sizeof(blob), "entry.cc_blob") ||
+    if (!guest_mapped_private(c, gpa, sizeof(blob), "entry.cc_blob") ||
         !guest_copy(c, gpa, blob, sizeof(blob), false)) {
         return;
     }
@@ -162,6 +181,11 @@ static void check_cc_blob(struct guest_cpu *c, uint64_t gpa, const struct range 
     if (!found_secrets || is_ram(map, count, secrets)) {
         guest_object(c->guest, "entry.secrets", "secrets page at %#lx", (unsigned long)secrets);
     }
+    const uint8_t *table = model_private(c->vcpu->vm, cpuid);
+    if (found_cpuid && (table == NULL ||                                            /* public */
+                        memcmp(table, c->vcpu->vm->cpuid_page, MODEL_PAGE) != 0)) { /* public */
+        guest_object(c->guest, "entry.cpuid_changed", "the CPUID page is not as launched");
+    }
     if (!found_cpuid || is_ram(map, count, cpuid)) {
         guest_object(c->guest, "entry.cpuid", "CPUID page at %#lx", (unsigned long)cpuid);
     }
@@ -175,7 +199,7 @@ static void check_setup_data(struct guest_cpu *c, const uint8_t *bp, const struc
     unsigned blobs = 0;
     for (unsigned i = 0; at != 0 && i < MAX_NODES; i++) {
         uint8_t node[16], address[4];
-        if (!mapped_private(c, at, sizeof(node), "entry.setup_data") ||
+        if (!guest_mapped_private(c, at, sizeof(node), "entry.setup_data") ||
             !guest_copy(c, at, node, sizeof(node), false)) {
             return;
         }
@@ -208,7 +232,7 @@ static void check_payload(struct guest_cpu *c, const uint8_t *bp)
     }
     same(c, cmdline, e->cmdline, strlen(e->cmdline) + 1, "entry.cmdline");
     uint64_t init_size = model_le(bp + 0x260, 4);
-    (void)mapped_private(c, e->rip - 0x200, init_size, "entry.init_size");
+    (void)guest_mapped_private(c, e->rip - 0x200, init_size, "entry.init_size");
 }
 
 void guest_check_entry(struct guest_cpu *c)
@@ -218,7 +242,7 @@ void guest_check_entry(struct guest_cpu *c)
     uint64_t at = guest_gpr(c, RSI);
     guest_went_on(c, "the jump to Linux");
     check_processor(c);
-    if (!mapped_private(c, at, MODEL_PAGE, "entry.boot_params") ||
+    if (!guest_mapped_private(c, at, MODEL_PAGE, "entry.boot_params") ||
         !guest_copy(c, at, bp, sizeof(bp), false)) {
         return;
     }
@@ -235,4 +259,8 @@ void guest_check_entry(struct guest_cpu *c)
     check_ram(c, map, count);
     check_setup_data(c, bp, map, count);
     check_payload(c, bp);
+    check_wiped(c);
+    if (c->guest->entry.acpi) {
+        guest_check_acpi(c, model_le(bp + 0x070, 8));
+    }
 }

@@ -132,7 +132,7 @@ static void event(struct guest_cpu *c, uint8_t *ghcb, bool *ret_exit)
         break;
     case 0x80000011:
     case 0x80000012:
-        guest_request(c, ghcb, model_le(ghcb + EXITCODE, 8) == 0x80000012);
+        guest_request(c, ghcb, model_le(ghcb + EXITCODE, 8) == 0x80000012, ret_exit);
         break;
     case 0x80000013: {
         const unsigned need[] = {G_RAX};
@@ -192,6 +192,8 @@ int guest_resume(struct guest_cpu *c, bool *ret_exit)
         return model_refuse(c->vcpu->vm->m, EFAULT, "run.ghcb");
     } else if (pending == PENDING_PSC_PAGE) {
         (void)guest_resume_psc(c, ghcb, ret_exit);
+    } else if (pending == PENDING_CERTS) {
+        guest_resume_certs(c, ghcb);
     } else if (pending == PENDING_IO) {
         if (run->io.direction == KVM_EXIT_IO_IN) {
             guest_ghcb_set(ghcb, G_RAX, model_le((uint8_t *)run + IO_DATA, run->io.size));

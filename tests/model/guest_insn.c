@@ -263,6 +263,11 @@ static void random_number(struct guest_cpu *c, const struct insn *in)
     uint8_t bytes[8];
     unsigned size = in->wide ? 8 : in->operand;
     uint64_t flags = guest_reg(c, UC_X86_REG_EFLAGS) & ~0x8D5ull;
+    if (c->guest->starved) { /* threats.md B 18: CF=0 and nothing in the register */
+        guest_set_gpr(c, in->rm, 0);
+        guest_set_reg(c, UC_X86_REG_EFLAGS, flags);
+        return;
+    }
     model_random(c->vcpu->vm->m, bytes, sizeof(bytes));
     guest_set_gpr(c, in->rm, model_le(bytes, size));
     guest_set_reg(c, UC_X86_REG_EFLAGS, flags | 1);

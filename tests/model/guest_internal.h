@@ -15,6 +15,7 @@
 #include <unicorn/unicorn.h>
 
 #define GUEST_TLB 64u
+#define GUEST_SLICE 2000000u /* instructions of one KVM_RUN, so that other vCPUs get their turn */
 #define GUEST_MAX_OBJECTIONS 32u
 #define GUEST_MAX_PLAN 64u
 #define GUEST_MAX_REMAPS 64u
@@ -70,7 +71,9 @@ struct guest_cpu {
     unsigned tlb_next;
     bool tlb_stale;         /* to be emptied before the engine runs again */
     struct guest_tlb *code; /* the last entry that was executed from */
+    unsigned slice;         /* instructions left */
     /* why the engine stopped */
+    bool sliced;
     bool special;
     bool missed;
     uint64_t miss_vaddr;
@@ -80,6 +83,7 @@ struct guest_cpu {
     bool retried; /* the miss was served once and came again: the host does not mend it */
     enum guest_pending pending;
     uint16_t psc_entry;
+    uint64_t request, response; /* of an extended request, copied before the exit */
     bool inject, inject_has_error;
     unsigned inject_vector;
     uint64_t inject_error;
@@ -115,7 +119,10 @@ struct guest {
         uint32_t value;
     } lies[GUEST_MAX_LIES];
     unsigned lie_count;
-    bool psc_lie, small_pages;
+    bool psc_lie, small_pages, starved;
+    bool pvalidate_lie, pvalidate_carry;
+    uint32_t pvalidate_status;
+    bool watch_touch;
     uint32_t psc_error;
     uint8_t cbit_lie;
     struct model_entry entry;
@@ -186,11 +193,15 @@ int guest_hypercall(struct guest_cpu *c, uint64_t gpa, uint64_t pages, unsigned 
 void guest_psc_rules(struct guest_cpu *c, uint64_t gpa, bool private);
 uint32_t guest_cpuid(const struct guest *g, uint32_t leaf, unsigned reg);
 void guest_ap_creation(struct guest_cpu *c, uint8_t *ghcb);
-void guest_request(struct guest_cpu *c, uint8_t *ghcb, bool extended);
+void guest_request(struct guest_cpu *c, uint8_t *ghcb, bool extended, bool *ret_exit);
+void guest_resume_certs(struct guest_cpu *c, uint8_t *ghcb);
 /* guest_plan.c */
 void guest_plan_run(struct guest_cpu *c, enum model_when when);
 void guest_plan_reads(struct guest_cpu *c, uint64_t gpa);
-/* guest_entry.c */
+void guest_touch(struct guest_cpu *c, uint64_t gpa);
+/* guest_entry.c, guest_acpi.c */
 void guest_check_entry(struct guest_cpu *c);
+bool guest_mapped_private(struct guest_cpu *c, uint64_t gpa, uint64_t size, const char *what);
+void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp);
 
 #endif

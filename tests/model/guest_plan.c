@@ -155,3 +155,46 @@ void model_evil_cbit(struct model_vm *vm, uint8_t position)
         g->cbit_lie = position;
     }
 }
+
+void model_evil_pvalidate(struct model_vm *vm, uint32_t status, bool carry)
+{
+    struct guest *g = guest_of(vm);
+    if (g != NULL) {
+        g->pvalidate_lie = true;
+        g->pvalidate_status = status;
+        g->pvalidate_carry = carry;
+    }
+}
+
+void model_evil_starve(struct model_vm *vm, bool on)
+{
+    struct guest *g = guest_of(vm);
+    if (g != NULL) {
+        g->starved = on;
+    }
+}
+
+void model_evil_start(struct model_vm *vm, unsigned vcpu)
+{
+    if (vcpu < MODEL_MAX_VCPUS && vm->vcpus[vcpu] != NULL) {
+        vm->vcpus[vcpu]->mp_state = KVM_MP_STATE_RUNNABLE;
+    }
+}
+
+void model_watch_touch(struct model_vm *vm)
+{
+    struct guest *g = guest_of(vm);
+    if (g != NULL) {
+        g->watch_touch = true;
+    }
+}
+
+/* guest-boot.md 6: after PVALIDATE the first and the last line of a page are read. */
+void guest_touch(struct guest_cpu *c, uint64_t gpa)
+{
+    struct model_rmp *rmp = model_rmp_at(c->vcpu->vm, gpa);
+    uint64_t offset = gpa % MODEL_PAGE;
+    if (rmp != NULL) {
+        rmp->touched |= offset < 64 ? 1 : offset >= MODEL_PAGE - 64 ? 2 : 0;
+    }
+}

@@ -5,10 +5,12 @@
 #include "guest_internal.h"
 #include "report.h"
 
+#include <errno.h>
 #include <openssl/evp.h>
 #include <string.h>
 
-enum { INFO1 = 0x398, INFO2 = 0x3A0, HEADER = 96, TAG = 16, AAD_AT = 0x30, AAD_SIZE = 48 };
+enum { INFO1 = 0x398, INFO2 = 0x3A0, G_RAX = 0x1F8, G_RBX = 0x318 };
+enum { HEADER = 96, TAG = 16, AAD_AT = 0x30, AAD_SIZE = 48 };
 #define REPORT_REQ 5u
 #define REPORT_RSP 6u
 #define REQ_SIZE 96u
@@ -82,21 +84,84 @@ static bool answer(struct guest *g, const uint8_t *q, uint8_t *r)
     return true;
 }
 
-void guest_request(struct guest_cpu *c, uint8_t *ghcb, bool extended)
+static void pages_wrong(struct guest_cpu *c, uint8_t *ghcb, const char *what)
+{
+    guest_object(c->guest, "guest.request_pages", "%s: request %#lx, response %#lx", what,
+                 (unsigned long)model_le(ghcb + INFO1, 8),
+                 (unsigned long)model_le(ghcb + INFO2, 8));
+    guest_ghcb_result(ghcb, 2, 5);
+}
+
+static void go_on(struct guest_cpu *c, uint8_t *ghcb, uint64_t request, uint64_t response)
+{
+    uint8_t *q = guest_shared(c->vcpu->vm, request, MODEL_PAGE);
+    uint8_t *r = guest_shared(c->vcpu->vm, response, MODEL_PAGE);
+    if (q != NULL && r != NULL) {
+        guest_ghcb_result(ghcb, 0, answer(c->guest, q, r) ? 0 : INVALID_PARAM);
+    }
+}
+
+/* d.2, d.3: the VMM fills in the certificate table, and the request goes on afterwards. */
+static void ask_certs(struct guest_cpu *c, uint8_t *ghcb, bool *ret_exit)
+{
+    struct mu_exit_req_certs certs = {.gpa = model_le(ghcb + G_RAX, 8),
+                                      .npages = model_le(ghcb + G_RBX, 8)};
+    struct kvm_run *run = c->vcpu->run;
+    run->exit_reason = MU_EXIT_SNP_REQ_CERTS;
+    memcpy(run->padding, &certs, sizeof(certs));
+    c->request = model_le(ghcb + INFO1, 8);
+    c->response = model_le(ghcb + INFO2, 8);
+    c->pending = PENDING_CERTS;
+    *ret_exit = true;
+}
+
+void guest_resume_certs(struct guest_cpu *c, uint8_t *ghcb)
+{
+    struct mu_exit_req_certs certs;
+    memcpy(&certs, c->vcpu->run->padding, sizeof(certs));
+    switch (certs.ret) { /* d.2: positive errno values */
+    case 0:
+        go_on(c, ghcb, c->request, c->response);
+        break;
+    case ENOSPC: /* e.3: too small, RBX = pages needed */
+        guest_ghcb_set(ghcb, G_RBX, certs.npages);
+        guest_ghcb_result(ghcb, 0, 1ull << 32);
+        break;
+    case EAGAIN: /* e.3: busy, the same message again */
+        guest_ghcb_result(ghcb, 0, 2ull << 32);
+        break;
+    default:
+        guest_ghcb_result(ghcb, 0, 3ull << 32);
+        break;
+    }
+}
+
+void guest_request(struct guest_cpu *c, uint8_t *ghcb, bool extended, bool *ret_exit)
 {
     struct model_vm *vm = c->vcpu->vm;
     uint64_t request = model_le(ghcb + INFO1, 8), response = model_le(ghcb + INFO2, 8);
-    uint8_t *q = guest_shared(vm, request, MODEL_PAGE);
-    uint8_t *r = guest_shared(vm, response, MODEL_PAGE);
-    if (q == NULL || r == NULL || request == response || request % MODEL_PAGE != 0 ||
-        response % MODEL_PAGE != 0 || model_is_private(vm, request) ||
-        model_is_private(vm, response)) {
-        guest_object(c->guest, "guest.request_pages", "request %#lx, response %#lx",
-                     (unsigned long)request, (unsigned long)response);
-        guest_ghcb_result(ghcb, 2, 5);
+    if (guest_shared(vm, request, MODEL_PAGE) == NULL ||
+        guest_shared(vm, response, MODEL_PAGE) == NULL || request == response ||
+        request % MODEL_PAGE != 0 || response % MODEL_PAGE != 0 || model_is_private(vm, request) ||
+        model_is_private(vm, response)) { /* e.3: both shared pages, distinct */
+        pages_wrong(c, ghcb, "not two shared pages");
         return;
     }
-    /* d.3: kernels before REQ_CERTS answer the extended form with an empty table. */
-    (void)extended;
-    guest_ghcb_result(ghcb, 0, answer(c->guest, q, r) ? 0 : INVALID_PARAM);
+    uint64_t certs = model_le(ghcb + G_RAX, 8), pages = model_le(ghcb + G_RBX, 8);
+    if (extended && vm->req_certs) {
+        if (certs % MODEL_PAGE != 0 || pages > 64 ||
+            guest_shared(vm, certs, pages * MODEL_PAGE) == NULL || model_is_private(vm, certs)) {
+            pages_wrong(c, ghcb, "certificates");
+            return;
+        }
+        ask_certs(c, ghcb, ret_exit);
+        return;
+    }
+    if (extended && pages > 0 && certs % MODEL_PAGE == 0) { /* d.3: older kernels: an empty table */
+        uint8_t *table = guest_shared(vm, certs, 24);
+        if (table != NULL) {
+            memset(table, 0, 24);
+        }
+    }
+    go_on(c, ghcb, request, response);
 }

@@ -70,6 +70,13 @@ void guest_pvalidate(struct guest_cpu *c)
     bool validate = (guest_gpr(c, RDX) & 1) != 0;
     uint64_t vaddr = guest_gpr(c, RAX);
     guest_went_on(c, "PVALIDATE");
+    if (c->guest->pvalidate_lie) { /* as if the page had been in another state than it is */
+        c->guest->pvalidate_lie = false;
+        guest_set_gpr(c, RAX, c->guest->pvalidate_status);
+        set_carry(c, c->guest->pvalidate_carry);
+        c->must_stop = validate && c->guest->pvalidate_carry;
+        return;
+    }
     if (!pages(c, guest_gpr(c, RCX) & 0xFFFFFFFF, &gpa, &count)) {
         return;
     }
@@ -84,6 +91,7 @@ void guest_pvalidate(struct guest_cpu *c)
         struct model_rmp *rmp = entry(c, gpa + (uint64_t)i * MODEL_PAGE);
         unchanged = unchanged && rmp->validated == validate;
         rmp->validated = validate;
+        rmp->touched = 0;
     }
     c->guest->counts.pvalidates++;
     guest_set_gpr(c, RAX, 0);

@@ -6,6 +6,8 @@
 
 #include "model.h"
 
+#include <pthread.h>
+
 #define MODEL_MAX_FILES 256u
 #define MODEL_MAX_MAPPINGS 128u
 #define MODEL_MAX_SLOTS 32u
@@ -29,6 +31,7 @@ struct model_rmp {
     bool assigned;
     bool validated;
     bool vmsa;
+    uint8_t touched; /* since PVALIDATE: 1 first line, 2 last line; guest-boot.md 6 */
 };
 
 struct model_gmem {
@@ -78,6 +81,7 @@ struct model_vm {
     bool vcek_disabled;
     uint8_t ld[MODEL_DIGEST_SIZE];
     struct model_measured *trace;
+    uint8_t cpuid_page[MODEL_PAGE]; /* as launched */
     size_t trace_len;
     uint8_t host_data[32];
     uint8_t family_id[16], image_id[16];
@@ -101,6 +105,7 @@ struct model_mapping {
 
 struct model {
     struct model_config config;
+    pthread_mutex_t lock;            /* held by each call of the table */
     const struct model_chain *chain; /* report.h; borrowed; NULL: reports are refused */
     struct model_file files[MODEL_MAX_FILES];
     int next_fd;
@@ -122,6 +127,8 @@ void *model_alloc(struct model *m, size_t size); /* zeroed; counted */
 void model_release(struct model *m, void *p, size_t size);
 int model_file_add(struct model *m, enum model_kind kind, void *object); /* descriptor or -errno */
 struct model_file *model_file_get(struct model *m, int fd, enum model_kind kind);
+struct model_file *model_file_any(struct model *m, int fd); /* NULL: not open */
+void model_file_close(struct model *m, struct model_file *f);
 bool model_is_mapped(const struct model *m, const void *addr);
 void model_random(struct model *m, uint8_t *out, size_t size); /* repeatable: from the seed */
 

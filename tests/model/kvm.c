@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * kvm.c - the table's functions: descriptors, mappings, failure injection and what is left over.
+ * kvm.c - a host: its descriptors, its memory, failure injection and what is left over.
  */
 #include "internal.h"
 
@@ -31,12 +31,16 @@ struct model *model_new(const struct model_config *config)
         return NULL;
     }
     m->config = config != NULL ? *config : model_config_default();
+    if (pthread_mutex_init(&m->lock, NULL) != 0) {
+        free(m);
+        return NULL;
+    }
     m->next_fd = MODEL_FIRST_FD;
     m->random = m->config.seed;
     return m;
 }
 
-static void file_close(struct model *m, struct model_file *f)
+void model_file_close(struct model *m, struct model_file *f)
 {
     struct model_file was = *f;
     *f = (struct model_file){0};
@@ -64,7 +68,7 @@ void model_free(struct model *m)
     }
     for (size_t i = 0; i < MODEL_MAX_FILES; i++) {
         if (m->files[i].fd != 0) {
-            file_close(m, &m->files[i]);
+            model_file_close(m, &m->files[i]);
         }
     }
     for (size_t i = 0; i < MODEL_MAX_MAPPINGS; i++) {
@@ -72,6 +76,7 @@ void model_free(struct model *m)
             (void)munmap(m->mappings[i].addr, m->mappings[i].size);
         }
     }
+    (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }
 
@@ -177,7 +182,7 @@ int model_file_add(struct model *m, enum model_kind kind, void *object)
     return model_refuse(m, EMFILE, "files.many");
 }
 
-static struct model_file *file_any(struct model *m, int fd)
+struct model_file *model_file_any(struct model *m, int fd)
 {
     for (size_t i = 0; fd != 0 && i < MODEL_MAX_FILES; i++) {
         if (m->files[i].fd == fd) {
@@ -189,7 +194,7 @@ static struct model_file *file_any(struct model *m, int fd)
 
 struct model_file *model_file_get(struct model *m, int fd, enum model_kind kind)
 {
-    struct model_file *f = file_any(m, fd);
+    struct model_file *f = model_file_any(m, fd);
     return f != NULL && f->kind == kind ? f : NULL;
 }
 
@@ -210,161 +215,3 @@ bool model_clean(const struct model *m)
     return l->files == 0 && l->vms == 0 && l->vcpus == 0 && l->gmems == 0 && l->mappings == 0 &&
            l->bytes == 0;
 }
-
-static int table_open(void *ctx, const char *path, int flags)
-{
-    struct model *m = ctx;
-    int error;
-    (void)flags;
-    m->reason[0] = '\0';
-    if (model_fails(m, MODEL_CALL_OPEN, &error)) {
-        return error;
-    }
-    if (strcmp(path, "/dev/kvm") == 0) {
-        return model_file_add(m, MODEL_KVM, m);
-    }
-    if (strcmp(path, "/dev/sev") == 0 && !m->config.no_snp) {
-        return model_file_add(m, MODEL_SEV, m);
-    }
-    return model_refuse(m, ENOENT, "open.path");
-}
-
-static int table_close(void *ctx, int fd)
-{
-    struct model *m = ctx;
-    m->reason[0] = '\0';
-    struct model_file *f = file_any(m, fd);
-    if (f == NULL) {
-        return model_refuse(m, EBADF, "close.fd");
-    }
-    file_close(m, f);
-    return 0;
-}
-
-static int table_ioctl(void *ctx, int fd, unsigned long request, void *arg)
-{
-    struct model *m = ctx;
-    int error;
-    m->reason[0] = '\0';
-    if (model_fails(m, MODEL_CALL_IOCTL, &error)) {
-        return error;
-    }
-    struct model_file *f = file_any(m, fd);
-    if (f == NULL) {
-        return model_refuse(m, EBADF, "ioctl.fd");
-    }
-    switch (f->kind) {
-    case MODEL_KVM:
-        return model_system_ioctl(m, request, arg);
-    case MODEL_VM:
-        return model_vm_ioctl(f->object, request, arg);
-    case MODEL_VCPU:
-        return model_vcpu_ioctl(f->object, request, arg);
-    case MODEL_SEV:
-    case MODEL_GMEM:
-        break;
-    }
-    return model_refuse(m, ENOTTY, "ioctl.request");
-}
-
-static struct model_mapping *mapping_free(struct model *m)
-{
-    for (size_t i = 0; i < MODEL_MAX_MAPPINGS; i++) {
-        if (m->mappings[i].addr == NULL) {
-            return &m->mappings[i];
-        }
-    }
-    return NULL;
-}
-
-static void *table_mmap(void *ctx, size_t size, int prot, int flags, int fd, int64_t offset,
-                        int *ret_err)
-{
-    struct model *m = ctx;
-    m->reason[0] = '\0';
-    if (model_fails(m, MODEL_CALL_MMAP, ret_err)) {
-        return NULL;
-    }
-    struct model_mapping *map = mapping_free(m);
-    if (map == NULL) {
-        *ret_err = model_refuse(m, ENOMEM, "mmap.many");
-        return NULL;
-    }
-    if (fd < MODEL_FIRST_FD) { /* ordinary memory: the guest's shared side */
-        void *p = mmap(NULL, size, prot, flags, fd, (off_t)offset);
-        if (p == MAP_FAILED) {
-            *ret_err = model_refuse(m, errno, "mmap");
-            return NULL;
-        }
-        *map = (struct model_mapping){.addr = p, .size = size};
-        m->live.mappings++;
-        return p;
-    }
-    struct model_file *f = model_file_get(m, fd, MODEL_VCPU);
-    struct model_vcpu *vcpu = f != NULL ? f->object : NULL;
-    if (vcpu == NULL || vcpu->run == NULL || size != MODEL_RUN_SIZE || offset != 0) {
-        *ret_err = model_refuse(m, f == NULL ? ENODEV : EINVAL, "mmap.run"); /* no mmap of gmem */
-        return NULL;
-    }
-    *map = (struct model_mapping){.addr = vcpu->run, .size = size}; /* now the mapping's */
-    m->live.mappings++;
-    return vcpu->run;
-}
-
-/* The vCPU whose kvm_run was unmapped runs no more. */
-static void run_forget(struct model *m, const void *addr)
-{
-    for (size_t i = 0; i < MODEL_MAX_FILES; i++) {
-        struct model_vcpu *vcpu = m->files[i].kind == MODEL_VCPU ? m->files[i].object : NULL;
-        if (m->files[i].fd != 0 && vcpu != NULL && (void *)vcpu->run == addr) {
-            vcpu->run = NULL;
-        }
-    }
-}
-
-bool model_is_mapped(const struct model *m, const void *addr)
-{
-    for (size_t i = 0; i < MODEL_MAX_MAPPINGS; i++) {
-        if (m->mappings[i].addr == addr) {
-            return true;
-        }
-    }
-    return false;
-}
-
-static int table_munmap(void *ctx, void *addr, size_t size)
-{
-    struct model *m = ctx;
-    m->reason[0] = '\0';
-    for (size_t i = 0; i < MODEL_MAX_MAPPINGS; i++) {
-        struct model_mapping *map = &m->mappings[i];
-        if (map->addr == addr && map->size == size && addr != NULL) {
-            run_forget(m, addr);
-            (void)munmap(addr, size);
-            *map = (struct model_mapping){0};
-            m->live.mappings--;
-            return 0;
-        }
-    }
-    return model_refuse(m, EINVAL, "munmap.addr");
-}
-
-static int table_fallocate(void *ctx, int fd, int mode, uint64_t offset, uint64_t size)
-{
-    struct model *m = ctx;
-    m->reason[0] = '\0';
-    struct model_file *f = model_file_get(m, fd, MODEL_GMEM);
-    if (f == NULL) {
-        return model_refuse(m, EBADF, "fallocate.fd");
-    }
-    return model_gmem_fallocate(f->object, mode, offset, size);
-}
-
-const struct model_ops model_kvm_ops = {
-    .open = table_open,
-    .close = table_close,
-    .ioctl = table_ioctl,
-    .mmap = table_mmap,
-    .munmap = table_munmap,
-    .fallocate = table_fallocate,
-};

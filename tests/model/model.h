@@ -4,7 +4,9 @@
  * Written from specs/snp.md alone; includes no header of the product (check_includes). Each refusal
  * carries the id of the rule that was broken (model_reason), so that a test can demand not just an
  * error but the right one.
- * Threads: a model belongs to one thread at a time. No global state: all hangs from struct model.
+ * Threads: the table's functions may be called from several threads; one call runs at a time, and
+ * KVM_RUN gives way after a slice of instructions (-EINTR). Everything else belongs to one thread
+ * at a time. No global state: all hangs from struct model.
  */
 #ifndef CL_MODEL_H
 #define CL_MODEL_H

@@ -107,8 +107,8 @@ enum model_outcome rig_run(struct rig *r)
         unsigned vcpu = i % r->l.vcpu_count;
         int error = launcher_ioctl(&r->l, r->l.vcpus[vcpu], KVM_RUN, NULL);
         bool fault = error == -EFAULT && r->l.runs[vcpu]->exit_reason == MU_EXIT_MEMORY_FAULT;
-        ck_assert_msg(error == 0 || error == -EAGAIN || fault, "KVM_RUN: %d %s", error,
-                      model_reason(r->m));
+        ck_assert_msg(error == 0 || error == -EAGAIN || error == -EINTR || fault, "KVM_RUN: %d %s",
+                      error, model_reason(r->m));
         if (error == 0 || fault) {
             serve(r, r->l.runs[vcpu]);
         }

@@ -117,6 +117,7 @@ static bool fill(struct model_vm *vm, uint8_t type, uint8_t *page, uint8_t *sour
             memcpy(source, page, MODEL_PAGE);
             return false;
         }
+        memcpy(vm->cpuid_page, page, MODEL_PAGE);
         return true;
     default: /* NORMAL, UNMEASURED */
         memcpy(page, source, MODEL_PAGE);
@@ -144,7 +145,7 @@ static int update_page(struct model_vm *vm, struct mu_sev_cmd *cmd, uint8_t type
     int error = model_measure(vm, type, gpa, page);
     if (error == 0) { /* e.4: launch pages are already validated */
         *rmp = (struct model_rmp){
-            .gfn = (uint32_t)(gpa / MODEL_PAGE), .assigned = true, .validated = true};
+            .gfn = (uint32_t)(gpa / MODEL_PAGE), .assigned = true, .validated = true, .touched = 3};
     }
     return error;
 }
