@@ -407,6 +407,63 @@ PROGRAM twice /* reads one shared word twice, as nobody should */
     FINISH 2, 0
 9:  FINISH 2, 3
 
+PROGRAM ap_spin /* the first waits in memory for what the second writes */
+    mov $0x12000, %eax
+    xor %ecx, %ecx
+    mov $0x10001, %edx
+    .byte 0xF3, 0x0F, 0x01, 0xFE
+    CREATE
+1:  cmpl $0x77, 0x9800
+    jne 1b
+    FINISH 2, 8
+
+PROGRAM ap_writes
+    movl $0x77, 0x9800
+1:  jmp 1b
+
+PROGRAM certs /* an extended request with two pages for certificates at 804000 */
+    call register
+    mov $GHCB, %r8d
+    movq $0x804000, 0x1F8(%r8)
+    movq $2, 0x318(%r8)
+    orb $0x80, 0x3F7(%r8)
+    orb $0x08, 0x3FC(%r8)
+    mov $0x80000012, %eax
+    mov $0x801000, %edi
+    mov $0x802000, %esi
+    call ghcb_call
+    mov 0x3A4(%r8), %eax
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+
+PROGRAM validate /* one page, then whatever the status was: 2/N; 2/F for the carry */
+    PVALIDATE 0x200000, 0, 1
+    test %r14b, %r14b
+    jnz 9f
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+9:  FINISH 2, 15
+
+PROGRAM enter_touching /* one more page of RAM, read in its first and its last byte */
+    PVALIDATE 0x40000, 0, 1
+    mov 0x40000, %al
+    mov 0x40FFF, %al
+    jmp program_enter
+
+PROGRAM enter_lazy /* read in its first byte only */
+    PVALIDATE 0x40000, 0, 1
+    mov 0x40000, %al
+    jmp program_enter
+
+PROGRAM count /* 30 million instructions */
+    mov $10000000, %ecx
+1:  add %rcx, %rax
+    dec %ecx
+    jnz 1b
+    FINISH 2, 0
+
 PROGRAM enter
     mov $0x20000, %esi
     mov $0x100200, %eax
@@ -427,7 +484,8 @@ start16:
     mov %eax, %cr0
     ljmpl $0x08, $AT(start32)
     .org 0xFFF0
-    jmp start16
+    .byte 0xE9 /* a near jump around the end of the segment */
+    .word start16 - rom + 0x10000 - 0xFFF3
     .org 0x10000
 rom_end:
     .section .note.GNU-stack, "", @progbits

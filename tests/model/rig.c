@@ -42,7 +42,9 @@ void rig_launch(struct rig *r, const struct model_config *config, const uint8_t 
     ck_assert_msg(launcher_begin(&r->l, r->m, RIG_RAM, ROM_SIZE) == 0, "%s", model_reason(r->m));
     ck_assert_msg(launcher_vcpus(&r->l, vcpus, 0xFFFFFFF0) == 0, "%s", model_reason(r->m));
     r->vm = model_vm_of(r->m, r->l.vm);
-    set_program(r, 0, program);
+    for (unsigned i = 0; i < vcpus; i++) {
+        set_program(r, i, program);
+    }
     rig_page(r, MU_PAGE_NORMAL, ROM_GPA, rom, ROM_SIZE);
     rig_page(r, MU_PAGE_ZERO, 0x8000, NULL, 0x8000);
     rig_page(r, MU_PAGE_SECRETS, RIG_SECRETS, NULL, MODEL_PAGE);

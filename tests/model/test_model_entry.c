@@ -11,11 +11,14 @@
 #define PROGRAM(name) extern const uint8_t program_##name[]
 PROGRAM(enter);
 PROGRAM(enter_interruptible);
+PROGRAM(enter_touching);
+PROGRAM(enter_lazy);
 
 #define BOOT_PARAMS 0x20000u
 #define CMDLINE 0x21000u
 #define SETUP_DATA 0x22000u
 #define CC_BLOB 0x23000u
+#define ACPI 0x24000u
 #define KERNEL 0x100000u
 #define INITRD 0x110000u
 #define KERNEL_SIZE 0x2000u
@@ -24,10 +27,12 @@ PROGRAM(enter_interruptible);
 /* What the guest hands to Linux, and what was verified; a test bends the first. */
 struct handover {
     uint8_t boot_params[4096], cmdline[64], setup_data[64], cc_blob[40];
+    uint8_t acpi[0x600];
     uint8_t kernel[KERNEL_SIZE], initrd[INITRD_SIZE];
     struct model_entry want;
     uint8_t want_kernel[KERNEL_SIZE], want_initrd[INITRD_SIZE];
     const uint8_t *program;
+    bool touch;
 };
 
 static void put(uint8_t *p, unsigned size, uint64_t v)
@@ -58,7 +63,7 @@ static void good(struct handover *h)
     put(bp + 0x250, 8, SETUP_DATA);
     put(bp + 0x260, 4, KERNEL_SIZE);
     e820(h, 0x20000, 0x4000, 1);
-    e820(h, 0x24000, 0x1000, 2);
+    e820(h, ACPI, 0x2000, 2);
     e820(h, KERNEL, 0x2000, 1);
     e820(h, INITRD, 0x2000, 1);
     put(h->setup_data + 8, 4, 7);
@@ -86,6 +91,50 @@ static void good(struct handover *h)
     h->program = program_enter;
 }
 
+static void sum(uint8_t *p, size_t size, size_t at)
+{
+    uint8_t s = 0;
+    p[at] = 0;
+    for (size_t i = 0; i < size; i++) {
+        s = (uint8_t)(s + p[i]);
+    }
+    p[at] = (uint8_t)-s;
+}
+
+/* RSDP at 0, XSDT at 100, FADT at 200, MADT with two processors at 400, an empty DSDT at 500. */
+static void acpi(struct handover *h)
+{
+    uint8_t *a = h->acpi;
+    const struct {
+        unsigned at, size;
+        const char *name;
+    } tables[] = {
+        {0x100, 36 + 16, "XSDT"}, {0x200, 276, "FACP"}, {0x400, 60, "APIC"}, {0x500, 36, "DSDT"}};
+    put(h->boot_params + 0x070, 8, ACPI);
+    h->want.acpi = true;
+    h->want.cpus = 2;
+    memcpy(a, "RSD PTR ", 8);
+    a[15] = 2;
+    put(a + 20, 4, 36);
+    put(a + 24, 8, ACPI + 0x100);
+    put(a + 0x100 + 36, 8, ACPI + 0x200);
+    put(a + 0x100 + 44, 8, ACPI + 0x400);
+    put(a + 0x200 + 140, 8, ACPI + 0x500);
+    for (unsigned i = 0; i < 2; i++) {
+        uint8_t *e = a + 0x400 + 44 + 8u * (size_t)i;
+        e[1] = 8;
+        e[3] = (uint8_t)i;
+        e[4] = 1;
+    }
+    for (unsigned i = 0; i < 4; i++) {
+        memcpy(a + tables[i].at, tables[i].name, 4);
+        put(a + tables[i].at + 4, 4, tables[i].size);
+        sum(a + tables[i].at, tables[i].size, 9);
+    }
+    sum(a, 20, 8);
+    sum(a, 36, 32);
+}
+
 static void run(struct rig *r, const struct handover *h)
 {
     rig_launch(r, NULL, h->program, 1);
@@ -93,9 +142,13 @@ static void run(struct rig *r, const struct handover *h)
     rig_page(r, MU_PAGE_NORMAL, CMDLINE, h->cmdline, sizeof(h->cmdline));
     rig_page(r, MU_PAGE_NORMAL, SETUP_DATA, h->setup_data, sizeof(h->setup_data));
     rig_page(r, MU_PAGE_NORMAL, CC_BLOB, h->cc_blob, sizeof(h->cc_blob));
+    rig_page(r, MU_PAGE_NORMAL, ACPI, h->acpi, sizeof(h->acpi));
     rig_page(r, MU_PAGE_NORMAL, KERNEL, h->kernel, sizeof(h->kernel));
     rig_page(r, MU_PAGE_NORMAL, INITRD, h->initrd, sizeof(h->initrd));
     rig_seal(r);
+    if (h->touch) {
+        model_watch_touch(r->vm);
+    }
     model_expect_entry(r->vm, &h->want);
     ck_assert_int_eq(rig_run(r), MODEL_ENTERED);
 }
@@ -160,6 +213,75 @@ START_TEST(test_each_breach_is_seen)
 }
 END_TEST
 
+/* The ACPI tables of a good hand-over, and one byte of them changed. */
+START_TEST(test_acpi_tables)
+{
+    static const struct {
+        size_t at;
+        const char *rule;
+    } rows[] = {{0, "entry.acpi"},           {15, "entry.acpi"},    {0x100, "entry.acpi"},
+                {0x200 + 140, "entry.acpi"}, {0x400, "entry.acpi"}, {0x500, "entry.acpi"}};
+    static struct handover h;
+    struct rig r;
+    for (unsigned i = 0; i <= 6; i++) {
+        good(&h);
+        acpi(&h);
+        if (i > 0) {
+            h.acpi[rows[i - 1].at] ^= 0x20;
+        }
+        run(&r, &h);
+        ck_assert_int_eq(model_objection(r.vm, 0) != NULL, i > 0);
+        ck_assert(i == 0 || model_objects(r.vm, rows[i - 1].rule));
+        rig_done(&r);
+    }
+    good(&h);
+    acpi(&h);
+    h.want.cpus = 1;
+    run(&r, &h);
+    ck_assert(model_objects(r.vm, "entry.acpi_cpus"));
+    rig_done(&r);
+}
+END_TEST
+
+START_TEST(test_validated_pages_are_touched)
+{
+    static struct handover h;
+    for (unsigned lazy = 0; lazy < 2; lazy++) {
+        struct rig r;
+        good(&h);
+        h.boot_params[0x1E8] = 1; /* RAM anew: the page at 40000 is part of it */
+        e820(&h, 0x40000, 0x1000, 1);
+        e820(&h, KERNEL, 0x2000, 1);
+        e820(&h, INITRD, 0x2000, 1);
+        h.want.ram_size = 0x9000;
+        h.touch = true;
+        h.program = lazy != 0 ? program_enter_lazy : program_enter_touching;
+        run(&r, &h);
+        ck_assert_int_eq(model_objects(r.vm, "entry.touched"), lazy != 0);
+        ck_assert_int_eq(model_objection(r.vm, 0) != NULL, lazy != 0);
+        rig_done(&r);
+    }
+}
+END_TEST
+
+START_TEST(test_what_must_be_wiped)
+{
+    static struct handover h;
+    static const struct model_range ranges[] = {{0xE000, 0x1000}, {0x8000, 8}};
+    struct rig r;
+    good(&h);
+    h.want.wiped = ranges;
+    h.want.wiped_count = 1;
+    run(&r, &h);
+    ck_assert_ptr_null(model_objection(r.vm, 0));
+    rig_done(&r);
+    h.want.wiped_count = 2; /* there stand page tables */
+    run(&r, &h);
+    ck_assert(model_objects(r.vm, "entry.wiped"));
+    rig_done(&r);
+}
+END_TEST
+
 START_TEST(test_interrupts_must_be_off)
 {
     static struct handover h;
@@ -179,6 +301,9 @@ int main(void)
     tcase_add_test(t, test_good_handover_meets_no_objection);
     tcase_add_loop_test(t, test_each_breach_is_seen, 0,
                         (int)(sizeof(breaches) / sizeof(breaches[0])));
+    tcase_add_test(t, test_acpi_tables);
+    tcase_add_test(t, test_validated_pages_are_touched);
+    tcase_add_test(t, test_what_must_be_wiped);
     tcase_add_test(t, test_interrupts_must_be_off);
     suite_add_tcase(s, t);
     return run_suite(s);

@@ -6,6 +6,8 @@
 
 #include "../unit/check_main.h"
 
+#include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -29,6 +31,9 @@ PROGRAM(psc_page);
 PROGRAM(ap);
 PROGRAM(ap_unmarked);
 PROGRAM(ap_side);
+PROGRAM(ap_spin);
+PROGRAM(ap_writes);
+PROGRAM(count);
 
 /* Runs a program; expects how it ends (set<<8 | reason) and the one objection, NULL for none. */
 static void expect(struct rig *r, const uint8_t *program, unsigned reason, const char *rule)
@@ -162,8 +167,8 @@ START_TEST(test_page_state_changes_in_one_page)
 }
 END_TEST
 
-/* The state of the second processor: 64-bit, at program ap_side, on the first one's tables. */
-static void ap_vmsa(uint8_t page[static MODEL_PAGE])
+/* The state of the second processor: 64-bit, at its program, on the first one's tables. */
+static void ap_vmsa(uint8_t page[static MODEL_PAGE], const uint8_t *program)
 {
     memset(page, 0, MODEL_PAGE);
     const struct {
@@ -171,7 +176,7 @@ static void ap_vmsa(uint8_t page[static MODEL_PAGE])
         uint64_t value;
     } fields[] = {{0x010, 0x10},       {0x0D0, 0x1500},
                   {0x148, 0x660},      {0x150, 0x8000},
-                  {0x158, 0x80000011}, {0x178, 0xFFFF0000u + (uint64_t)(program_ap_side - rom)},
+                  {0x158, 0x80000011}, {0x178, 0xFFFF0000u + (uint64_t)(program - rom)},
                   {0x1D8, 0x10000},    {0x3B0, 1}};
     for (size_t i = 0; i < sizeof(fields) / sizeof(fields[0]); i++) {
         for (unsigned b = 0; b < 8; b++) {
@@ -180,15 +185,79 @@ static void ap_vmsa(uint8_t page[static MODEL_PAGE])
     }
 }
 
-static void run_ap(struct rig *r, const uint8_t *program)
+static void launch_ap(struct rig *r, const uint8_t *program, const uint8_t *second)
 {
     uint8_t vmsa[MODEL_PAGE];
-    ap_vmsa(vmsa);
+    ap_vmsa(vmsa, second);
     rig_launch(r, NULL, program, 2);
     rig_page(r, MU_PAGE_NORMAL, 0x12000, vmsa, sizeof(vmsa));
     rig_seal(r);
+}
+
+static void run_ap(struct rig *r, const uint8_t *program)
+{
+    launch_ap(r, program, program_ap_side);
     (void)rig_run(r);
 }
+
+START_TEST(test_processors_take_turns_on_one_thread)
+{
+    struct rig r;
+    launch_ap(&r, program_ap_spin, program_ap_writes);
+    (void)rig_run(&r);
+    ck_assert_uint_eq(rig_reason(&r), 0x208);
+    ck_assert_ptr_null(model_objection(r.vm, 0));
+    rig_done(&r);
+}
+END_TEST
+
+struct side {
+    struct rig *r;
+    unsigned vcpu;
+};
+
+static void *side_main(void *arg)
+{
+    struct side *s = arg;
+    while (model_outcome(s->r->vm) == MODEL_GOING) {
+        (void)launcher_ioctl(&s->r->l, s->r->l.vcpus[s->vcpu], KVM_RUN, NULL);
+    }
+    return NULL;
+}
+
+/* One thread a vCPU, as a VMM has them. The pages they need are converted beforehand. */
+START_TEST(test_processors_on_a_thread_each)
+{
+    struct rig r;
+    pthread_t threads[2];
+    launch_ap(&r, program_ap_spin, program_ap_writes);
+    struct side sides[2] = {{&r, 0}, {&r, 1}};
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_create(&threads[i], NULL, side_main, &sides[i]), 0);
+    }
+    for (unsigned i = 0; i < 2; i++) {
+        ck_assert_int_eq(pthread_join(threads[i], NULL), 0);
+    }
+    ck_assert_uint_eq(rig_reason(&r), 0x208);
+    rig_done(&r);
+}
+END_TEST
+
+START_TEST(test_long_runs_give_way)
+{
+    struct rig r;
+    unsigned slices = 0;
+    rig_launch(&r, NULL, program_count, 1);
+    rig_seal(&r);
+    while (launcher_ioctl(&r.l, r.l.vcpus[0], KVM_RUN, NULL) == -EINTR) {
+        ck_assert_str_eq(model_reason(r.m), "run.slice");
+        slices++;
+    }
+    ck_assert_uint_eq(rig_reason(&r), 0x200);
+    ck_assert_uint_eq(slices, model_counts(r.vm).instructions / 2000000);
+    rig_done(&r);
+}
+END_TEST
 
 START_TEST(test_second_processor_starts_from_a_marked_page)
 {
@@ -220,6 +289,9 @@ int main(void)
     tcase_add_test(t, test_ghcb_page);
     tcase_add_test(t, test_page_state_changes_in_one_page);
     tcase_add_test(t, test_second_processor_starts_from_a_marked_page);
+    tcase_add_test(t, test_processors_take_turns_on_one_thread);
+    tcase_add_test(t, test_processors_on_a_thread_each);
+    tcase_add_test(t, test_long_runs_give_way);
     suite_add_tcase(s, t);
     return run_suite(s);
 }

@@ -14,6 +14,8 @@ PROGRAM(info);
 PROGRAM(ok);
 PROGRAM(twice);
 PROGRAM(psc_page);
+PROGRAM(random);
+PROGRAM(validate);
 
 static unsigned run(struct rig *r)
 {
@@ -166,6 +168,48 @@ START_TEST(test_shared_memory_changes_between_two_reads)
 }
 END_TEST
 
+START_TEST(test_validation_refused)
+{
+    const struct {
+        uint32_t status;
+        bool carry;
+        unsigned reason;
+    } rows[] = {{0, false, 0x200}, {1, false, 0x201}, {6, false, 0x206}, {0, true, 0x20F}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+        rig_launch(&r, NULL, program_validate, 1);
+        model_evil_pvalidate(r.vm, rows[i].status, rows[i].carry);
+        ck_assert_uint_eq(run(&r), rows[i].reason);
+        ck_assert_ptr_null(model_objection(r.vm, 0));
+        rig_done(&r);
+    }
+}
+END_TEST
+
+START_TEST(test_no_random_numbers)
+{
+    struct rig r;
+    rig_launch(&r, NULL, program_random, 1);
+    model_evil_starve(r.vm, true);
+    ck_assert_uint_eq(run(&r), 0x201);
+    rig_done(&r);
+}
+END_TEST
+
+/* The second processor runs from its measured state, wherever that leads: here, the same program.
+ */
+START_TEST(test_processor_started_by_the_host)
+{
+    struct rig r;
+    rig_launch(&r, NULL, program_ok, 2);
+    model_evil_start(r.vm, 1);
+    rig_seal(&r);
+    ck_assert_int_eq(launcher_ioctl(&r.l, r.l.vcpus[1], KVM_RUN, NULL), 0);
+    ck_assert_int_ne(model_outcome(r.vm), MODEL_GOING);
+    rig_done(&r);
+}
+END_TEST
+
 START_TEST(test_plan_has_a_bound)
 {
     struct rig r;
@@ -192,6 +236,9 @@ int main(void)
     tcase_add_test(t, test_injected_exception_is_taken);
     tcase_add_test(t, test_false_reply);
     tcase_add_test(t, test_shared_memory_changes_between_two_reads);
+    tcase_add_test(t, test_validation_refused);
+    tcase_add_test(t, test_no_random_numbers);
+    tcase_add_test(t, test_processor_started_by_the_host);
     tcase_add_test(t, test_plan_has_a_bound);
     suite_add_tcase(s, t);
     return run_suite(s);

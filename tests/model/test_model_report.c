@@ -17,6 +17,7 @@
 
 #define PROGRAM(name) extern const uint8_t program_##name[]
 PROGRAM(report);
+PROGRAM(certs);
 PROGRAM(ok);
 
 #define REQUEST 0x801000u
@@ -129,6 +130,35 @@ START_TEST(test_message_out_of_sequence_or_changed_is_refused)
         (void)rig_run(&r);
         ck_assert_uint_eq(rig_reason(&r), 0x201);
         ck_assert(model_objects(r.vm, "guest.request"));
+        rig_done(&r);
+    }
+}
+END_TEST
+
+/* snp.md d.2, d.3: the VMM is asked for the certificates, and its answer decides. */
+START_TEST(test_certificates_come_from_the_vmm)
+{
+    static const struct {
+        uint64_t ret;
+        unsigned reason; /* the high half of EXITINFO2 */
+    } rows[] = {{0, 0x200}, {ENOSPC, 0x201}, {EAGAIN, 0x202}, {EIO, 0x203}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct model_config config = model_config_default();
+        struct rig r;
+        config.req_certs = true;
+        rig_launch(&r, &config, program_certs, 1);
+        ck_assert_int_eq(launcher_op(&r.l, MU_SNP_ENABLE_REQ_CERTS, NULL), 0);
+        rig_seal(&r);
+        request(&r, 1, 0);
+        ck_assert_int_eq(launcher_ioctl(&r.l, r.l.vcpus[0], KVM_RUN, NULL), 0);
+        struct mu_exit_req_certs *certs = (void *)r.l.runs[0]->padding;
+        ck_assert_uint_eq(r.l.runs[0]->exit_reason, MU_EXIT_SNP_REQ_CERTS);
+        ck_assert_uint_eq(certs->gpa, 0x804000);
+        ck_assert_uint_eq(certs->npages, 2);
+        certs->ret = rows[i].ret;
+        certs->npages = 3;
+        (void)rig_run(&r);
+        ck_assert_uint_eq(rig_reason(&r), rows[i].reason);
         rig_done(&r);
     }
 }
@@ -297,6 +327,7 @@ int main(void)
     TCase *t = tcase_create("report");
     tcase_add_test(t, test_guest_asks_for_a_report);
     tcase_add_test(t, test_message_out_of_sequence_or_changed_is_refused);
+    tcase_add_test(t, test_certificates_come_from_the_vmm);
     tcase_add_test(t, test_id_block);
     tcase_add_test(t, test_key_digests_in_the_report);
     suite_add_tcase(s, t);
