@@ -66,9 +66,6 @@ static void check_processor(struct guest_cpu *c)
     if ((guest_reg(c, UC_X86_REG_EFLAGS) & FLAG_IF) != 0) {
         guest_object(c->guest, "entry.interrupts", "RFLAGS.IF is set");
     }
-    if ((c->efer & EFER_LME) == 0 || (c->cr0 & CR0_PG) == 0 || (c->cr4 & CR4_PAE) == 0) {
-        guest_object(c->guest, "entry.mode", "not in long mode");
-    }
     if (c->cs != 0x10) {
         guest_object(c->guest, "entry.cs", "CS is %#x, not 0x10", c->cs);
     }
@@ -232,7 +229,7 @@ static void check_payload(struct guest_cpu *c, const uint8_t *bp)
     }
     same(c, cmdline, e->cmdline, strlen(e->cmdline) + 1, "entry.cmdline");
     uint64_t init_size = model_le(bp + 0x260, 4);
-    (void)guest_mapped_private(c, e->rip - 0x200, init_size, "entry.init_size");
+    (void)guest_mapped_private(c, e->rip - 0x200, init_size, "init_size");
 }
 
 void guest_check_entry(struct guest_cpu *c)
@@ -242,7 +239,7 @@ void guest_check_entry(struct guest_cpu *c)
     uint64_t at = guest_gpr(c, RSI);
     guest_went_on(c, "the jump to Linux");
     check_processor(c);
-    if (!guest_mapped_private(c, at, MODEL_PAGE, "entry.boot_params") ||
+    if (!guest_mapped_private(c, at, MODEL_PAGE, "boot_params") ||
         !guest_copy(c, at, bp, sizeof(bp), false)) {
         return;
     }

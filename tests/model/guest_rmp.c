@@ -23,9 +23,11 @@ static bool pages(struct guest_cpu *c, uint64_t size, uint64_t *ret_gpa, unsigne
         guest_deliver(c, VECTOR_PF, true, 0);
         return false;
     }
-    if (w.shared) { /* the page must be mapped as private, or the wrong bytes are meant */
+    if (w.shared) { /* the host's page, whatever it says: the nested fault repeats for ever */
         guest_object(c->guest, "guest.rmp_shared", "PVALIDATE or RMPADJUST of %#lx without C",
                      (unsigned long)w.gpa);
+        guest_end(c->guest, MODEL_STUCK);
+        return false;
     }
     if (size == 1 && (w.page_size < bytes || c->guest->small_pages)) {
         guest_set_gpr(c, RAX, FAIL_SIZEMISMATCH); /* e.4: retry with 4 KiB */

@@ -65,14 +65,19 @@ start64:
     jmp *%rax
 
     .balign 8
-gdt:
+    .globl rom_gdt
+rom_gdt:
     .quad 0
     .quad 0x00CF9B000000FFFF /* 08: 32-bit code */
     .quad 0x00AF9B000000FFFF /* 10: 64-bit code */
     .quad 0x00CF93000000FFFF /* 18: data */
+    .quad 0x00AF9B000000FFFF /* 20: 64-bit code, too */
 gdtr:
-    .word 31
-    .long AT(gdt)
+    .word 39
+    .long AT(rom_gdt)
+gdtr_short:
+    .word 0x17
+    .quad AT(rom_gdt)
 idtr:
     .word 30 * 16 - 1
     .quad AT(idt)
@@ -456,6 +461,105 @@ PROGRAM enter_lazy /* read in its first byte only */
     PVALIDATE 0x40000, 0, 1
     mov 0x40000, %al
     jmp program_enter
+
+PROGRAM call /* one MSR request, found at 806000; the reason is the reply's low byte */
+    mov 0x806000, %rax
+    call msr_call
+    movzbl %al, %eax
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+
+PROGRAM page_call /* one event, as it lies in the GHCB; the reason is info1 * 16 + info2 */
+    call register
+    mov $GHCB, %eax
+    xor %edx, %edx
+    mov $0xC0010130, %ecx
+    wrmsr
+    .byte 0xF3, 0x0F, 0x01, 0xD9
+    mov $GHCB, %r8d
+    mov 0x398(%r8), %eax
+    shl $4, %eax
+    mov 0x3A0(%r8), %edx
+    and $15, %edx
+    or %edx, %eax
+    movzbl %al, %eax
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+
+PROGRAM table_cbit /* a page-table entry without C */
+    movl $0, 0x9004
+    mov %cr3, %rax
+    mov %rax, %cr3
+    push %rax
+    FINISH 2, 0
+
+PROGRAM table_shared /* a page table that is no private memory */
+    movl $0x300003, 0x9008
+    movl $C_HIGH, 0x900C
+    mov 0x40000000, %eax
+    FINISH 2, 0
+
+PROGRAM rmp_shared /* PVALIDATE through a mapping without C */
+    PVALIDATE GHCB, 0, 1
+    FINISH 2, 0
+
+PROGRAM rmpadjust /* of a page that is not validated */
+    PSC 0x200000, 1
+    mov $0x200000, %eax
+    xor %ecx, %ecx
+    mov $0x10001, %edx
+    .byte 0xF3, 0x0F, 0x01, 0xFE
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+
+PROGRAM rmpadjust_self /* VMPL0 on itself */
+    mov $0x12000, %eax
+    xor %ecx, %ecx
+    mov $0x10000, %edx
+    .byte 0xF3, 0x0F, 0x01, 0xFE
+    shl $16, %eax
+    or $0x2100, %eax
+    jmp terminate
+
+PROGRAM no_memory
+    mov 0x20000000, %eax
+    FINISH 2, 0
+
+PROGRAM enter_cs
+    mov $0x20000, %esi
+    mov $0x100200, %eax
+    pushq $0x20
+    push %rax
+    lretq
+
+PROGRAM enter_gdt
+    lgdt gdtr_short(%rip)
+    mov $0x20000, %esi
+    mov $0x100200, %eax
+    jmp *%rax
+
+PROGRAM enter_cpuid
+    movl $0, 0x7000
+    movl $1, 0x7FF0
+    jmp program_enter
+
+    .code32
+PROGRAM side_32 /* a second processor that switches paging on where nothing is mapped */
+    mov $0xC000, %eax
+    mov %eax, %cr3
+    mov $0x20, %eax
+    mov %eax, %cr4
+    mov $0xC0000080, %ecx
+    mov $0x1100, %eax
+    xor %edx, %edx
+    wrmsr
+    mov $0x80000011, %eax
+    mov %eax, %cr0
+    ljmp $0x10, $AT(start64)
+    .code64
 
 PROGRAM count /* 30 million instructions */
     mov $10000000, %ecx

@@ -7,7 +7,7 @@
 #include "guest.h"
 #include "launcher.h"
 
-extern const uint8_t rom[], rom_end[];
+extern const uint8_t rom[], rom_end[], rom_gdt[];
 
 #define RIG_RAM (16u << 20)
 #define RIG_SECRETS 0x6000u

@@ -13,6 +13,9 @@ PROGRAM(enter);
 PROGRAM(enter_interruptible);
 PROGRAM(enter_touching);
 PROGRAM(enter_lazy);
+PROGRAM(enter_cs);
+PROGRAM(enter_gdt);
+PROGRAM(enter_cpuid);
 
 #define BOOT_PARAMS 0x20000u
 #define CMDLINE 0x21000u
@@ -282,15 +285,24 @@ START_TEST(test_what_must_be_wiped)
 }
 END_TEST
 
-START_TEST(test_interrupts_must_be_off)
+START_TEST(test_state_of_the_processor_and_the_cpuid_page)
 {
     static struct handover h;
-    struct rig r;
-    good(&h);
-    h.program = program_enter_interruptible;
-    run(&r, &h);
-    ck_assert(model_objects(r.vm, "entry.interrupts"));
-    rig_done(&r);
+    const struct {
+        const uint8_t *program;
+        const char *rule;
+    } rows[] = {{program_enter_interruptible, "entry.interrupts"},
+                {program_enter_cs, "entry.cs"},
+                {program_enter_gdt, "entry.gdt"},
+                {program_enter_cpuid, "entry.cpuid_changed"}};
+    for (unsigned i = 0; i < 4; i++) {
+        struct rig r;
+        good(&h);
+        h.program = rows[i].program;
+        run(&r, &h);
+        ck_assert_msg(model_objects(r.vm, rows[i].rule), "no objection %s", rows[i].rule);
+        rig_done(&r);
+    }
 }
 END_TEST
 
@@ -304,7 +316,7 @@ int main(void)
     tcase_add_test(t, test_acpi_tables);
     tcase_add_test(t, test_validated_pages_are_touched);
     tcase_add_test(t, test_what_must_be_wiped);
-    tcase_add_test(t, test_interrupts_must_be_off);
+    tcase_add_test(t, test_state_of_the_processor_and_the_cpuid_page);
     suite_add_tcase(s, t);
     return run_suite(s);
 }
