@@ -546,7 +546,101 @@ PROGRAM enter_cpuid
     movl $1, 0x7FF0
     jmp program_enter
 
+PROGRAM sweep /* 2 MiB of RAM page by page, each touched; then written at one go */
+    mov $0x600000, %edi
+1:  mov %rdi, %rax
+    xor %ecx, %ecx
+    mov $1, %edx
+    .byte 0xF2, 0x0F, 0x01, 0xFF
+    jc 9f
+    mov (%rdi), %al
+    mov 0xFFF(%rdi), %al
+    add $0x1000, %rdi
+    cmp $0x800000, %rdi
+    jne 1b
+    mov $0x600000, %edi
+    mov $0x40000, %ecx
+    mov $0x5555, %eax
+    rep stosq
+    cmpq $0x5555, 0x7FFFF8
+    jne 9f
+    FINISH 2, 0
+9:  FINISH 2, 1
+
+PROGRAM across /* accesses that begin in one TLB entry and end in another */
+    PVALIDATE 0x200000, 0, 1
+    PVALIDATE 0x201000, 0, 1
+    PVALIDATE 0x202000, 0, 1
+    PVALIDATE 0x203000, 0, 1
+    PVALIDATE 0x204000, 0, 1
+    mov $0x1122334455667788, %rax
+    mov %rax, 0x200FFC
+    mov %rax, 0x203FFC
+    mov %cr3, %rbx
+    mov %rbx, %cr3
+    cmp 0x203FFC, %rax
+    jne 9f
+    mov $0x200001, %edi
+    mov $0x4F00, %ecx
+    mov $0xAB, %al
+    rep stosb
+    cmpb $0xAB, 0x204F00
+    jne 9f
+    mov $0x200800, %esi
+    mov $0x201800, %edi
+    mov $0x3000, %ecx
+    std
+    lea 0x2FFF(%rsi), %rsi
+    lea 0x2FFF(%rdi), %rdi
+    rep movsb
+    cld
+    FINISH 2, 0
+9:  FINISH 2, 1
+
     .code32
+    .balign 8
+idt32:
+    .fill 29, 8, 0
+    .word vc32 - rom, 0x08, 0x8E00, 0xFFFF
+idtr32:
+    .word 30 * 8 - 1
+    .long AT(idt32)
+vc32: /* CPUID with EAX only, as above */
+    cmpl $0x72, (%esp)
+    jne 1f
+    push %ecx
+    push %edx
+    mov %eax, %edx
+    mov $4, %eax
+    mov $0xC0010130, %ecx
+    wrmsr
+    .byte 0xF3, 0x0F, 0x01, 0xD9
+    rdmsr
+    mov %edx, %eax
+    pop %edx
+    pop %ecx
+    add $4, %esp
+    addl $2, (%esp)
+    iret
+1:  hlt
+PROGRAM side_vc /* a second processor that asks CPUID in 32-bit mode */
+    lidtl %cs:AT(idtr32)
+    mov $0x18, %eax
+    mov %ax, %ds
+    mov %ax, %ss
+    mov $0xF800, %esp
+    mov $1, %eax
+    cpuid
+    xor %edx, %edx
+    cmp $0x800F12, %eax
+    mov $0x92100, %eax
+    je 1f
+    mov $0x12100, %eax
+1:  mov $0xC0010130, %ecx
+    wrmsr
+    .byte 0xF3, 0x0F, 0x01, 0xD9
+    hlt
+
 PROGRAM side_32 /* a second processor that switches paging on where nothing is mapped */
     mov $0xC000, %eax
     mov %eax, %cr3

@@ -20,6 +20,9 @@ PROGRAM(rmpadjust);
 PROGRAM(rmpadjust_self);
 PROGRAM(no_memory);
 PROGRAM(side_32);
+PROGRAM(side_vc);
+PROGRAM(sweep);
+PROGRAM(across);
 PROGRAM(validate);
 
 static void put(uint8_t *p, unsigned size, uint64_t v)
@@ -215,7 +218,27 @@ START_TEST(test_tables_and_rmp)
 }
 END_TEST
 
-/* The second processor's page, wrong in one field, or right and of 32-bit code. */
+/* The second processor's page: 32-bit code without paging. */
+static void state_32(uint8_t vmsa[static MODEL_PAGE], const uint8_t *program)
+{
+    memset(vmsa, 0, MODEL_PAGE);
+    put(vmsa + 0x010, 8, 0x08);
+    put(vmsa + 0x064, 4, 39);
+    put(vmsa + 0x068, 8, 0xFFFF0000u + (uint64_t)(rom_gdt - rom));
+    put(vmsa + 0x0D0, 8, 0x1000);
+    put(vmsa + 0x158, 8, 0x11);
+    put(vmsa + 0x178, 8, 0xFFFF0000u + (uint64_t)(program - rom));
+    put(vmsa + 0x3B0, 8, 1);
+}
+
+static void run_second(struct rig *r, const uint8_t *vmsa)
+{
+    rig_launch(r, NULL, program_ap, 2);
+    rig_page(r, MU_PAGE_NORMAL, 0x12000, vmsa, MODEL_PAGE);
+    rig_seal(r);
+    (void)rig_run(r);
+}
+
 START_TEST(test_states_of_a_second_processor)
 {
     static const struct {
@@ -226,23 +249,45 @@ START_TEST(test_states_of_a_second_processor)
                 {0x0D0, 0x0100, "guest.ap_svme"},
                 {0x0D0, 0x1000, "guest.identity"}};
     for (unsigned i = 0; i < 3; i++) {
-        uint8_t vmsa[MODEL_PAGE] = {0};
+        uint8_t vmsa[MODEL_PAGE];
         struct rig r;
-        put(vmsa + 0x010, 8, 0x08);
-        put(vmsa + 0x064, 4, 39);
-        put(vmsa + 0x068, 8, 0xFFFF0000u + (uint64_t)(rom_gdt - rom));
-        put(vmsa + 0x0D0, 8, 0x1000);
-        put(vmsa + 0x158, 8, 0x11);
-        put(vmsa + 0x178, 8, 0xFFFF0000u + (uint64_t)(program_side_32 - rom));
-        put(vmsa + 0x3B0, 8, 1);
+        state_32(vmsa, program_side_32);
         put(vmsa + rows[i].at, 8, rows[i].value);
-        rig_launch(&r, NULL, program_ap, 2);
-        rig_page(&r, MU_PAGE_NORMAL, 0x12000, vmsa, sizeof(vmsa));
-        rig_seal(&r);
-        (void)rig_run(&r);
+        run_second(&r, vmsa);
         ck_assert_msg(model_objects(r.vm, rows[i].rule), "no objection %s", rows[i].rule);
         rig_done(&r);
     }
+}
+END_TEST
+
+START_TEST(test_exception_in_32_bit_code)
+{
+    uint8_t vmsa[MODEL_PAGE];
+    struct rig r;
+    state_32(vmsa, program_side_vc);
+    run_second(&r, vmsa);
+    ck_assert_msg(rig_reason(&r) == 0x209, "%#x", rig_reason(&r));
+    ck_assert_ptr_null(model_objection(r.vm, 0));
+    rig_done(&r);
+}
+END_TEST
+
+/* Each byte of the guest's memory is where it belongs, however its TLB entries lie. */
+START_TEST(test_accesses_across_entries)
+{
+    struct rig r;
+    ck_assert_uint_eq(rig_program(&r, program_across), 0x200);
+    ck_assert_ptr_null(model_objection(r.vm, 0));
+    const uint8_t *p = model_private(r.vm, 0x200000);
+    ck_assert_uint_eq(p[0], 0);
+    for (unsigned i = 1; i <= 0x4F00; i++) {
+        ck_assert_uint_eq(p[i], 0xAB);
+    }
+    ck_assert_uint_eq(p[0x4F01], 0);
+    rig_done(&r);
+    ck_assert_uint_eq(rig_program(&r, program_sweep), 0x200);
+    ck_assert_uint_eq(model_counts(r.vm).pvalidates, 512);
+    rig_done(&r);
 }
 END_TEST
 
@@ -285,6 +330,8 @@ int main(void)
     tcase_add_loop_test(t, test_ghcb_events, 0, (int)(sizeof(events) / sizeof(events[0])));
     tcase_add_test(t, test_tables_and_rmp);
     tcase_add_test(t, test_states_of_a_second_processor);
+    tcase_add_test(t, test_exception_in_32_bit_code);
+    tcase_add_test(t, test_accesses_across_entries);
     tcase_add_test(t, test_states_of_kvm_run);
     suite_add_tcase(s, t);
     return run_suite(s);
