@@ -7,12 +7,15 @@
 #define TEE_KVM_OPS_H
 
 #include <stddef.h>
+#include <stdint.h>
 
 struct vmm_kvm_ops {
     int (*open)(void *ctx); /* a descriptor of /dev/kvm */
     /* request and argument as ioctl(2) has them; a number goes in as (void *)(uintptr_t)n */
     int (*ioctl)(void *ctx, int fd, unsigned long request, void *arg);
     void *(*map_run)(void *ctx, int vcpu_fd, size_t size); /* struct kvm_run, or MAP_FAILED */
+    /* Gives the pages of a guest_memfd back to the host. */
+    int (*punch_hole)(void *ctx, int memfd, uint64_t offset, uint64_t size);
 };
 
 struct vmm_kvm {

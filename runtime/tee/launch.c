@@ -66,12 +66,12 @@ enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t, const struct
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "firmware: GUID table: expected a reset block, got none");
     }
-    CL_TRY(ops->launch_start(t, err));
+    CL_TRY(ops->take_vcpus(t, l->vcpu_fd, err));
     CL_TRY(ops->place_page(t, TEE_PAGE_NORMAL, (1ull << 32) - l->rom_size, l->rom_data, l->rom_size,
                            err));
     for (size_t i = 0; i < l->rom->section_count; i++) {
         CL_TRY(place_section(ops, t, l, &l->rom->section[i], err));
     }
-    CL_TRY(ops->start_vcpus(t, l->vcpu_fd, l->cpu_count, l->rom->ap_entry, err));
+    CL_TRY(ops->start_vcpus(t, l->rom->ap_entry, err));
     return ops->finish(t, ret_digest, ret_measured, err);
 }

@@ -13,10 +13,11 @@
 
 #define TEE_DIGEST_SIZE 48u
 #define TEE_HOST_DATA_SIZE 32u
-#define TEE_SIM_SNP_CPU_SIG 0x00a00f11u /* EPYC-Milan; interfaces.md I-1.5 */
+#define TEE_SNP_CPU_SIG 0x00a00f11u /* EPYC-Milan, whatever runs; interfaces.md I-1.5 */
 #define TEE_SNP_POLICY 0x30000u
 #define TEE_SNP_FEATURES 1u
 #define TEE_MAX_CPUS 16u
+#define TEE_SNP_TERM_SET_FIRMWARE 5u /* whose reasons are stage0's (interfaces.md I-1.4) */
 
 struct kvm_run;
 
@@ -35,6 +36,19 @@ struct tee_config {
     int psp_fd;                /* sim: connected launch socket, -1: nobody measures */
     uint8_t host_data[TEE_HOST_DATA_SIZE];
     unsigned cpu_count;
+    /* snp */
+    int sev_fd;              /* /dev/sev */
+    uint64_t policy;         /* of the guest; snp.md a.2 */
+    const uint8_t *id_block; /* 96 bytes, borrowed; NULL: none. snp.md b */
+    const uint8_t *id_auth;  /* 4096 bytes, borrowed, with id_block */
+    bool id_author;          /* id_auth holds an author key, too */
+    const uint8_t *certs;    /* certificate table for the guest's reports; borrowed. snp.md a.9 */
+    size_t certs_size;
+};
+
+enum tee_side {
+    TEE_SIDE_BOTH,   /* private as far as the guest makes it so, the rest shared */
+    TEE_SIDE_SHARED, /* the host's, which the guest reads as such */
 };
 
 struct tee_memory {
@@ -43,12 +57,21 @@ struct tee_memory {
     uint64_t size;
     void *hva; /* borrowed until the slot is removed */
     bool read_only;
+    enum tee_side side;
+};
+
+enum tee_exit {
+    TEE_EXIT_UNKNOWN, /* not one of mine */
+    TEE_EXIT_DONE,
+    TEE_EXIT_REFUSED, /* the firmware gave up, with a code of interfaces.md I-1.4 (0: none) */
+    TEE_EXIT_FAILED,
 };
 
 struct tee; /* opaque, one per VM, of the back-end */
 
 struct tee_ops {
-    const char *name; /* "sim-snp" */
+    const char *name;            /* "sim-snp" */
+    bool sees_memory_encryption; /* the guest's CPUID tells of it (leaf 0x8000001f) */
     CL_NODISCARD enum cl_status (*open)(const struct tee_config *cfg, struct tee **ret_tee,
                                         struct cl_err *err);
     /* KVM_CREATE_VM with the type this TEE needs. */
@@ -56,23 +79,29 @@ struct tee_ops {
     CL_NODISCARD enum cl_status (*add_memory)(struct tee *t, const struct tee_memory *m,
                                               struct cl_err *err);
     CL_NODISCARD enum cl_status (*remove_memory)(struct tee *t, uint32_t slot, struct cl_err *err);
-    /* Starts the measured launch; pages follow in the order in which they are measured. */
+    /* Starts the measured launch, before there are vCPUs. */
     CL_NODISCARD enum cl_status (*launch_start)(struct tee *t, struct cl_err *err);
+    /* The vCPUs exist, cpu_count of them, with their CPUID tables. The descriptors are borrowed
+     * until finish. Pages follow in the order in which they are measured. */
+    CL_NODISCARD enum cl_status (*take_vcpus)(struct tee *t, const int *vcpu_fd,
+                                              struct cl_err *err);
     /* size bytes at gpa, whose contents stand at hva (ignored for ZERO, SECRETS and CPUID). */
     CL_NODISCARD enum cl_status (*place_page)(struct tee *t, enum tee_page_type type, uint64_t gpa,
                                               const void *hva, size_t size, struct cl_err *err);
-    /* The vCPUs exist and have their initial state; measures it. ap_entry is the firmware's. */
-    CL_NODISCARD enum cl_status (*start_vcpus)(struct tee *t, const int *vcpu_fd, unsigned count,
-                                               uint32_t ap_entry, struct cl_err *err);
+    /* Gives the vCPUs their initial state and measures it. ap_entry is the firmware's. */
+    CL_NODISCARD enum cl_status (*start_vcpus)(struct tee *t, uint32_t ap_entry,
+                                               struct cl_err *err);
     /* *ret_measured is false when nobody measured (sim without its processor). */
     CL_NODISCARD enum cl_status (*finish)(struct tee *t, uint8_t ret_digest[static TEE_DIGEST_SIZE],
                                           bool *ret_measured, struct cl_err *err);
-    /* An exit that only this TEE knows. false: not one of mine. */
-    bool (*handle_exit)(struct tee *t, unsigned cpu, struct kvm_run *run);
+    /* An exit that only this TEE knows. REFUSED and FAILED fill err, REFUSED *ret_code too. */
+    enum tee_exit (*handle_exit)(struct tee *t, unsigned cpu, struct kvm_run *run,
+                                 uint32_t *ret_code, struct cl_err *err);
     void (*free)(struct tee *t); /* NULL is fine */
 };
 
 extern const struct tee_ops tee_sim_ops;
+extern const struct tee_ops tee_snp_ops;
 
 /* What is measured, in the order of I-1.5. */
 struct tee_launch {
@@ -83,13 +112,12 @@ struct tee_launch {
     void *(*ram)(void *ctx, uint64_t gpa, uint64_t size);
     void *ram_ctx;
     struct tee_kernel_hashes hashes;
-    const int *vcpu_fd;
-    unsigned cpu_count;
+    const int *vcpu_fd; /* cpu_count of them */
 };
 
-/* Writes the hash page into RAM and walks the whole launch. The digest is valid when
- * *ret_measured. CL_ERR_MALFORMED when the ROM's sections do not fit the guest's RAM or lack the
- * hash page, CL_ERR_REJECTED when the TEE refuses. */
+/* After launch_start: writes the hash page into RAM and walks the rest of the launch. The digest is
+ * valid when *ret_measured. CL_ERR_MALFORMED when the ROM's sections do not fit the guest's RAM or
+ * lack the hash page, CL_ERR_REJECTED when the TEE refuses. */
 CL_NODISCARD enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t,
                                        const struct tee_launch *l,
                                        uint8_t ret_digest[static TEE_DIGEST_SIZE],

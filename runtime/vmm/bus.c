@@ -8,7 +8,7 @@
 
 #include <string.h>
 
-static void refuse(struct vmm *v, uint32_t code)
+void vmm_bus_refuse(struct vmm *v, uint32_t code)
 {
     const char *words = stage0_reason_words(code);
     vmm_status_end(&v->status, VMM_END_REFUSED, code,
@@ -54,7 +54,7 @@ static void drop_payload(struct vmm *v)
 static void write_port(struct vmm *v, uint16_t port, unsigned size, uint32_t value)
 {
     if (port == STAGE0_PORT_REFUSE && size == 2) {
-        refuse(v, value);
+        vmm_bus_refuse(v, value);
     } else if (port == STAGE0_PORT_PAYLOAD && size == 1 && value == STAGE0_PAYLOAD_DONE) {
         drop_payload(v);
     } else if (port == STAGE0_PORT_MARK && size == 2) {

@@ -23,6 +23,9 @@
 #define L7_ECX_AVX (BIT(1) | BIT(6) | BIT(9) | BIT(10) | BIT(11) | BIT(12) | BIT(14))
 #define X1_ECX_AVX (BIT(11) | BIT(16))
 
+#define LEAF_ENCRYPTION 0x8000001fu /* a simulated guest must not see it */
+#define ENCRYPTION_SNP (BIT(1) | BIT(3) | BIT(4))
+
 #define KVM_LEAF_BASE 0x40000000u
 #define KVM_LEAF_FEATURES 0x40000001u
 #define KVM_CLOCK_BITS (BIT(0) | BIT(3))
@@ -72,7 +75,6 @@ static bool is_dropped(uint32_t leaf)
     case 0x1f:       /* a second topology; 0xB says it all */
     case 0x21:       /* TDX: a simulated guest must not see one */
     case 0x8000000a: /* SVM */
-    case 0x8000001f: /* memory encryption: the same */
     case 0x80000026: /* AMD's second topology */
         return true;
     default:
@@ -102,6 +104,11 @@ static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, b
     case 0x80000008:
         e->ecx = (e->ecx & ~0xf0ffu) | (count - 1) | log2_up(count) << 12;
         break;
+    case LEAF_ENCRYPTION:
+        e->eax = ENCRYPTION_SNP;
+        e->ebx &= 0xfffu; /* where the bit is, and what it costs */
+        e->ecx = e->edx = 0;
+        break;
     case 0x8000001e:
         e->eax = index;
         e->ebx = index; /* core id, one thread */
@@ -130,7 +137,7 @@ static void drop_avx(struct vmm_cpuid *c)
 }
 
 enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned count,
-                               bool tsc_deadline, struct cl_err *err)
+                               bool tsc_deadline, bool memory_encryption, struct cl_err *err)
 {
     bool rdrand = false;
     bool clock = false;
@@ -138,7 +145,7 @@ enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned cou
     uint32_t kept = 0;
     for (uint32_t i = 0; i < c->head.nent && i < VMM_CPUID_MAX; i++) {
         struct kvm_cpuid_entry2 *e = &c->entry[i];
-        if (is_dropped(e->function)) {
+        if (is_dropped(e->function) || (e->function == LEAF_ENCRYPTION && !memory_encryption)) {
             continue;
         }
         adjust(e, index, count, tsc_deadline);

@@ -26,8 +26,10 @@ _Static_assert(offsetof(struct vmm_cpuid, entry) == offsetof(struct kvm_cpuid2, 
                "KVM_SET_CPUID2");
 
 /* Turns KVM's supported table into that of CPU `index` of `count`. CL_ERR_SYS when the
- * host's CPU has no RDRAND (a confidential Linux guest panics without) or no kvm-clock. */
+ * host's CPU has no RDRAND (a confidential Linux guest panics without) or no kvm-clock.
+ * memory_encryption: the guest is one of SEV-SNP, and its table says so (leaf 0x8000001f). */
 CL_NODISCARD enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned count,
-                                            bool tsc_deadline, struct cl_err *err);
+                                            bool tsc_deadline, bool memory_encryption,
+                                            struct cl_err *err);
 
 #endif

@@ -24,7 +24,7 @@ void vmm_files_init(struct vmm_files *f)
 {
     memset(f, 0, sizeof(*f));
     f->kvm_fd = f->kernel_fd = f->initrd_fd = f->psp_fd = f->console_fd = f->status_fd = -1;
-    f->control_fd = f->vsock_fd = f->vsock_dir_fd = -1;
+    f->control_fd = f->vsock_fd = f->vsock_dir_fd = f->sev_fd = -1;
     for (size_t i = 0; i < VMM_DISKS; i++) {
         f->disk_fd[i] = -1;
     }
@@ -35,9 +35,9 @@ void vmm_files_init(struct vmm_files *f)
 
 void vmm_files_done(struct vmm_files *f)
 {
-    int *const fds[] = {&f->kvm_fd,   &f->kernel_fd,    &f->initrd_fd,
-                        &f->psp_fd,   &f->console_fd,   &f->control_fd,
-                        &f->vsock_fd, &f->vsock_dir_fd, &f->status_fd};
+    int *const fds[] = {&f->kvm_fd,     &f->kernel_fd,  &f->initrd_fd, &f->psp_fd,
+                        &f->console_fd, &f->control_fd, &f->vsock_fd,  &f->vsock_dir_fd,
+                        &f->status_fd,  &f->sev_fd};
     for (size_t i = 0; i < CL_ARRAY_LEN(fds); i++) {
         cl_close_fdp(fds[i]);
     }
@@ -47,6 +47,9 @@ void vmm_files_done(struct vmm_files *f)
     for (size_t i = 0; i < VMM_NETS; i++) {
         cl_close_fdp(&f->net_fd[i]);
     }
+    cl_buf_done(&f->id_block);
+    cl_buf_done(&f->id_auth);
+    cl_buf_done(&f->certs);
     if (f->rom != NULL) {
         (void)munmap(f->rom, STAGE0_ROM_SIZE);
         f->rom = NULL;
@@ -137,6 +140,34 @@ static enum cl_status open_disk(const struct vmm_disk_option *d, int *ret_fd, st
     return CL_OK;
 }
 
+static enum cl_status load_exactly(struct cl_buf *b, const char *path, size_t size,
+                                   struct cl_err *err)
+{
+    if (path == NULL) {
+        return CL_OK;
+    }
+    CL_TRY(cl_buf_read_file(b, path, size, err));
+    if (b->len != size) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "'%s': size: expected %zu bytes, got %zu", path,
+                          size, b->len);
+    }
+    return CL_OK;
+}
+
+/* What only class snp has. */
+static enum cl_status open_snp(struct vmm_files *f, const struct vmm_options *o, struct cl_err *err)
+{
+    if (o->cfg.tee != &tee_snp_ops) {
+        return CL_OK;
+    }
+    CL_TRY(load_exactly(&f->id_block, o->id_block, VMM_ID_BLOCK_SIZE, err));
+    CL_TRY(load_exactly(&f->id_auth, o->id_auth, VMM_ID_AUTH_SIZE, err));
+    if (o->certs != NULL) {
+        CL_TRY(cl_buf_read_file(&f->certs, o->certs, VMM_CERTS_MAX, err));
+    }
+    return open_file("/dev/sev", O_RDWR, &f->sev_fd, err);
+}
+
 static enum cl_status open_optional(struct vmm_files *f, const struct vmm_options *o,
                                     struct cl_err *err)
 {
@@ -174,6 +205,7 @@ enum cl_status vmm_files_open(struct vmm_files *f, const struct vmm_options *o, 
     CL_TRY(open_file(o->kernel, O_RDONLY, &f->kernel_fd, err));
     CL_TRY(load_cmdline(f, o->cmdline_file, err));
     CL_TRY(open_optional(f, o, err));
+    CL_TRY(open_snp(f, o, err));
     CL_TRY(open_vsock(f, o->vsock_dir, err));
     CL_TRY(unblock(f->vsock_fd, err));
     CL_TRY(unblock(f->control_fd, err));

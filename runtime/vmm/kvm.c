@@ -23,8 +23,14 @@ static void *real_map_run(CL_UNUSED void *ctx, int vcpu_fd, size_t size)
     return mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED, vcpu_fd, 0);
 }
 
+static int real_punch_hole(CL_UNUSED void *ctx, int memfd, uint64_t offset, uint64_t size)
+{
+    return fallocate(memfd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)offset, (off_t)size);
+}
+
 const struct vmm_kvm_ops vmm_kvm_real = {
     .open = real_open,
     .ioctl = real_ioctl,
     .map_run = real_map_run,
+    .punch_hole = real_punch_hole,
 };

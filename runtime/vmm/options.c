@@ -38,6 +38,10 @@ enum option_id {
     OPT_CONTROL,
     OPT_NO_JAIL,
     OPT_LOG,
+    OPT_ID_BLOCK,
+    OPT_ID_AUTH,
+    OPT_ID_AUTHOR,
+    OPT_CERTS,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -62,18 +66,22 @@ static const struct option long_options[] = {
     {"control", required_argument, NULL, OPT_CONTROL},
     {"insecure-no-jail", no_argument, NULL, OPT_NO_JAIL},
     {"log", required_argument, NULL, OPT_LOG},
+    {"id-block", required_argument, NULL, OPT_ID_BLOCK},
+    {"id-auth", required_argument, NULL, OPT_ID_AUTH},
+    {"id-author", no_argument, NULL, OPT_ID_AUTHOR},
+    {"certs", required_argument, NULL, OPT_CERTS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {0},
 };
 
 static const char help_text[] =
-    "usage: cloister-vmm --tee sim-snp --firmware F --kernel K [--initrd I] --cmdline-file C\n"
+    "usage: cloister-vmm --tee CLASS --firmware F --kernel K [--initrd I] --cmdline-file C\n"
     "                    --cpus N --memory SIZE --host-data HEX64 --vsock-dir DIR [options]\n"
     "\n"
     "Runs one virtual machine in a jail of its own. Normally started by 'cloister run'.\n"
     "\n"
-    "  --tee CLASS           sim-snp: a simulated security processor, protects nothing\n"
+    "  --tee CLASS           snp; or sim-snp: a simulated security processor, protects nothing\n"
     "  --firmware FILE       the measured firmware, exactly 64 KiB\n"
     "  --kernel, --initrd    what the firmware verifies and boots\n"
     "  --cmdline-file FILE   the kernel's command line, without a line end\n"
@@ -86,6 +94,9 @@ static const char help_text[] =
     "                        a block device: a file, or an open one; slots are filled from 1 on,\n"
     "                        and none leaves one empty\n"
     "  --net FD,MAC,MTU      a network interface: an open tap with 12-byte vnet headers\n"
+    "  --id-block FILE --id-auth FILE [--id-author]\n"
+    "                        snp: who vouches for this guest ('cloister idblock' makes them)\n"
+    "  --certs FILE          snp: the certificate table that goes with the guest's reports\n"
     "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
     "  --console FILE|-      debug console, visible to the host\n"
     "  --status-fd N         events, one JSON object a line\n"
@@ -194,11 +205,12 @@ static int parse_value(int id, const char *arg, struct vmm_options *o)
     uint64_t n = 0;
     switch (id) {
     case OPT_TEE:
-        if (strcmp(arg, tee_sim_ops.name) != 0) {
-            return cl_usage_error(PROG, "--tee: expected sim-snp, got '%s'", arg);
-        }
-        o->cfg.tee = &tee_sim_ops;
-        return -1;
+        o->cfg.tee = strcmp(arg, tee_sim_ops.name) == 0   ? &tee_sim_ops
+                     : strcmp(arg, tee_snp_ops.name) == 0 ? &tee_snp_ops
+                                                          : NULL;
+        return o->cfg.tee != NULL
+                   ? -1
+                   : cl_usage_error(PROG, "--tee: expected snp or sim-snp, got '%s'", arg);
     case OPT_CPUS:
         if (cl_uint_parse(arg, "--cpus", 1, STAGE0_CPU_MAX, &n, &err) != CL_OK) {
             return bad(&err);
@@ -260,6 +272,12 @@ static const char **string_option(int id, struct vmm_options *o)
         return &o->control;
     case OPT_LOG:
         return &o->log_level;
+    case OPT_ID_BLOCK:
+        return &o->id_block;
+    case OPT_ID_AUTH:
+        return &o->id_auth;
+    case OPT_CERTS:
+        return &o->certs;
     default:
         return NULL;
     }
@@ -281,6 +299,14 @@ static int check_required(const struct vmm_options *o, bool have_host_data)
             return cl_usage_error(PROG, "%s is missing", required[i].name);
         }
     }
+    bool for_snp = o->id_block != NULL || o->id_auth != NULL || o->certs != NULL;
+    if (for_snp && o->cfg.tee != &tee_snp_ops) {
+        return cl_usage_error(PROG, "--id-block, --id-auth, --certs: expected --tee snp, got %s",
+                              o->cfg.tee->name);
+    }
+    if ((o->id_block == NULL) != (o->id_auth == NULL) || (o->cfg.id_author && !o->id_auth)) {
+        return cl_usage_error(PROG, "--id-block: expected together with --id-auth");
+    }
     return -1;
 }
 
@@ -299,6 +325,8 @@ int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
             *name = optarg;
         } else if (id == OPT_NO_JAIL) {
             o.insecure_no_jail = true;
+        } else if (id == OPT_ID_AUTHOR) {
+            o.cfg.id_author = true;
         } else if (id == OPT_HELP || id == OPT_VERSION) {
             (void)fputs(id == OPT_HELP ? help_text : "cloister-vmm " CL_VERSION "\n", stdout);
             return 0;

@@ -13,6 +13,10 @@ struct vmm_disk_option {
     int fd;           /* open already; -1: the slot stays empty */
 };
 
+#define VMM_ID_BLOCK_SIZE 96u /* snp.md b */
+#define VMM_ID_AUTH_SIZE 4096u
+#define VMM_CERTS_MAX (64u << 10)
+
 struct vmm_options {
     struct vmm_config cfg;
     const char *firmware;
@@ -24,6 +28,9 @@ struct vmm_options {
     const char *console;
     const char *control;
     const char *log_level;
+    const char *id_block; /* of class snp, as the next two; NULL: none */
+    const char *id_auth;
+    const char *certs;
     int status_fd;
     unsigned disk_count;
     struct vmm_disk_option disk[VMM_DISKS];

@@ -6,6 +6,8 @@
  */
 #include "syscalls.h"
 
+#include "tee/kvm_coco.h"
+
 #include <errno.h>
 #include <linux/if_tun.h>
 #include <linux/kvm.h>
@@ -45,8 +47,9 @@ static const int keeper_calls[] = {SCMP_SYS(wait4),
                                    END};
 
 /* Requests of the KVM descriptors that a running VM needs. */
-static const unsigned long vcpu_ioctls[] = {KVM_RUN, KVM_SET_GSI_ROUTING,
-                                            KVM_SET_USER_MEMORY_REGION};
+static const unsigned long vcpu_ioctls[] = {
+    KVM_RUN, KVM_SET_GSI_ROUTING, KVM_SET_USER_MEMORY_REGION, KC_SET_REGION, KC_SET_ATTRIBUTES};
+static const int vcpu_calls[] = {SCMP_SYS(fallocate), END}; /* private memory goes back */
 
 static int allow(scmp_filter_ctx ctx, const int *calls)
 {
@@ -79,7 +82,7 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
             rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                                   SCMP_A1(SCMP_CMP_EQ, vcpu_ioctls[i], 0));
         }
-        return rc;
+        return rc != 0 ? rc : allow(ctx, vcpu_calls);
     case VMM_SECCOMP_DISKS:
         return allow(ctx, disk_calls);
     case VMM_SECCOMP_NETS:

@@ -5,6 +5,7 @@
  */
 #include "cpuid.h"
 #include "syscalls.h"
+#include "tee/kvm_coco.h"
 #include "vmm.h"
 
 #include <errno.h>
@@ -30,7 +31,8 @@ static enum cl_status set_cpuid(struct vmm *v, struct vmm_vcpu *cpu, struct cl_e
         return cl_err_sys(err, errno, "KVM_GET_SUPPORTED_CPUID");
     }
     int deadline = vmm_kvm_dev(&v->kvm, KVM_CHECK_EXTENSION, (void *)KVM_CAP_TSC_DEADLINE_TIMER);
-    CL_TRY(vmm_cpuid_apply(&c, cpu->index, v->cfg->cpu_count, deadline > 0, err));
+    CL_TRY(vmm_cpuid_apply(&c, cpu->index, v->cfg->cpu_count, deadline > 0,
+                           v->cfg->tee->sees_memory_encryption, err));
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_SET_CPUID2, &c) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_CPUID2");
     }
@@ -60,7 +62,7 @@ static enum cl_status set_state(struct vmm *v, struct vmm_vcpu *cpu, struct cl_e
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_GET_REGS, &regs) < 0) {
         return cl_err_sys(err, errno, "KVM_GET_REGS");
     }
-    regs.rdx = TEE_SIM_SNP_CPU_SIG; /* as the measured VMSA says */
+    regs.rdx = TEE_SNP_CPU_SIG; /* as the measured VMSA says */
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_SET_REGS, &regs) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_REGS");
     }
@@ -119,6 +121,26 @@ static void fail(struct vmm_vcpu *cpu, const char *what, unsigned long long deta
     vmm_status_fail(&cpu->vmm->status, &err);
 }
 
+static void handle_tee_exit(struct vmm_vcpu *cpu)
+{
+    struct vmm *v = cpu->vmm;
+    struct cl_err err = {0};
+    uint32_t code = 0;
+    switch (v->cfg->tee->handle_exit(v->tee, cpu->index, cpu->run, &code, &err)) {
+    case TEE_EXIT_DONE:
+        break;
+    case TEE_EXIT_REFUSED:
+        vmm_bus_refuse(v, code);
+        break;
+    case TEE_EXIT_FAILED:
+        vmm_status_fail(&v->status, &err);
+        break;
+    case TEE_EXIT_UNKNOWN:
+        fail(cpu, "unexpected exit", cpu->run->exit_reason);
+        break;
+    }
+}
+
 static void handle_system_event(struct vmm_vcpu *cpu)
 {
     struct vmm_status *s = &cpu->vmm->status;
@@ -133,7 +155,7 @@ static void handle_system_event(struct vmm_vcpu *cpu)
         vmm_status_end(s, VMM_END_PANIC, 0, "the guest's kernel panicked");
         break;
     default:
-        fail(cpu, "unexpected system event", cpu->run->system_event.type);
+        handle_tee_exit(cpu);
         break;
     }
 }
@@ -168,9 +190,7 @@ static void handle_exit(struct vmm_vcpu *cpu)
         fail(cpu, "KVM cannot emulate what the guest did", run->internal.suberror);
         break;
     default:
-        if (!v->cfg->tee->handle_exit(v->tee, cpu->index, run)) {
-            fail(cpu, "unexpected exit", run->exit_reason);
-        }
+        handle_tee_exit(cpu);
         break;
     }
 }
@@ -185,9 +205,15 @@ static void *vcpu_main(void *arg)
         return NULL;
     }
     while (!vmm_status_ended(&v->status)) {
+        cpu->run->exit_reason = KVM_EXIT_UNKNOWN; /* what stands there after an error is its own */
         if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_RUN, NULL) < 0) {
             if (errno == EINTR || errno == EAGAIN) {
                 continue; /* stopped, or a signal */
+            }
+            if ((errno == EFAULT || errno == EHWPOISON) &&
+                cpu->run->exit_reason == KC_EXIT_MEMORY_FAULT) {
+                handle_tee_exit(cpu);
+                continue;
             }
             fail(cpu, strerror(errno), (unsigned)errno);
             break;

@@ -47,7 +47,17 @@ static enum cl_status check_kvm(const struct vmm_kvm *k, struct cl_err *err)
 static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
 {
     struct tee_config cfg = {
-        .kvm = &v->kvm, .psp_fd = v->files->psp_fd, .cpu_count = v->cfg->cpu_count};
+        .kvm = &v->kvm,
+        .psp_fd = v->files->psp_fd,
+        .cpu_count = v->cfg->cpu_count,
+        .sev_fd = v->files->sev_fd,
+        .policy = TEE_SNP_POLICY,
+        .id_block = v->files->id_block.data,
+        .id_auth = v->files->id_auth.data,
+        .id_author = v->cfg->id_author,
+        .certs = v->files->certs.data,
+        .certs_size = v->files->certs.len,
+    };
     memcpy(cfg.host_data, v->cfg->host_data, sizeof(cfg.host_data));
     CL_TRY(check_kvm(&v->kvm, err));
     CL_TRY(v->cfg->tee->open(&cfg, &v->tee, err));
@@ -62,12 +72,9 @@ static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
     return CL_OK;
 }
 
-static enum cl_status add_slot(struct vmm *v, uint32_t slot, uint64_t gpa, uint64_t size, void *hva,
-                               bool read_only, struct cl_err *err)
+static enum cl_status add_slot(struct vmm *v, const struct tee_memory *m, struct cl_err *err)
 {
-    struct tee_memory m = {
-        .slot = slot, .gpa = gpa, .size = size, .hva = hva, .read_only = read_only};
-    return v->cfg->tee->add_memory(v->tee, &m, err);
+    return v->cfg->tee->add_memory(v->tee, m, err);
 }
 
 static enum cl_status add_memory(struct vmm *v, struct cl_err *err)
@@ -76,10 +83,17 @@ static enum cl_status add_memory(struct vmm *v, struct cl_err *err)
     for (uint32_t i = 0; i < CL_ARRAY_LEN(v->mem.range); i++) {
         const struct vmm_mem_range *r = &v->mem.range[i];
         if (r->size > 0) {
-            CL_TRY(add_slot(v, VMM_SLOT_RAM_LOW + i, r->gpa, r->size, r->hva, false, err));
+            struct tee_memory ram = {
+                .slot = VMM_SLOT_RAM_LOW + i, .gpa = r->gpa, .size = r->size, .hva = r->hva};
+            CL_TRY(add_slot(v, &ram, err));
         }
     }
-    CL_TRY(add_slot(v, VMM_SLOT_ROM, STAGE0_ROM_GPA, STAGE0_ROM_SIZE, v->files->rom, true, err));
+    struct tee_memory rom = {.slot = VMM_SLOT_ROM,
+                             .gpa = STAGE0_ROM_GPA,
+                             .size = STAGE0_ROM_SIZE,
+                             .hva = v->files->rom,
+                             .read_only = true};
+    CL_TRY(add_slot(v, &rom, err));
     struct vmm_payload_source src = {
         .kernel_fd = v->files->kernel_fd,
         .initrd_fd = v->files->initrd_fd,
@@ -90,8 +104,13 @@ static enum cl_status add_memory(struct vmm *v, struct cl_err *err)
         .ram_size = v->cfg->ram_size,
     };
     CL_TRY(vmm_payload_init(&v->payload, &src, err));
-    return add_slot(v, VMM_SLOT_PAYLOAD, STAGE0_WINDOW_GPA, v->payload.size, v->payload.map, true,
-                    err);
+    struct tee_memory window = {.slot = VMM_SLOT_PAYLOAD,
+                                .gpa = STAGE0_WINDOW_GPA,
+                                .size = v->payload.size,
+                                .hva = v->payload.map,
+                                .read_only = true,
+                                .side = TEE_SIDE_SHARED};
+    return add_slot(v, &window, err);
 }
 
 /* A guest that floods the console only slows itself down. */
@@ -136,7 +155,6 @@ static enum cl_status launch(struct vmm *v, struct cl_err *err)
         .ram_ctx = &v->mem,
         .hashes = v->payload.hashes,
         .vcpu_fd = fds,
-        .cpu_count = v->cfg->cpu_count,
     };
     uint8_t digest[TEE_DIGEST_SIZE];
     bool measured = false;
@@ -198,6 +216,7 @@ enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg, struct vmm_
     }
     CL_TRY(vmm_irq_init(v, err));
     CL_TRY(add_disks(v, err));
+    CL_TRY(cfg->tee->launch_start(v->tee, err));
     CL_TRY(vmm_vcpus_create(v, err));
     return launch(v, err);
 }

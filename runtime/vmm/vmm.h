@@ -9,6 +9,7 @@
 #ifndef VMM_VMM_H
 #define VMM_VMM_H
 
+#include "base/buf.h"
 #include "blk.h"
 #include "ioapic.h"
 #include "mem.h"
@@ -48,10 +49,14 @@ struct vmm_files {
     int control_fd;   /* listening */
     int vsock_fd;     /* listening: DIR/host.sock */
     int vsock_dir_fd; /* DIR */
+    int sev_fd;       /* /dev/sev, of a VM of class snp */
     int disk_fd[VMM_DISKS];
     int net_fd[VMM_NETS];
     uint8_t *rom; /* STAGE0_ROM_SIZE bytes, page aligned */
     char cmdline[STAGE0_CMDLINE_SIZE_MAX];
+    struct cl_buf id_block; /* of class snp: empty, or 96 bytes */
+    struct cl_buf id_auth;  /* 4096 bytes with it */
+    struct cl_buf certs;    /* a certificate table; snp.md a.9 */
 };
 
 struct vmm_config {
@@ -59,6 +64,7 @@ struct vmm_config {
     uint64_t ram_size;
     uint8_t host_data[TEE_HOST_DATA_SIZE];
     const struct tee_ops *tee;
+    bool id_author; /* the ID authentication has an author key */
     bool has_kernel_digest;
     bool has_initrd_digest;
     uint8_t kernel_digest[CL_SHA256_SIZE]; /* as the caller knows them (payload.h) */
@@ -126,6 +132,7 @@ void vmm_vcpus_done(struct vmm *v);
 /* bus.c: what an access that leaves the guest means. Called on vCPU threads. */
 void vmm_bus_pio(struct vmm *v, bool write, uint16_t port, unsigned size, uint8_t *data);
 void vmm_bus_mmio(struct vmm *v, bool write, uint64_t gpa, unsigned size, uint8_t data[static 8]);
+void vmm_bus_refuse(struct vmm *v, uint32_t code); /* the firmware gave up (I-1.4) */
 
 /* irq.c: interrupt lines, notifications, routes. */
 CL_NODISCARD enum cl_status vmm_irq_init(struct vmm *v, struct cl_err *err);

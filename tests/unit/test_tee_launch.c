@@ -152,6 +152,7 @@ END_TEST
 /* A TEE that computes the digest of snp.md (c) from what it is told. */
 struct tee {
     uint8_t digest[48];
+    unsigned cpu_count;
     bool finished;
 };
 
@@ -178,7 +179,7 @@ static void extend(enum tee_page_type type, uint64_t gpa, const uint8_t *page)
 static enum cl_status fake_start(struct tee *t, struct cl_err *err)
 {
     (void)err;
-    *t = (struct tee){0};
+    *t = (struct tee){.cpu_count = t->cpu_count};
     return CL_OK;
 }
 
@@ -193,14 +194,19 @@ static enum cl_status fake_place(struct tee *t, enum tee_page_type type, uint64_
     return CL_OK;
 }
 
-static enum cl_status fake_vcpus(struct tee *t, const int *vcpu_fd, unsigned count,
-                                 uint32_t ap_entry, struct cl_err *err)
+static enum cl_status fake_take(struct tee *t, const int *vcpu_fd, struct cl_err *err)
 {
-    uint8_t page[4096];
     (void)t;
     (void)vcpu_fd;
     (void)err;
-    for (unsigned i = 0; i < count; i++) {
+    return CL_OK;
+}
+
+static enum cl_status fake_vcpus(struct tee *t, uint32_t ap_entry, struct cl_err *err)
+{
+    uint8_t page[4096];
+    (void)err;
+    for (unsigned i = 0; i < t->cpu_count; i++) {
         tee_vmsa_build(page, i == 0 ? 0 : ap_entry, GOLDEN_SIG, 1);
         extend(TEE_PAGE_VMSA, TEE_VMSA_GPA, page);
     }
@@ -219,6 +225,7 @@ static enum cl_status fake_finish(struct tee *t, uint8_t ret_digest[static 48], 
 
 static const struct tee_ops fake_ops = {
     .launch_start = fake_start,
+    .take_vcpus = fake_take,
     .place_page = fake_place,
     .start_vcpus = fake_vcpus,
     .finish = fake_finish,
@@ -241,11 +248,9 @@ static struct tee_launch golden_launch(struct tee_rom *rom)
     for (size_t i = 0; i < 257; i++) {
         memcpy(initrd + 16 * i, "cloister-initrd\n", 16);
     }
-    struct tee_launch l = {.rom = rom,
-                           .rom_data = image.data,
-                           .rom_size = image.size,
-                           .ram = ram_view,
-                           .cpu_count = 1};
+    struct tee_launch l = {
+        .rom = rom, .rom_data = image.data, .rom_size = image.size, .ram = ram_view};
+    fake = (struct tee){.cpu_count = 1};
     ck_assert_int_eq(tee_rom_parse(image.data, image.size, rom, NULL), CL_OK);
     ck_assert_int_eq(cl_sha256(l.hashes.kernel, kernel, sizeof(kernel), NULL), CL_OK);
     ck_assert_int_eq(cl_sha256(l.hashes.initrd, initrd, 16 * 257, NULL), CL_OK);
@@ -262,6 +267,7 @@ START_TEST(test_launch_gives_the_golden_digest)
     uint8_t digest[48];
     char hex[97];
     bool measured = false;
+    ck_assert_int_eq(fake_ops.launch_start(&fake, NULL), CL_OK);
     ck_assert_int_eq(tee_launch(&fake_ops, &fake, &l, digest, &measured, NULL), CL_OK);
     ck_assert(measured);
     cl_hex(hex, digest, 48);
@@ -352,10 +358,10 @@ START_TEST(test_without_a_processor_nobody_measures)
     ck_assert_int_eq(tee_sim_ops.open(&cfg, &t, NULL), CL_OK);
     ck_assert_int_eq(tee_sim_ops.launch_start(t, NULL), CL_OK);
     ck_assert_int_eq(tee_sim_ops.place_page(t, TEE_PAGE_NORMAL, 0, digest, 0, NULL), CL_OK);
-    ck_assert_int_eq(tee_sim_ops.start_vcpus(t, NULL, 1, 0, NULL), CL_OK);
+    ck_assert_int_eq(tee_sim_ops.start_vcpus(t, 0, NULL), CL_OK);
     ck_assert_int_eq(tee_sim_ops.finish(t, digest, &measured, NULL), CL_OK);
     ck_assert(!measured);
-    ck_assert(!tee_sim_ops.handle_exit(t, 0, NULL));
+    ck_assert_int_eq(tee_sim_ops.handle_exit(t, 0, NULL, NULL, NULL), TEE_EXIT_UNKNOWN);
     tee_sim_ops.free(t);
     tee_sim_ops.free(NULL);
 }

@@ -75,15 +75,20 @@ static enum cl_status sim_place_page(struct tee *t, enum tee_page_type type, uin
                              : sim_psp_launch_update(t->cfg.psp_fd, gpa, type, hva, size, err);
 }
 
-static enum cl_status sim_start_vcpus(struct tee *t, CL_UNUSED const int *vcpu_fd, unsigned count,
-                                      uint32_t ap_entry, struct cl_err *err)
+static enum cl_status sim_take_vcpus(CL_UNUSED struct tee *t, CL_UNUSED const int *vcpu_fd,
+                                     CL_UNUSED struct cl_err *err)
+{
+    return CL_OK; /* KVM's reset state is what the VMSAs say */
+}
+
+static enum cl_status sim_start_vcpus(struct tee *t, uint32_t ap_entry, struct cl_err *err)
 {
     uint8_t page[TEE_PAGE_SIZE];
     if (t->cfg.psp_fd < 0) {
         return CL_OK;
     }
-    for (unsigned i = 0; i < count; i++) {
-        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, TEE_SIM_SNP_CPU_SIG, TEE_SNP_FEATURES);
+    for (unsigned i = 0; i < t->cfg.cpu_count; i++) {
+        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, TEE_SNP_CPU_SIG, TEE_SNP_FEATURES);
         CL_TRY(sim_psp_launch_update(t->cfg.psp_fd, TEE_VMSA_GPA, TEE_PAGE_VMSA, page, sizeof(page),
                                      err));
     }
@@ -102,10 +107,11 @@ static enum cl_status sim_finish(struct tee *t, uint8_t ret_digest[static TEE_DI
     return CL_OK;
 }
 
-static bool sim_handle_exit(CL_UNUSED struct tee *t, CL_UNUSED unsigned cpu,
-                            CL_UNUSED struct kvm_run *run)
+static enum tee_exit sim_handle_exit(CL_UNUSED struct tee *t, CL_UNUSED unsigned cpu,
+                                     CL_UNUSED struct kvm_run *run, CL_UNUSED uint32_t *ret_code,
+                                     CL_UNUSED struct cl_err *err)
 {
-    return false; /* an ordinary guest has only ordinary exits */
+    return TEE_EXIT_UNKNOWN; /* an ordinary guest has only ordinary exits */
 }
 
 static void sim_free(struct tee *t)
@@ -120,6 +126,7 @@ const struct tee_ops tee_sim_ops = {
     .add_memory = sim_add_memory,
     .remove_memory = sim_remove_memory,
     .launch_start = sim_launch_start,
+    .take_vcpus = sim_take_vcpus,
     .place_page = sim_place_page,
     .start_vcpus = sim_start_vcpus,
     .finish = sim_finish,
