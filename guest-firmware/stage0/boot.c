@@ -41,6 +41,9 @@ enum stage0_reason s0_load(const struct s0_machine *m)
     struct s0_state *s = m->state;
     s0_copy_in(s->descriptor, at(m, STAGE0_WINDOW_GPA), STAGE0_DESC_SIZE);
     enum stage0_reason reason = s0_payload_parse(s->descriptor, &s->payload);
+    if (reason == STAGE0_R_OK && m->accept != NULL) {
+        reason = m->accept(s->payload.ram_size);
+    }
     if (reason != STAGE0_R_OK) {
         return reason;
     }
@@ -102,7 +105,7 @@ enum stage0_reason s0_prepare(const struct s0_machine *m)
     size_t map_count = s0_e820_build(s->payload.ram_size, s->map);
     s0_boot_params_build((uint8_t *)at(m, STAGE0_ZERO_PAGE_GPA), file, &s->kernel, &s->layout,
                          s->map, map_count);
-    s0_setup_data_build((uint8_t *)at(m, STAGE0_SETUP_DATA_GPA), s->seed);
-    s0_paging_build_linux(m->memory, s->layout.low_ram_end);
+    s0_setup_data_build((uint8_t *)at(m, STAGE0_SETUP_DATA_GPA), s->seed, m->snp);
+    s0_paging_build_linux(m->memory, s->layout.low_ram_end, m->bits);
     return STAGE0_R_OK;
 }

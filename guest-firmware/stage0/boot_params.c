@@ -27,6 +27,10 @@
 #define LOADER_UNREGISTERED 0xFFu /* not 0: the kernel would ignore the initrd */
 #define CAN_USE_HEAP 0x80u        /* loadflags; only for the 16-bit entry */
 #define SETUP_RNG_SEED 9u
+#define SETUP_CC_BLOB 7u
+#define CC_BLOB_MAGIC 0x45444D41u
+#define CC_BLOB_NODE 64u /* in the page of setup_data */
+#define CC_BLOB_AT 96u
 
 static void put16(uint8_t *page, size_t offset, uint16_t x)
 {
@@ -83,13 +87,35 @@ void s0_boot_params_build(uint8_t page[static STAGE0_PAGE_SIZE], const uint8_t *
     put_map(page, map, map_count);
 }
 
-/* One node: u64 next, u32 type, u32 length, data. Linux reserves it and wipes the seed. */
+/* The node has the address of the blob; both stand behind the seed's node. */
+static void put_cc_blob(uint8_t page[static STAGE0_PAGE_SIZE])
+{
+    struct cl_writer w = cl_writer_init(page + CC_BLOB_NODE, STAGE0_PAGE_SIZE - CC_BLOB_NODE);
+    cl_writer_le64(&w, 0);
+    cl_writer_le32(&w, SETUP_CC_BLOB);
+    cl_writer_le32(&w, 4);
+    cl_writer_le32(&w, STAGE0_SETUP_DATA_GPA + CC_BLOB_AT);
+    w = cl_writer_init(page + CC_BLOB_AT, STAGE0_PAGE_SIZE - CC_BLOB_AT);
+    cl_writer_le32(&w, CC_BLOB_MAGIC);
+    cl_writer_le32(&w, 0); /* version, reserved */
+    cl_writer_le64(&w, STAGE0_SECRETS_GPA);
+    cl_writer_le32(&w, STAGE0_PAGE_SIZE);
+    cl_writer_le32(&w, 0);
+    cl_writer_le64(&w, STAGE0_CPUID_GPA);
+    cl_writer_le32(&w, STAGE0_PAGE_SIZE);
+    cl_writer_le32(&w, 0);
+}
+
+/* A node: u64 next, u32 type, u32 length, data. Linux reserves it and wipes the seed. */
 void s0_setup_data_build(uint8_t page[static STAGE0_PAGE_SIZE],
-                         const uint8_t seed[static S0_SEED_SIZE])
+                         const uint8_t seed[static S0_SEED_SIZE], bool snp)
 {
     memset(page, 0, STAGE0_PAGE_SIZE);
+    if (snp) {
+        put_cc_blob(page);
+    }
     struct cl_writer w = cl_writer_init(page, STAGE0_PAGE_SIZE);
-    cl_writer_le64(&w, 0);
+    cl_writer_le64(&w, snp ? STAGE0_SETUP_DATA_GPA + CC_BLOB_NODE : 0);
     cl_writer_le32(&w, SETUP_RNG_SEED);
     cl_writer_le32(&w, S0_SEED_SIZE);
     cl_writer_bytes(&w, seed, S0_SEED_SIZE);

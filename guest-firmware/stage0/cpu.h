@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cpu.h - CPUID, in any privilege level. Trust: without a TEE the answers are the VMM's; they
- * choose between equally correct code paths and find a TEE that this build must refuse.
+ * cpu.h - bits of CPUID that stage0 looks at. Trust: without a TEE the answers are the VMM's; they
+ * choose between equally correct code paths and find a TEE that this build must refuse. Under SNP
+ * they come from the page that the processor's firmware checked.
  */
 #ifndef STAGE0_CPU_H
 #define STAGE0_CPU_H
@@ -17,22 +18,8 @@
 #define S0_CPUID_7_EBX_SHA (UINT32_C(1) << 29)
 #define S0_CPUID_SEV 0x8000001Fu
 #define S0_CPUID_SEV_EAX_SEV (UINT32_C(1) << 1)
+#define S0_CPUID_SEV_EAX_ES (UINT32_C(1) << 3)
+#define S0_CPUID_SEV_EAX_SNP (UINT32_C(1) << 4)
 #define S0_CPUID_TDX 0x21u /* EBX, EDX, ECX spell "IntelTDX    " */
-
-struct s0_cpuid_regs {
-    uint32_t eax;
-    uint32_t ebx;
-    uint32_t ecx;
-    uint32_t edx;
-};
-
-static inline struct s0_cpuid_regs s0_cpuid(uint32_t leaf, uint32_t subleaf)
-{
-    struct s0_cpuid_regs r;
-    __asm__ volatile("cpuid"
-                     : "=a"(r.eax), "=b"(r.ebx), "=c"(r.ecx), "=d"(r.edx)
-                     : "a"(leaf), "c"(subleaf));
-    return r;
-}
 
 #endif

@@ -13,12 +13,12 @@
 #define LARGE UINT64_C(0x80)
 #define NX (UINT64_C(1) << 63)
 
-#define DATA (PRESENT | WRITE | NX | S0_PT_PRIVATE)
-#define DATA_READ_ONLY (PRESENT | NX | S0_PT_PRIVATE)
-#define TEXT (PRESENT | S0_PT_PRIVATE)
-#define TABLE (PRESENT | WRITE | S0_PT_PRIVATE)
-#define WINDOW (PRESENT | NX | S0_PT_SHARED)        /* never written: read-only here too */
-#define LINUX_RAM (PRESENT | WRITE | S0_PT_PRIVATE) /* Linux runs code and data in it */
+#define DATA (PRESENT | WRITE | NX)
+#define DATA_READ_ONLY (PRESENT | NX)
+#define TEXT PRESENT
+#define TABLE (PRESENT | WRITE)
+#define WINDOW (PRESENT | NX)       /* never written: read-only here too */
+#define LINUX_RAM (PRESENT | WRITE) /* Linux runs code and data in it */
 
 static volatile uint64_t *table_at(uintptr_t memory, uint64_t gpa)
 {
@@ -48,9 +48,14 @@ static uint64_t rom_page(uint64_t gpa, struct s0_rom_text text)
     return gpa >= text.gpa && gpa - text.gpa < text.size ? TEXT : DATA_READ_ONLY;
 }
 
-static uint64_t entry(uint64_t gpa, uint64_t attributes)
+static uint64_t entry(uint64_t gpa, uint64_t attributes, uint64_t bits)
 {
-    return attributes == 0 ? 0 : gpa | attributes;
+    return attributes == 0 ? 0 : gpa | attributes | bits;
+}
+
+static bool in_window(uint64_t gpa)
+{
+    return gpa >= STAGE0_WINDOW_GPA && gpa < STAGE0_WINDOW_END;
 }
 
 /* Attributes of 2 MiB at `gpa`, apart from the two that are mapped page by page. */
@@ -59,37 +64,34 @@ static uint64_t own_large(uint64_t gpa)
     if (gpa < STAGE0_LOW_RAM_MAX) {
         return DATA | LARGE;
     }
-    if (gpa >= STAGE0_WINDOW_GPA && gpa < STAGE0_WINDOW_END) {
-        return WINDOW | LARGE;
-    }
-    return 0;
+    return in_window(gpa) ? WINDOW | LARGE : 0;
 }
 
-void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text)
+void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text, struct s0_memory_bits bits)
 {
     const uint64_t rom_large = STAGE0_ROM_GPA & ~(LARGE_SIZE - 1);
     volatile uint64_t *low = table_at(memory, STAGE0_PT_LOW_GPA);
     volatile uint64_t *rom = table_at(memory, STAGE0_PT_ROM_GPA);
     for (uint64_t i = 0; i < PT_ENTRIES; i++) {
         uint64_t offset = i * STAGE0_PAGE_SIZE;
-        low[i] = entry(offset, low_page(offset));
-        rom[i] = entry(rom_large + offset, rom_page(rom_large + offset, text));
+        low[i] = entry(offset, low_page(offset), bits.private);
+        rom[i] = entry(rom_large + offset, rom_page(rom_large + offset, text), bits.private);
     }
     /* PML4 and PDPT stay as reset.S made them: this loop rewrites the four page directories. */
     volatile uint64_t *pd = table_at(memory, STAGE0_PD_GPA);
     for (uint64_t i = 0; i < 4 * PT_ENTRIES; i++) {
         uint64_t gpa = i * LARGE_SIZE;
         if (gpa == 0) {
-            pd[i] = STAGE0_PT_LOW_GPA | TABLE;
+            pd[i] = STAGE0_PT_LOW_GPA | TABLE | bits.private;
         } else if (gpa == rom_large) {
-            pd[i] = STAGE0_PT_ROM_GPA | TABLE;
+            pd[i] = STAGE0_PT_ROM_GPA | TABLE | bits.private;
         } else {
-            pd[i] = entry(gpa, own_large(gpa));
+            pd[i] = entry(gpa, own_large(gpa), in_window(gpa) ? bits.shared : bits.private);
         }
     }
 }
 
-void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end)
+void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end, struct s0_memory_bits bits)
 {
     enum { PML4, PDPT, PD_0, PD_1, PD_3, TABLES };
     _Static_assert(TABLES * STAGE0_PAGE_SIZE == STAGE0_LINUX_PT_SIZE, "five tables");
@@ -98,15 +100,17 @@ void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end)
         t[i] = 0;
     }
 #define TABLE_GPA(n) (STAGE0_LINUX_PT_GPA + (uint64_t)(n)*STAGE0_PAGE_SIZE)
-    t[PML4 * PT_ENTRIES] = TABLE_GPA(PDPT) | TABLE;
-    t[PDPT * PT_ENTRIES + 0] = TABLE_GPA(PD_0) | TABLE;
-    t[PDPT * PT_ENTRIES + 1] = TABLE_GPA(PD_1) | TABLE;
-    t[PDPT * PT_ENTRIES + 3] = TABLE_GPA(PD_3) | TABLE;
+    t[PML4 * PT_ENTRIES] = TABLE_GPA(PDPT) | TABLE | bits.private;
+    t[PDPT * PT_ENTRIES + 0] = TABLE_GPA(PD_0) | TABLE | bits.private;
+    t[PDPT * PT_ENTRIES + 1] = TABLE_GPA(PD_1) | TABLE | bits.private;
+    t[PDPT * PT_ENTRIES + 3] = TABLE_GPA(PD_3) | TABLE | bits.private;
 #undef TABLE_GPA
     _Static_assert(STAGE0_LOW_RAM_MAX == 2 * GIB_SIZE, "two directories reach low RAM");
     for (uint64_t gpa = 0; gpa < low_ram_end; gpa += LARGE_SIZE) {
-        t[PD_0 * PT_ENTRIES + gpa / LARGE_SIZE] = gpa | LARGE | LINUX_RAM; /* runs on into PD_1 */
+        /* runs on into PD_1 */
+        t[PD_0 * PT_ENTRIES + gpa / LARGE_SIZE] = gpa | LARGE | LINUX_RAM | bits.private;
     }
     uint64_t rom_large = STAGE0_ROM_GPA & ~(LARGE_SIZE - 1);
-    t[PD_3 * PT_ENTRIES + rom_large / LARGE_SIZE % PT_ENTRIES] = rom_large | LARGE | TEXT;
+    t[PD_3 * PT_ENTRIES + rom_large / LARGE_SIZE % PT_ENTRIES] =
+        rom_large | LARGE | TEXT | bits.private;
 }

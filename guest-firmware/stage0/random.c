@@ -27,10 +27,11 @@ static bool rdrand(uint64_t *ret_word)
     return ok != 0;
 }
 
-struct s0_random s0_random_detect(void)
+struct s0_random s0_random_detect(const struct s0_cpu *cpu)
 {
-    bool has_rdrand = (s0_cpuid(1, 0).ecx & S0_CPUID_1_ECX_RDRAND) != 0;
-    bool has_rdseed = s0_cpuid(0, 0).eax >= 7 && (s0_cpuid(7, 0).ebx & S0_CPUID_7_EBX_RDSEED) != 0;
+    bool has_rdrand = (s0_cpuid(cpu, 1, 0).ecx & S0_CPUID_1_ECX_RDRAND) != 0;
+    bool has_rdseed =
+        s0_cpuid(cpu, 0, 0).eax >= 7 && (s0_cpuid(cpu, 7, 0).ebx & S0_CPUID_7_EBX_RDSEED) != 0;
     return (struct s0_random){
         .rdseed = has_rdseed ? rdseed : NULL,
         .rdrand = has_rdrand ? rdrand : NULL,

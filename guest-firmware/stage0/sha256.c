@@ -108,14 +108,14 @@ __attribute__((target("bmi,bmi2"))) void s0_sha256_blocks_bmi2(uint32_t state[st
     }
 }
 
-s0_sha256_blocks_fn *s0_sha256_select(void)
+s0_sha256_blocks_fn *s0_sha256_select(const struct s0_cpu *cpu)
 {
-    if (s0_cpuid(0, 0).eax < 7) {
+    if (s0_cpuid(cpu, 0, 0).eax < 7) {
         return s0_sha256_blocks_c;
     }
     const uint32_t vector = S0_CPUID_1_ECX_SSSE3 | S0_CPUID_1_ECX_SSE41;
-    uint32_t features = s0_cpuid(7, 0).ebx;
-    if ((features & S0_CPUID_7_EBX_SHA) != 0 && (s0_cpuid(1, 0).ecx & vector) == vector) {
+    uint32_t features = s0_cpuid(cpu, 7, 0).ebx;
+    if ((features & S0_CPUID_7_EBX_SHA) != 0 && (s0_cpuid(cpu, 1, 0).ecx & vector) == vector) {
         return s0_sha256_blocks_ni;
     }
     const uint32_t bmi = S0_CPUID_7_EBX_BMI1 | S0_CPUID_7_EBX_BMI2;

@@ -15,16 +15,28 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* Set in every page-table entry that maps private or shared memory: the SNP encryption bit and
- * the TDX shared bit go here. This build runs without memory encryption. The assembly of the
- * early tables uses the same constant (reset.S).
- */
-#define S0_PT_PRIVATE UINT64_C(0)
-#define S0_PT_SHARED UINT64_C(0)
+/* Set in every page-table entry that maps private, or shared, memory: SNP's encryption bit, TDX's
+ * shared bit; none where memory is not encrypted. */
+struct s0_memory_bits {
+    uint64_t private, shared;
+};
 
 #define S0_SHA256_SIZE 32u
 #define S0_SEED_SIZE 32u
 #define S0_SECTOR_SIZE 512u
+
+/* cpuid_table.c: what CPUID says. Under SNP the instruction is the hypervisor's to answer, so the
+ * processor's own firmware checked a table, and only that is asked. */
+struct s0_cpuid_regs {
+    uint32_t eax, ebx, ecx, edx;
+};
+struct s0_cpu {
+    const uint8_t *table; /* SNP's CPUID page (snp.md d.4), checked; NULL: the instruction */
+};
+/* A leaf that the table has not is all zero. */
+struct s0_cpuid_regs s0_cpuid(const struct s0_cpu *cpu, uint32_t leaf, uint32_t subleaf);
+/* The page has the form of snp.md d.4 and is that of an SNP guest whose encryption bit is ours. */
+CL_NODISCARD enum stage0_reason s0_cpuid_table_check(const uint8_t page[static STAGE0_PAGE_SIZE]);
 
 /* sha256.c: compresses `count` blocks of 64 bytes into state. */
 typedef void s0_sha256_blocks_fn(uint32_t state[static 8], const uint8_t *data, size_t count);
@@ -33,7 +45,7 @@ s0_sha256_blocks_fn s0_sha256_blocks_bmi2; /* needs BMI2 */
 extern const uint32_t s0_sha256_k[64];     /* round constants, 16-byte aligned */
 s0_sha256_blocks_fn s0_sha256_blocks_ni;   /* needs SHA, SSE4.1, and SSE switched on */
 /* The fastest that the CPU has, as CPUID says. */
-s0_sha256_blocks_fn *s0_sha256_select(void);
+s0_sha256_blocks_fn *s0_sha256_select(const struct s0_cpu *cpu);
 void s0_sha256(s0_sha256_blocks_fn *blocks, uint8_t ret_digest[static S0_SHA256_SIZE],
                const uint8_t *data, size_t len);
 
@@ -120,7 +132,7 @@ struct s0_random {
     s0_random_fn *rdseed; /* NULL: the CPU has it not */
     s0_random_fn *rdrand;
 };
-struct s0_random s0_random_detect(void);
+struct s0_random s0_random_detect(const struct s0_cpu *cpu);
 /* Draws from each source there is and joins them with XOR. Fails closed: a source that is there
  * but gives nothing, or one value again and again, is a refusal. */
 CL_NODISCARD enum stage0_reason s0_random_seed(const struct s0_random *source,
@@ -130,8 +142,9 @@ CL_NODISCARD enum stage0_reason s0_random_seed(const struct s0_random *source,
 void s0_boot_params_build(uint8_t page[static STAGE0_PAGE_SIZE], const uint8_t *kernel_file,
                           const struct s0_kernel *kernel, const struct s0_layout *layout,
                           const struct s0_e820 *map, size_t map_count);
+/* With snp, a second node tells Linux where its CPUID and secrets pages are. */
 void s0_setup_data_build(uint8_t page[static STAGE0_PAGE_SIZE],
-                         const uint8_t seed[static S0_SEED_SIZE]);
+                         const uint8_t seed[static S0_SEED_SIZE], bool snp);
 
 /* paging.c. `memory` is where guest physical 0 lies. */
 struct s0_rom_text {
@@ -140,9 +153,9 @@ struct s0_rom_text {
 };
 /* The tables stage0 runs on: nothing is both writable and executable. Rewrites the early tables
  * in place, each store leaving a valid mapping of what runs. */
-void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text);
+void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text, struct s0_memory_bits bits);
 /* The tables Linux starts on: low RAM as one identity map, and the ROM, from which we jump. */
-void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end);
+void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end, struct s0_memory_bits bits);
 
 /* boot.c: the way from the descriptor to the jump, in three steps. */
 struct s0_state {
@@ -158,9 +171,15 @@ struct s0_state {
 };
 _Static_assert(sizeof(struct s0_state) <= STAGE0_STATE_END - STAGE0_STATE_GPA, "state fits");
 
+/* Makes private, and the guest's for good, all RAM that the launch did not. NULL: RAM is RAM. */
+typedef enum stage0_reason s0_accept_fn(uint64_t ram_size);
+
 struct s0_machine {
     uintptr_t memory; /* where guest physical 0 lies; 0 in the firmware */
     struct s0_state *state;
+    struct s0_memory_bits bits;
+    bool snp;
+    s0_accept_fn *accept;
     s0_sha256_blocks_fn *sha256;
     struct s0_random random;
 };

@@ -1,4 +1,4 @@
-foreach(test sha256 descriptor verify tables boot)
+foreach(test sha256 descriptor verify snp tables boot)
     cl_unit_test(test_stage0_${test} SOURCES stage0_machine.c LIBS cl_stage0_hosted)
 endforeach()
 

@@ -171,8 +171,8 @@ struct s0t *s0t_new(void)
     t->m = (struct s0_machine){
         .memory = (uintptr_t)t->memory,
         .state = &t->state,
-        .sha256 = s0_sha256_select(),
-        .random = s0_random_detect(),
+        .sha256 = s0_sha256_select(&(struct s0_cpu){0}),
+        .random = s0_random_detect(&(struct s0_cpu){0}),
     };
     s0t_make_kernel(t->kernel);
     for (size_t i = 0; i < sizeof(t->initrd); i++) {

@@ -21,8 +21,9 @@ static struct variant variants[3];
 
 static void find_variants(void)
 {
-    bool leaf7 = s0_cpuid(0, 0).eax >= 7;
-    uint32_t ebx = leaf7 ? s0_cpuid(7, 0).ebx : 0;
+    const struct s0_cpu cpu = {0};
+    bool leaf7 = s0_cpuid(&cpu, 0, 0).eax >= 7;
+    uint32_t ebx = leaf7 ? s0_cpuid(&cpu, 7, 0).ebx : 0;
     bool bmi = (ebx & S0_CPUID_7_EBX_BMI1) != 0 && (ebx & S0_CPUID_7_EBX_BMI2) != 0;
     variants[0] = (struct variant){"C", s0_sha256_blocks_c, true};
     variants[1] = (struct variant){"BMI2", s0_sha256_blocks_bmi2, bmi};
@@ -90,7 +91,8 @@ END_TEST
 
 START_TEST(test_select_takes_one_that_works)
 {
-    s0_sha256_blocks_fn *blocks = s0_sha256_select();
+    const struct s0_cpu cpu = {0};
+    s0_sha256_blocks_fn *blocks = s0_sha256_select(&cpu);
     bool known = false;
     for (size_t i = 0; i < CL_ARRAY_LEN(variants); i++) {
         known = known || (variants[i].present && variants[i].blocks == blocks);

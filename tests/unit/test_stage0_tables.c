@@ -330,7 +330,7 @@ START_TEST(test_setup_data_carries_the_seed)
         seed[i] = (uint8_t)(i + 1);
     }
     memset(page, 0xEE, sizeof(page));
-    s0_setup_data_build(page, seed);
+    s0_setup_data_build(page, seed, false);
     ck_assert_uint_eq(s0t_get64(page), 0);
     ck_assert_uint_eq(s0t_get32(page + 8), 9);
     ck_assert_uint_eq(s0t_get32(page + 12), 32);
@@ -397,7 +397,7 @@ START_TEST(test_seed_joins_both_sources)
     ck_assert_uint_eq(s0t_get64(seed + 8), 200);
     ck_assert_int_eq(seed_from(counting, counting, seed), STAGE0_R_OK);
     ck_assert_uint_eq(s0t_get64(seed), 1 ^ 5);
-    struct s0_random cpu = s0_random_detect();
+    struct s0_random cpu = s0_random_detect(&(struct s0_cpu){0});
     if (cpu.rdrand == NULL && cpu.rdseed == NULL) {
         printf("SKIP: this CPU has neither RDSEED nor RDRAND\n");
         return;
@@ -451,7 +451,7 @@ START_TEST(test_own_tables)
     struct s0t *t = s0t_new();
     early_tables(t);
     struct s0_rom_text text = {0xFFFF1000, 0x2345};
-    s0_paging_build_own(t->m.memory, text);
+    s0_paging_build_own(t->m.memory, text, (struct s0_memory_bits){0});
     static const struct {
         uint64_t at;
         unsigned want;
@@ -505,7 +505,7 @@ START_TEST(test_linux_tables)
     static const uint64_t ends[] = {MIB(128), MIB(1024), MIB(1026), MIB(2048)};
     for (size_t i = 0; i < CL_ARRAY_LEN(ends); i++) {
         memset(t->memory + STAGE0_LINUX_PT_GPA, 0xEE, STAGE0_LINUX_PT_SIZE);
-        s0_paging_build_linux(t->m.memory, ends[i]);
+        s0_paging_build_linux(t->m.memory, ends[i], (struct s0_memory_bits){0});
         const uint64_t cr3 = STAGE0_LINUX_PT_GPA;
         for (uint64_t at = 0; at < UINT64_C(1) << 32; at += 0x200000) {
             unsigned want = at < ends[i] ? READ | WRITE | EXEC : at == 0xFFE00000 ? READ | EXEC : 0;

@@ -26,8 +26,22 @@ fw_vector_stubs:
     .balign 16
     mov $STAGE0_R_INTERRUPT, %eax
 fw_refuse_eax:
+    cmpl $0, STAGE0_CPUID_GPA /* as reset.S told SNP */
+    jne fw_refuse_snp
     mov $STAGE0_PORT_REFUSE, %edx
     out %ax, %dx
+1:  cli
+    hlt
+    jmp 1b
+
+/* A request of the MSR protocol, which needs no memory. */
+fw_refuse_snp:
+    shl $16, %eax
+    or $(STAGE0_TERM_SET << 12 | 0x100), %eax
+    xor %edx, %edx
+    mov $0xC0010130, %ecx
+    wrmsr
+    rep; vmmcall
 1:  cli
     hlt
     jmp 1b

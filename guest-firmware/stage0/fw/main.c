@@ -4,6 +4,7 @@
  * Trust: see stage0.h. Threads: the boot CPU only. Memory: STAGE0_STATE_GPA, no globals.
  */
 #include "cpu.h"
+#include "snp_fw.h"
 #include "stage0.h"
 
 #define CR4_PAE UINT64_C(0x20)
@@ -23,7 +24,7 @@ extern const uint8_t fw_text_start[];
 extern const uint8_t fw_text_end[];
 _Noreturn void fw_refuse(uint32_t code);
 _Noreturn void fw_jump(uint64_t entry, uint64_t boot_params, uint64_t cr3);
-_Noreturn void fw_main(void);
+_Noreturn void fw_main(bool snp);
 
 static inline void out8(uint16_t port, uint8_t value)
 {
@@ -35,11 +36,6 @@ static inline void out16(uint16_t port, uint16_t value)
     __asm__ volatile("outw %0, %1" : : "a"(value), "Nd"(port));
 }
 
-static void mark(uint16_t value)
-{
-    out16(STAGE0_PORT_MARK, value);
-}
-
 static void require(enum stage0_reason reason)
 {
     if (reason != STAGE0_R_OK) {
@@ -47,15 +43,33 @@ static void require(enum stage0_reason reason)
     }
 }
 
-/* Confidential memory that we do not handle must not be taken for the plain kind. */
-static enum stage0_reason check_tee(void)
+static void mark(bool snp, uint16_t value)
 {
-    if (s0_cpuid(0x80000000u, 0).eax >= S0_CPUID_SEV &&
-        (s0_cpuid(S0_CPUID_SEV, 0).eax & S0_CPUID_SEV_EAX_SEV) != 0) {
+    if (snp) {
+        require(fw_snp_out(STAGE0_PORT_MARK, 2, value));
+    } else {
+        out16(STAGE0_PORT_MARK, value);
+    }
+}
+
+static void payload_done(bool snp)
+{
+    if (snp) {
+        require(fw_snp_out(STAGE0_PORT_PAYLOAD, 1, STAGE0_PAYLOAD_DONE));
+    } else {
+        out8(STAGE0_PORT_PAYLOAD, STAGE0_PAYLOAD_DONE);
+    }
+}
+
+/* Confidential memory that we do not handle must not be taken for the plain kind. */
+static enum stage0_reason check_no_tee(const struct s0_cpu *cpu)
+{
+    if (s0_cpuid(cpu, 0x80000000u, 0).eax >= S0_CPUID_SEV &&
+        (s0_cpuid(cpu, S0_CPUID_SEV, 0).eax & S0_CPUID_SEV_EAX_SEV) != 0) {
         return STAGE0_R_TEE_SEV;
     }
-    if (s0_cpuid(0, 0).eax >= S0_CPUID_TDX) {
-        struct s0_cpuid_regs r = s0_cpuid(S0_CPUID_TDX, 0);
+    if (s0_cpuid(cpu, 0, 0).eax >= S0_CPUID_TDX) {
+        struct s0_cpuid_regs r = s0_cpuid(cpu, S0_CPUID_TDX, 0);
         if (r.ebx == 0x65746E49u && r.edx == 0x5844546Cu && r.ecx == 0x20202020u) {
             return STAGE0_R_TEE_TDX;
         }
@@ -84,18 +98,18 @@ static void load_idt(void)
     __asm__ volatile("lidt %0" : : "m"(pointer));
 }
 
-static void tighten_paging(void)
+static void tighten_paging(struct s0_memory_bits bits)
 {
     uint64_t text = (uint64_t)(uintptr_t)fw_text_start;
     uint64_t size = (uint64_t)(uintptr_t)fw_text_end - text;
-    s0_paging_build_own(0, (struct s0_rom_text){text, size});
+    s0_paging_build_own(0, (struct s0_rom_text){text, size}, bits);
     __asm__ volatile("mov %0, %%cr3" : : "r"((uint64_t)STAGE0_PML4_GPA) : "memory");
 }
 
 /* No BIOS has run, so the memory type of everything would be "uncached". */
-static void enable_caching(void)
+static void enable_caching(const struct s0_cpu *cpu)
 {
-    if ((s0_cpuid(1, 0).edx & S0_CPUID_1_EDX_MTRR) != 0) {
+    if ((s0_cpuid(cpu, 1, 0).edx & S0_CPUID_1_EDX_MTRR) != 0) {
         __asm__ volatile("wrmsr"
                          :
                          : "c"(MSR_MTRR_DEF_TYPE), "a"((uint32_t)MTRR_ENABLED_WRITE_BACK), "d"(0)
@@ -108,26 +122,52 @@ static void enable_vector_unit(void)
     __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT) : "memory");
 }
 
-void fw_main(void)
+/* Without memory encryption. */
+static void start_plain(const struct s0_cpu *cpu)
 {
-    mark(STAGE0_MARK_ENTERED);
+    mark(false, STAGE0_MARK_ENTERED);
+    require(check_no_tee(cpu));
+    tighten_paging((struct s0_memory_bits){0});
+    enable_caching(cpu); /* under SNP the register is the hypervisor's, and says nothing */
+}
+
+static void start_snp(struct s0_memory_bits bits)
+{
+    tighten_paging(bits);
+    require(fw_snp_start());
+    mark(true, STAGE0_MARK_ENTERED);
+}
+
+/* snp: reset.S found a CPUID page. */
+void fw_main(bool snp)
+{
+    struct s0_cpu cpu = {.table = snp ? (const uint8_t *)(uintptr_t)STAGE0_CPUID_GPA : NULL};
+    struct s0_memory_bits bits = {.private = snp ? UINT64_C(1) << STAGE0_SNP_BIT : 0};
     load_idt();
-    require(check_tee());
-    tighten_paging();
-    enable_caching();
+    if (snp) {
+        start_snp(bits);
+    } else {
+        start_plain(&cpu);
+    }
     enable_vector_unit();
     struct s0_machine m = {
         .memory = 0,
         .state = (struct s0_state *)(uintptr_t)STAGE0_STATE_GPA,
-        .sha256 = s0_sha256_select(),
-        .random = s0_random_detect(),
+        .bits = bits,
+        .snp = snp,
+        .accept = snp ? fw_snp_accept : NULL,
+        .sha256 = s0_sha256_select(&cpu),
+        .random = s0_random_detect(&cpu),
     };
     require(s0_load(&m));
-    mark(STAGE0_MARK_COPIED);
+    mark(snp, STAGE0_MARK_COPIED);
     require(s0_verify(&m));
-    mark(STAGE0_MARK_VERIFIED);
-    out8(STAGE0_PORT_PAYLOAD, STAGE0_PAYLOAD_DONE);
+    mark(snp, STAGE0_MARK_VERIFIED);
+    payload_done(snp);
     require(s0_prepare(&m));
-    mark(STAGE0_MARK_JUMP);
+    mark(snp, STAGE0_MARK_JUMP);
+    if (snp) {
+        require(fw_snp_end());
+    }
     fw_jump(STAGE0_KERNEL_GPA + ENTRY_64, STAGE0_ZERO_PAGE_GPA, STAGE0_LINUX_PT_GPA);
 }

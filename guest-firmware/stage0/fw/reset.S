@@ -7,8 +7,8 @@
 
 STAGE0_REASONS(STAGE0_ASM_REASON)
 
-/* High half of the encryption bit in each page-table entry (S0_PT_PRIVATE of stage0.h). */
-#define PT_PRIVATE_HIGH 0
+/* High half of SNP's encryption bit in a page-table entry. */
+#define SNP_BIT_HIGH (1 << (STAGE0_SNP_BIT - 32))
 
 #define CR0_BOOT 0x80010033 /* PG WP NE ET MP PE; CD and NW clear */
 #define CR4_PAE 0x20
@@ -68,7 +68,16 @@ entry32:
     mov %eax, %fs
     mov %eax, %gs
 
-    mov $0x80000000, %eax
+    /* SNP is told by the page that its launch filled, which no other start has. A lie ends here: in
+     * an SNP guest CPUID would be an exception without a handler, outside of one the MSRs would. All
+     * memory is private while paging is off. EBP: what private memory's entries have. */
+    xor %ebp, %ebp
+    cmpl $0, STAGE0_CPUID_GPA
+    je 3f
+    mov $SNP_BIT_HIGH, %ebp
+    jmp 4f
+
+3:  mov $0x80000000, %eax
     cpuid
     mov $STAGE0_R_NO_LONG_MODE, %esi
     cmp $0x80000001, %eax
@@ -81,18 +90,18 @@ entry32:
     bt $20, %edx
     jnc refuse_esi
 
-    /* All tables zero; then one 4 GiB identity map of 2 MiB pages, tightened later in C. */
+4:  /* All tables zero; then one 4 GiB identity map of 2 MiB pages, tightened later in C. */
     mov $STAGE0_PML4_GPA, %edi
     mov $(TABLE_COUNT * STAGE0_PAGE_SIZE / 4), %ecx
     xor %eax, %eax
     rep stosl
     movl $(STAGE0_PDPT_GPA + 3), STAGE0_PML4_GPA
-    movl $PT_PRIVATE_HIGH, STAGE0_PML4_GPA + 4
+    movl %ebp, STAGE0_PML4_GPA + 4
     mov $STAGE0_PDPT_GPA, %edi
     mov $(STAGE0_PD_GPA + 3), %eax
     mov $4, %ecx
 1:  mov %eax, (%edi)
-    movl $PT_PRIVATE_HIGH, 4(%edi)
+    movl %ebp, 4(%edi)
     add $STAGE0_PAGE_SIZE, %eax
     add $8, %edi
     loop 1b
@@ -100,7 +109,7 @@ entry32:
     mov $0x83, %eax /* present, writable, 2 MiB */
     mov $(4 * 512), %ecx
 2:  mov %eax, (%edi)
-    movl $PT_PRIVATE_HIGH, 4(%edi)
+    movl %ebp, 4(%edi)
     add $0x200000, %eax
     add $8, %edi
     loop 2b
@@ -133,6 +142,9 @@ entry64:
     mov %eax, %es
     mov %eax, %ss
     mov $STAGE0_STACK_END, %esp /* zero-extends */
+    xor %edi, %edi
+    test %ebp, %ebp
+    setnz %dil
     xor %ebp, %ebp
     call fw_main
     ud2 /* does not return */

@@ -44,7 +44,8 @@
 #define STAGE0_STACK_END 0xC000
 #define STAGE0_IDT_GPA 0xC000
 #define STAGE0_STATE_GPA 0xD000 /* struct s0_state */
-#define STAGE0_STATE_END 0x10000
+#define STAGE0_STATE_END 0xF000
+#define STAGE0_GHCB_GPA 0xF000 /* SNP: shared with the hypervisor until just before the jump */
 
 #define STAGE0_HASH_PAGE_GPA 0x10000
 #define STAGE0_HASH_TABLE_OFFSET 0xC00
@@ -101,6 +102,13 @@
 #define STAGE0_RAM_MAX 0x8000000000
 #define STAGE0_RAM_UNIT 0x200000
 #define STAGE0_CPU_MAX 16
+
+/* SEV-SNP. The bit of page-table entries that means "encrypted": 51 on every product so far. Builds
+ * for the executable model, whose processor has fewer address bits, set another. */
+#ifndef STAGE0_SNP_BIT
+#define STAGE0_SNP_BIT 51
+#endif
+#define STAGE0_TERM_SET 5 /* of GHCB termination requests: the reason is one of I-1.4 */
 
 /* I-1.2: payload descriptor, first page of the window */
 #define STAGE0_DESC_SIZE 0x1000
@@ -197,6 +205,16 @@
     X(KERNEL_INITRD_OVERLAP, 79,                                                                   \
       "the initrd lies in memory that the kernel needs while it starts")                           \
     X(INITRD_TOO_HIGH, 80, "the initrd lies above the kernel's limit")                             \
+    X(SNP_STATUS, 81, "SEV-SNP is off, or has a feature on that this firmware does not know")      \
+    X(SNP_BIT, 82, "the encryption bit is not where this firmware was built for")                  \
+    X(SNP_VERSION, 83, "the hypervisor does not speak version 2 of the GHCB protocol")             \
+    X(SNP_HYPERVISOR, 84, "the hypervisor does not support SEV-SNP")                               \
+    X(SNP_CPUID, 85, "the CPUID page is malformed")                                                \
+    X(SNP_ANSWER, 86, "the hypervisor gave an answer that the GHCB protocol does not know")        \
+    X(SNP_GHCB, 87, "the hypervisor does not take the page for the GHCB")                          \
+    X(SNP_PAGE_STATE, 88, "the hypervisor did not change the state of a page")                     \
+    X(SNP_VALIDATE, 89, "a page could not be validated")                                           \
+    X(SNP_VALIDATED, 90, "a page was validated before: somebody plays with memory")                \
     X(EXC_0, 96, "exception 0 in the firmware: divide error")                                      \
     X(EXC_1, 97, "exception 1 in the firmware: debug")                                             \
     X(EXC_2, 98, "exception 2 in the firmware: non-maskable interrupt")                            \
