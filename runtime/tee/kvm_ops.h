@@ -10,10 +10,12 @@
 #include <stdint.h>
 
 struct vmm_kvm_ops {
-    int (*open)(void *ctx); /* a descriptor of /dev/kvm */
+    int (*open)(void *ctx, const char *path); /* "/dev/kvm", "/dev/sev" */
+    int (*close)(void *ctx, int fd);          /* of these, VMs, vCPUs, private memory */
     /* request and argument as ioctl(2) has them; a number goes in as (void *)(uintptr_t)n */
     int (*ioctl)(void *ctx, int fd, unsigned long request, void *arg);
     void *(*map_run)(void *ctx, int vcpu_fd, size_t size); /* struct kvm_run, or MAP_FAILED */
+    int (*unmap_run)(void *ctx, void *run, size_t size);
     /* Gives the pages of a guest_memfd back to the host. */
     int (*punch_hole)(void *ctx, int memfd, uint64_t offset, uint64_t size);
 };
@@ -38,6 +40,15 @@ static inline int vmm_kvm_vm(const struct vmm_kvm *k, unsigned long request, voi
 static inline int vmm_kvm_fd(const struct vmm_kvm *k, int fd, unsigned long request, void *arg)
 {
     return k->ops->ioctl(k->ctx, fd, request, arg);
+}
+
+/* -1 is fine, and what is left behind. */
+static inline void vmm_kvm_close(const struct vmm_kvm *k, int *fd)
+{
+    if (*fd >= 0) {
+        (void)k->ops->close(k->ctx, *fd);
+        *fd = -1;
+    }
 }
 
 #endif

@@ -62,6 +62,12 @@ static enum cl_status open_file(const char *path, int flags, int *ret_fd, struct
     return *ret_fd < 0 ? cl_err_sys(err, errno, "open '%s'", path) : CL_OK;
 }
 
+static enum cl_status open_device(const char *path, int *ret_fd, struct cl_err *err)
+{
+    *ret_fd = vmm_kvm_real.open(NULL, path);
+    return *ret_fd < 0 ? cl_err_sys(err, errno, "open '%s'", path) : CL_OK;
+}
+
 static enum cl_status load_firmware(struct vmm_files *f, const char *path, struct cl_err *err)
 {
     CL_CLEANUP(cl_close_fdp) int fd = -1;
@@ -165,7 +171,7 @@ static enum cl_status open_snp(struct vmm_files *f, const struct vmm_options *o,
     if (o->certs != NULL) {
         CL_TRY(cl_buf_read_file(&f->certs, o->certs, VMM_CERTS_MAX, err));
     }
-    return open_file("/dev/sev", O_RDWR, &f->sev_fd, err);
+    return open_device("/dev/sev", &f->sev_fd, err);
 }
 
 static enum cl_status open_optional(struct vmm_files *f, const struct vmm_options *o,
@@ -209,11 +215,7 @@ enum cl_status vmm_files_open(struct vmm_files *f, const struct vmm_options *o, 
     CL_TRY(open_vsock(f, o->vsock_dir, err));
     CL_TRY(unblock(f->vsock_fd, err));
     CL_TRY(unblock(f->control_fd, err));
-    f->kvm_fd = vmm_kvm_real.open(NULL);
-    if (f->kvm_fd < 0) {
-        return cl_err_sys(err, errno, "open '/dev/kvm'");
-    }
-    return CL_OK;
+    return open_device("/dev/kvm", &f->kvm_fd, err);
 }
 
 void vmm_files_unlink(const struct vmm_options *o)

@@ -78,7 +78,7 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
 {
     static struct vmm v; /* one per process, too large for the stack */
     struct cl_err err = {0};
-    if (vmm_init(&v, cfg, files, start_us, &err) == CL_OK) {
+    if (vmm_init(&v, &vmm_kvm_real, NULL, cfg, files, start_us, &err) == CL_OK) {
         forget_openssl();
         if (run_threads(&v, &err) != CL_OK) {
             vmm_status_fail(&v.status, &err);

@@ -14,7 +14,6 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <unistd.h>
 
 #define VCPU_STACK (128u << 10)
 #define KICK_SIGNAL SIGUSR1
@@ -195,6 +194,24 @@ static void handle_exit(struct vmm_vcpu *cpu)
     }
 }
 
+bool vmm_vcpu_step(struct vmm_vcpu *cpu)
+{
+    cpu->run->exit_reason = KVM_EXIT_UNKNOWN; /* what stands there after an error is its own */
+    if (vmm_kvm_fd(&cpu->vmm->kvm, cpu->fd, KVM_RUN, NULL) == 0) {
+        handle_exit(cpu);
+        return true;
+    }
+    if (errno == EINTR || errno == EAGAIN) {
+        return true; /* stopped, or a signal */
+    }
+    if ((errno == EFAULT || errno == EHWPOISON) && cpu->run->exit_reason == KC_EXIT_MEMORY_FAULT) {
+        handle_tee_exit(cpu);
+        return true;
+    }
+    fail(cpu, strerror(errno), (unsigned)errno);
+    return false;
+}
+
 static void *vcpu_main(void *arg)
 {
     struct vmm_vcpu *cpu = arg;
@@ -204,21 +221,8 @@ static void *vcpu_main(void *arg)
         vmm_status_fail(&v->status, &err);
         return NULL;
     }
-    while (!vmm_status_ended(&v->status)) {
-        cpu->run->exit_reason = KVM_EXIT_UNKNOWN; /* what stands there after an error is its own */
-        if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_RUN, NULL) < 0) {
-            if (errno == EINTR || errno == EAGAIN) {
-                continue; /* stopped, or a signal */
-            }
-            if ((errno == EFAULT || errno == EHWPOISON) &&
-                cpu->run->exit_reason == KC_EXIT_MEMORY_FAULT) {
-                handle_tee_exit(cpu);
-                continue;
-            }
-            fail(cpu, strerror(errno), (unsigned)errno);
-            break;
-        }
-        handle_exit(cpu);
+    while (!vmm_status_ended(&v->status) && vmm_vcpu_step(cpu)) {
+        /* on */
     }
     return NULL;
 }
@@ -269,12 +273,9 @@ void vmm_vcpus_done(struct vmm *v)
     for (unsigned i = 0; i < TEE_MAX_CPUS; i++) {
         struct vmm_vcpu *cpu = &v->vcpu[i];
         if (cpu->run != NULL) {
-            (void)munmap(cpu->run, cpu->run_size);
+            (void)v->kvm.ops->unmap_run(v->kvm.ctx, cpu->run, cpu->run_size);
             cpu->run = NULL;
         }
-        if (cpu->fd >= 0) {
-            (void)close(cpu->fd);
-            cpu->fd = -1;
-        }
+        vmm_kvm_close(&v->kvm, &cpu->fd);
     }
 }

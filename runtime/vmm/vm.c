@@ -167,12 +167,13 @@ static enum cl_status launch(struct vmm *v, struct cl_err *err)
     return CL_OK;
 }
 
-static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_files *files)
+static void init_fields(struct vmm *v, const struct vmm_kvm_ops *ops, void *ops_ctx,
+                        const struct vmm_config *cfg, struct vmm_files *files)
 {
     memset(v, 0, sizeof(*v));
     v->cfg = cfg;
     v->files = files;
-    v->kvm = (struct vmm_kvm){.ops = &vmm_kvm_real, .dev_fd = files->kvm_fd, .vm_fd = -1};
+    v->kvm = (struct vmm_kvm){.ops = ops, .ctx = ops_ctx, .dev_fd = files->kvm_fd, .vm_fd = -1};
     (void)pthread_mutex_init(&v->bus_lock, NULL);
     v->status.wake_fd = -1;
     v->serial_irq_fd = -1;
@@ -191,10 +192,11 @@ static void init_fields(struct vmm *v, const struct vmm_config *cfg, struct vmm_
     }
 }
 
-enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg, struct vmm_files *files,
-                        uint64_t start_us, struct cl_err *err)
+enum cl_status vmm_init(struct vmm *v, const struct vmm_kvm_ops *ops, void *ops_ctx,
+                        const struct vmm_config *cfg, struct vmm_files *files, uint64_t start_us,
+                        struct cl_err *err)
 {
-    init_fields(v, cfg, files);
+    init_fields(v, ops, ops_ctx, cfg, files);
     CL_TRY(vmm_status_init(&v->status, files->status_fd, err));
     vmm_status_mark(&v->status, "vmm.start", start_us);
     enum cl_status st = tee_rom_parse(files->rom, STAGE0_ROM_SIZE, &v->rom, err);
@@ -249,7 +251,7 @@ void vmm_done(struct vmm *v)
         v->cfg->tee->free(v->tee);
         v->tee = NULL;
     }
-    cl_close_fdp(&v->kvm.vm_fd);
+    vmm_kvm_close(&v->kvm, &v->kvm.vm_fd);
     vmm_payload_done(&v->payload);
     vmm_mem_done(&v->mem);
     vmm_status_done(&v->status);

@@ -117,10 +117,11 @@ struct vmm {
 extern const struct vmm_kvm_ops vmm_kvm_real;
 
 /* vm.c: everything up to the point where vCPUs could run. A half-built VM may be given to _done.
- * start_us: when the process started, for the first event. */
-CL_NODISCARD enum cl_status vmm_init(struct vmm *v, const struct vmm_config *cfg,
-                                     struct vmm_files *files, uint64_t start_us,
-                                     struct cl_err *err);
+ * ops, ops_ctx: how KVM is reached; the descriptors in files are theirs. start_us: when the process
+ * started, for the first event. */
+CL_NODISCARD enum cl_status vmm_init(struct vmm *v, const struct vmm_kvm_ops *ops, void *ops_ctx,
+                                     const struct vmm_config *cfg, struct vmm_files *files,
+                                     uint64_t start_us, struct cl_err *err);
 void vmm_done(struct vmm *v);
 
 /* vcpu.c */
@@ -128,6 +129,8 @@ CL_NODISCARD enum cl_status vmm_vcpus_create(struct vmm *v, struct cl_err *err);
 CL_NODISCARD enum cl_status vmm_vcpus_start(struct vmm *v, struct cl_err *err);
 void vmm_vcpus_stop(struct vmm *v); /* waits for the threads */
 void vmm_vcpus_done(struct vmm *v);
+/* Runs until one exit has been handled. false: this vCPU cannot go on. */
+bool vmm_vcpu_step(struct vmm_vcpu *cpu);
 
 /* bus.c: what an access that leaves the guest means. Called on vCPU threads. */
 void vmm_bus_pio(struct vmm *v, bool write, uint16_t port, unsigned size, uint8_t *data);

@@ -6,8 +6,6 @@
  */
 #include "snp_internal.h"
 
-#include "base/io.h"
-
 #include <errno.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -38,7 +36,6 @@ enum cl_status snp_add_memory(struct tee *t, const struct tee_memory *m, struct 
                           SNP_SLOTS_MAX);
     }
     struct kc_guest_memfd create = {.size = m->size};
-    CL_CLEANUP(cl_close_fdp)
     int fd = vmm_kvm_vm(t->cfg.kvm, KC_CREATE_GUEST_MEMFD, &create);
     if (fd < 0) {
         return cl_err_sys(err, errno, "private memory of 0x%llx bytes",
@@ -46,14 +43,17 @@ enum cl_status snp_add_memory(struct tee *t, const struct tee_memory *m, struct 
     }
     r.flags = KC_MEM_GUEST_MEMFD;
     r.memfd = (uint32_t)fd;
-    CL_TRY(set_region(t, &r, err));
+    enum cl_status st = set_region(t, &r, err);
+    if (st != CL_OK) {
+        vmm_kvm_close(t->cfg.kvm, &fd);
+        return st;
+    }
     t->slot[t->slot_count++] = (struct snp_slot){.slot = m->slot,
                                                  .gpa = m->gpa,
                                                  .size = m->size,
                                                  .hva = m->hva,
                                                  .memfd = fd,
                                                  .may_turn = !m->read_only};
-    fd = -1;
     return CL_OK;
 }
 
@@ -66,7 +66,7 @@ enum cl_status snp_remove_memory(struct tee *t, uint32_t slot, struct cl_err *er
 void snp_memory_done(struct tee *t)
 {
     for (size_t i = 0; i < t->slot_count; i++) {
-        cl_close_fdp(&t->slot[i].memfd);
+        vmm_kvm_close(t->cfg.kvm, &t->slot[i].memfd);
     }
     t->slot_count = 0;
 }
