@@ -36,6 +36,7 @@ struct tee_config {
     int psp_fd;                /* sim: connected launch socket, -1: nobody measures */
     uint8_t host_data[TEE_HOST_DATA_SIZE];
     unsigned cpu_count;
+    uint32_t cpu_sig; /* what RDX of each measured VMSA has */
     /* snp */
     int sev_fd;              /* /dev/sev */
     uint64_t policy;         /* of the guest; snp.md a.2 */

@@ -312,7 +312,7 @@ static int check_required(const struct vmm_options *o, bool have_host_data)
 
 int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
 {
-    struct vmm_options o = {.status_fd = -1};
+    struct vmm_options o = {.status_fd = -1, .cfg.cpu_sig = TEE_SNP_CPU_SIG};
     bool have_host_data = false;
     opterr = 0;
     for (;;) {

@@ -61,7 +61,7 @@ static enum cl_status set_state(struct vmm *v, struct vmm_vcpu *cpu, struct cl_e
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_GET_REGS, &regs) < 0) {
         return cl_err_sys(err, errno, "KVM_GET_REGS");
     }
-    regs.rdx = TEE_SNP_CPU_SIG; /* as the measured VMSA says */
+    regs.rdx = v->cfg->cpu_sig; /* as the measured VMSA says */
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_SET_REGS, &regs) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_REGS");
     }

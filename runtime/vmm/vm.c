@@ -18,7 +18,6 @@ static const struct {
     const char *name;
 } needed[] = {
     {KVM_CAP_USER_MEMORY, "user memory"},
-    {KVM_CAP_READONLY_MEM, "read-only memory"},
     {KVM_CAP_SPLIT_IRQCHIP, "a split interrupt controller"},
     {KVM_CAP_IRQ_ROUTING, "interrupt routing"},
     {KVM_CAP_IRQFD, "irqfd"},
@@ -50,6 +49,7 @@ static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
         .kvm = &v->kvm,
         .psp_fd = v->files->psp_fd,
         .cpu_count = v->cfg->cpu_count,
+        .cpu_sig = v->cfg->cpu_sig,
         .sev_fd = v->files->sev_fd,
         .policy = TEE_SNP_POLICY,
         .id_block = v->files->id_block.data,

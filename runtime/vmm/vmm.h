@@ -61,6 +61,7 @@ struct vmm_files {
 
 struct vmm_config {
     unsigned cpu_count;
+    uint32_t cpu_sig; /* TEE_SNP_CPU_SIG, but in tests */
     uint64_t ram_size;
     uint8_t host_data[TEE_HOST_DATA_SIZE];
     const struct tee_ops *tee;

@@ -47,6 +47,8 @@ struct model_slot {
     struct model_gmem *gmem; /* NULL: none, or its descriptor was closed */
 };
 
+#define MODEL_CPUID_MAX 256u /* KVM_MAX_CPUID_ENTRIES */
+
 struct model_vcpu {
     struct model_vm *vm;
     unsigned index;
@@ -59,6 +61,8 @@ struct model_vcpu {
     uint64_t xcr0;
     uint32_t mp_state;
     bool has_cpuid;
+    uint32_t cpuid_count;
+    struct kvm_cpuid_entry2 cpuid[MODEL_CPUID_MAX];
     bool measured; /* its VMSA is part of the digest: registers are out of reach */
     uint8_t vmsa[MODEL_PAGE];
     struct kvm_run *run;   /* the mapping's once it is mapped; NULL: unmapped */

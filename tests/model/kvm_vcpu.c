@@ -121,6 +121,19 @@ static int set_cpuid(struct model_vcpu *v, const struct kvm_cpuid2 *c)
         return model_refuse(v->vm->m, E2BIG, "vcpu.cpuid");
     }
     v->has_cpuid = true;
+    v->cpuid_count = c->nent;
+    memcpy(v->cpuid, c->entries, c->nent * sizeof(v->cpuid[0]));
+    return 0;
+}
+
+/* E2BIG when the caller has too little room; else the count is what there is. */
+static int get_cpuid(struct model_vcpu *v, struct kvm_cpuid2 *c)
+{
+    if (c->nent < v->cpuid_count) {
+        return model_refuse(v->vm->m, E2BIG, "vcpu.cpuid");
+    }
+    c->nent = v->cpuid_count;
+    memcpy(c->entries, v->cpuid, v->cpuid_count * sizeof(v->cpuid[0]));
     return 0;
 }
 
@@ -192,6 +205,8 @@ int model_vcpu_ioctl(struct model_vcpu *v, unsigned long request, void *arg)
         return set_xcrs(v, arg);
     case KVM_SET_CPUID2:
         return set_cpuid(v, arg);
+    case KVM_GET_CPUID2:
+        return get_cpuid(v, arg);
     case KVM_SET_GUEST_DEBUG:
         v->guest_debug =
             (((const struct kvm_guest_debug *)arg)->control & KVM_GUESTDBG_ENABLE) != 0;

@@ -329,7 +329,7 @@ START_TEST(test_answers_of_the_processor)
     struct tee *t = NULL;
     struct cl_err err = {0};
     ck_assert_int_eq(socketpair(AF_UNIX, SOCK_STREAM, 0, fd), 0);
-    struct tee_config cfg = {.kvm = &kvm, .psp_fd = fd[0], .cpu_count = 1};
+    struct tee_config cfg = {.kvm = &kvm, .psp_fd = fd[0], .cpu_count = 1, .cpu_sig = GOLDEN_SIG};
     ck_assert_int_eq(tee_sim_ops.open(&cfg, &t, NULL), CL_OK);
     ck_assert_int_eq(cl_write_all(fd[1], answers[_i].word, answers[_i].len, "x", NULL), CL_OK);
     ck_assert_int_eq(shutdown(fd[1], SHUT_WR), 0);

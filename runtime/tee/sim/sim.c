@@ -29,6 +29,9 @@ static enum cl_status sim_open(const struct tee_config *cfg, struct tee **ret_te
 
 static enum cl_status sim_create_vm(struct tee *t, int *ret_vm_fd, struct cl_err *err)
 {
+    if (vmm_kvm_dev(t->cfg.kvm, KVM_CHECK_EXTENSION, (void *)KVM_CAP_READONLY_MEM) <= 0) {
+        return cl_err_set(err, CL_ERR_SYS, "KVM: expected read-only memory, got a KVM without");
+    }
     int fd = vmm_kvm_dev(t->cfg.kvm, KVM_CREATE_VM, NULL);
     if (fd < 0) {
         return cl_err_sys(err, errno, "KVM_CREATE_VM");
@@ -88,7 +91,7 @@ static enum cl_status sim_start_vcpus(struct tee *t, uint32_t ap_entry, struct c
         return CL_OK;
     }
     for (unsigned i = 0; i < t->cfg.cpu_count; i++) {
-        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, TEE_SNP_CPU_SIG, TEE_SNP_FEATURES);
+        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, t->cfg.cpu_sig, TEE_SNP_FEATURES);
         CL_TRY(sim_psp_launch_update(t->cfg.psp_fd, TEE_VMSA_GPA, TEE_PAGE_VMSA, page, sizeof(page),
                                      err));
     }

@@ -19,15 +19,12 @@ static enum cl_status set_region(struct tee *t, const struct kc_region *r, struc
     return CL_OK;
 }
 
-/* KVM has no read-only slots with a private side; the firmware's is protected by being private. */
+/* KVM has no read-only slots for such guests. The firmware's is private, which protects it; the
+ * payload window is mapped read-only, and a guest that writes there has ended itself. */
 enum cl_status snp_add_memory(struct tee *t, const struct tee_memory *m, struct cl_err *err)
 {
-    struct kc_region r = {.slot = m->slot,
-                          .gpa = m->gpa,
-                          .size = m->size,
-                          .hva = (uintptr_t)m->hva,
-                          .flags =
-                              m->side == TEE_SIDE_SHARED && m->read_only ? KVM_MEM_READONLY : 0};
+    struct kc_region r = {
+        .slot = m->slot, .gpa = m->gpa, .size = m->size, .hva = (uintptr_t)m->hva};
     if (m->side == TEE_SIDE_SHARED) {
         return set_region(t, &r, err);
     }

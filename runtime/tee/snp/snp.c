@@ -205,7 +205,7 @@ static enum cl_status snp_start_vcpus(struct tee *t, uint32_t ap_entry, struct c
         if (st != CL_OK) {
             return cl_err_wrap(err, st, "vCPU %u", i);
         }
-        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, TEE_SNP_CPU_SIG, TEE_SNP_FEATURES);
+        tee_vmsa_build(page, i == 0 ? 0 : ap_entry, t->cfg.cpu_sig, TEE_SNP_FEATURES);
         CL_TRY(snp_digest_page(t->digest, TEE_PAGE_VMSA, TEE_VMSA_GPA, page, err));
     }
     return CL_OK;

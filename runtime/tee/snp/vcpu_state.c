@@ -39,7 +39,7 @@ enum cl_status snp_vcpu_set(struct tee *t, int vcpu_fd, uint32_t entry, struct c
     if (vmm_kvm_fd(t->cfg.kvm, vcpu_fd, KVM_SET_SREGS, &sregs) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_SREGS");
     }
-    struct kvm_regs regs = {.rip = entry & 0xffffu, .rflags = 2, .rdx = TEE_SNP_CPU_SIG};
+    struct kvm_regs regs = {.rip = entry & 0xffffu, .rflags = 2, .rdx = t->cfg.cpu_sig};
     if (vmm_kvm_fd(t->cfg.kvm, vcpu_fd, KVM_SET_REGS, &regs) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_REGS");
     }

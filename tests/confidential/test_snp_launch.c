@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_snp_launch.c - the VMM launches SNP guests on the model of KVM: the digest is the same in
+ * four places, and every failure of the host ends cleanly.
+ */
+#include "base/encode.h"
+#include "shared_vectors.h"
+#include "world.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct world w;
+
+static void expect_one_digest(const char *golden)
+{
+    uint8_t vmm[48], model[48], measure[48];
+    world_digests(&w, vmm, model, measure);
+    ck_assert_mem_eq(vmm, model, 48);
+    ck_assert_mem_eq(measure, model, 48);
+    if (golden != NULL) {
+        char hex[97];
+        cl_hex(hex, model, 48);
+        ck_assert_str_eq(hex, golden);
+    }
+}
+
+static void launch(void)
+{
+    enum cl_status st = world_launch(&w);
+    ck_assert_msg(st == CL_OK, "%s [%s]", w.err.msg, model_reason(w.model));
+}
+
+/* snp.md c.6: the image of 64 KiB, as sev-snp-measure 0.0.13 has it. */
+static const struct {
+    unsigned cpus;
+    uint32_t sig;
+    bool initrd;
+    const char *cmdline;
+} golden[] = {
+    {1, 0x800f12, false, ""},
+    {1, 0x800f12, true, ""},
+    {1, 0x800f12, true, "console=ttyS0 panic=-1"},
+    {4, 0xa10f10, true, "console=ttyS0 panic=-1"},
+};
+
+/* What expected.json has for that case. */
+static char *golden_digest(unsigned cpus, uint32_t sig, bool initrd, const char *cmdline)
+{
+    char path[1024];
+    json_error_t e;
+    shared_path(path, "snp/launch/expected.json");
+    json_t *root = json_load_file(path, 0, &e);
+    ck_assert_ptr_nonnull(root);
+    char *found = NULL;
+    size_t i = 0;
+    json_t *c = NULL;
+    json_array_foreach(json_object_get(root, "cases"), i, c)
+    {
+        const char *image = json_string_value(json_object_get(c, "image"));
+        const char *text = json_string_value(json_object_get(c, "sig"));
+        const char *append = json_string_value(json_object_get(c, "append"));
+        if (strcmp(image, "fw-e-64k") == 0 && strtoul(text, NULL, 16) == sig &&
+            json_integer_value(json_object_get(c, "vcpus")) == (json_int_t)cpus &&
+            json_is_string(json_object_get(c, "kernel")) &&
+            json_is_string(json_object_get(c, "initrd")) == initrd &&
+            strcmp(append != NULL ? append : "", cmdline) == 0) {
+            found = strdup(json_string_value(json_object_get(c, "digest")));
+        }
+    }
+    json_decref(root);
+    ck_assert_ptr_nonnull(found);
+    return found;
+}
+
+START_TEST(test_golden_image)
+{
+    char firmware[1024], kernel[1024], initrd[1024];
+    if (!shared_available("snp/launch")) {
+        return;
+    }
+    shared_path(firmware, "snp/launch/fw-e-64k.bin");
+    shared_path(kernel, "snp/launch/kernel.bin");
+    shared_path(initrd, "snp/launch/initrd.bin");
+    world_init(&w);
+    w.cfg.cpu_count = golden[_i].cpus;
+    w.cfg.cpu_sig = golden[_i].sig;
+    (void)snprintf(w.files.cmdline, sizeof(w.files.cmdline), "%s", golden[_i].cmdline);
+    world_use(&w, firmware, kernel, golden[_i].initrd ? initrd : "");
+    launch();
+    char *want =
+        golden_digest(golden[_i].cpus, golden[_i].sig, golden[_i].initrd, golden[_i].cmdline);
+    expect_one_digest(want);
+    free(want);
+    world_free(&w);
+}
+END_TEST
+
+START_TEST(test_our_firmware)
+{
+    world_init(&w);
+    w.cfg.cpu_count = (unsigned)_i;
+    w.cfg.ram_size = _i % 2 == 0 ? 256u << 20 : (uint64_t)8 << 30;
+    memset(w.cfg.host_data, _i, sizeof(w.cfg.host_data));
+    launch();
+    expect_one_digest(NULL);
+    ck_assert_uint_le(model_measured_bytes(world_vm(&w)), 256u << 10);
+    world_free(&w);
+}
+END_TEST
+
+/* KVM does a few pages at a time, and asks for another try. */
+START_TEST(test_slow_kvm)
+{
+    world_init(&w);
+    model_update_limit(w.model, 3);
+    model_update_eagain(w.model, (unsigned)_i);
+    launch();
+    expect_one_digest(NULL);
+    world_free(&w);
+}
+END_TEST
+
+static const struct {
+    enum model_call call;
+    int error;
+    const char *name;
+} failures[] = {{MODEL_CALL_IOCTL, ENOMEM, "ioctl"},
+                {MODEL_CALL_IOCTL, EIO, "ioctl"},
+                {MODEL_CALL_ALLOC, ENOMEM, "allocation"},
+                {MODEL_CALL_MMAP, ENOMEM, "mmap"},
+                {MODEL_CALL_OPEN, EMFILE, "open"}};
+
+/* The nth call fails, for every n: an error that says something, and nothing left behind. */
+START_TEST(test_every_failure)
+{
+    unsigned n = 1;
+    for (;; n++) {
+        world_init(&w);
+        w.cfg.cpu_count = 2;
+        model_fail_nth(w.model, failures[_i].call, n, failures[_i].error);
+        unsigned before = model_calls(w.model, failures[_i].call);
+        enum cl_status st = world_launch(&w);
+        bool reached = model_calls(w.model, failures[_i].call) - before >= n;
+        ck_assert_msg(st == CL_OK || reached, "%s", w.err.msg);
+        if (st == CL_OK) { /* not reached, or a question about something that may be absent */
+            expect_one_digest(NULL);
+        }
+        ck_assert(st == CL_OK || w.err.msg[0] != '\0');
+        world_free(&w);
+        if (!reached) {
+            break;
+        }
+    }
+    printf("%s: %u places\n", failures[_i].name, n - 1);
+    ck_assert_uint_ge(n, 2);
+}
+END_TEST
+
+/* What the host has not, or the processor's firmware does not take. */
+START_TEST(test_refusals)
+{
+    struct model_config config = model_config_default();
+    world_init(&w);
+    model_free(w.model);
+    config.no_snp = true;
+    w.model = model_new(&config);
+    struct vmm_kvm kvm = {.ops = &kvm_model_ops, .ctx = w.model, .vm_fd = -1};
+    struct tee_config tee = {.kvm = &kvm, .cpu_count = 1};
+    struct tee *t = NULL;
+    kvm.dev_fd = kvm_model_ops.open(w.model, "/dev/kvm");
+    ck_assert_int_eq(tee_snp_ops.open(&tee, &t, &w.err), CL_ERR_UNAVAILABLE);
+    ck_assert_str_eq(w.err.msg, "KVM: expected VMs of type SEV-SNP, got a KVM without");
+    vmm_kvm_close(&kvm, &kvm.dev_fd);
+    world_free(&w);
+
+    world_init(&w);
+    ck_assert_int_eq(cl_buf_append(&w.files.id_block, (uint8_t[96]){0}, 96, NULL), CL_OK);
+    ck_assert_int_eq(cl_buf_append(&w.files.id_auth, (uint8_t[4096]){0}, 4096, NULL), CL_OK);
+    ck_assert_int_eq(world_launch(&w), CL_ERR_REJECTED);
+    ck_assert_ptr_nonnull(strstr(w.err.msg, "SNP_LAUNCH_FINISH: the security processor answered"));
+    world_free(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("snp_launch");
+    TCase *tc = tcase_create("all");
+    tcase_add_loop_test(tc, test_golden_image, 0, (int)CL_ARRAY_LEN(golden));
+    tcase_add_loop_test(tc, test_our_firmware, 1, 17);
+    tcase_add_loop_test(tc, test_slow_kvm, 1, 8);
+    tcase_add_loop_test(tc, test_every_failure, 0, (int)CL_ARRAY_LEN(failures));
+    tcase_add_test(tc, test_refusals);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * world.h - a VM of class snp on the model: files, configuration, launch, run.
+ */
+#ifndef CONFIDENTIAL_WORLD_H
+#define CONFIDENTIAL_WORLD_H
+
+#include "check_main.h"
+#include "cloister/snp_measure.h"
+#include "kvm_model.h"
+#include "vmm.h"
+
+#define WORLD_CMDLINE "console=null reboot=a"
+
+struct world {
+    struct model *model;
+    struct vmm vmm;
+    struct vmm_config cfg;
+    struct vmm_files files;
+    char dir[64]; /* holds kernel, initrd */
+    char kernel[1024], initrd[1024];
+    const char *firmware;
+    int status; /* what the VMM's events can be read from */
+    struct cl_err err;
+};
+
+/* An honest host and the model's ROM, a small kernel and initrd, one CPU, 256 MiB. */
+void world_init(struct world *w);
+void world_free(struct world *w); /* the model must have nothing left */
+/* Firmware, kernel and initrd from these files instead (NULL: as they are). */
+void world_use(struct world *w, const char *firmware, const char *kernel, const char *initrd);
+/* The VMM's own way: opens the devices, then everything up to the first step. */
+enum cl_status world_launch(struct world *w);
+/* The three digests: of the VMM's event, of the model, of `cloister measure`. */
+void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
+                   uint8_t measure[static 48]);
+struct model_vm *world_vm(struct world *w);
+
+#endif
