@@ -171,6 +171,69 @@ void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static
     memcpy(measure, m.digest, 48);
 }
 
+static uint8_t *read_whole_file(const char *path, size_t *ret_size)
+{
+    FILE *f = fopen(path, "rb");
+    uint8_t *data = malloc(64u << 20);
+    ck_assert(f != NULL && data != NULL);
+    *ret_size = fread(data, 1, 64u << 20, f);
+    (void)fclose(f);
+    return data;
+}
+
+/* The protected-mode part begins behind the setup sectors. */
+static void tell_entry(struct world *w)
+{
+    w->kernel_bytes = read_whole_file(w->kernel, &w->kernel_size);
+    if (w->initrd[0] != '\0') {
+        w->initrd_bytes = read_whole_file(w->initrd, &w->initrd_size);
+    }
+    size_t setup = (w->kernel_bytes[0x1F1] + 1u) * 512u;
+    struct model_entry entry = {.rip = STAGE0_KERNEL_GPA + 0x200,
+                                .kernel = w->kernel_bytes + setup,
+                                .kernel_size = w->kernel_size - setup,
+                                .initrd = w->initrd_bytes,
+                                .initrd_size = w->initrd_size,
+                                .cmdline = w->files.cmdline,
+                                .ram_size = w->cfg.ram_size};
+    model_expect_entry(world_vm(w), &entry);
+}
+
+void world_run(struct world *w)
+{
+    tell_entry(w);
+    for (unsigned steps = 0; steps < 1000000 && !vmm_status_ended(&w->vmm.status); steps++) {
+        if (model_outcome(world_vm(w)) != MODEL_GOING || !vmm_vcpu_step(&w->vmm.vcpu[0])) {
+            return;
+        }
+    }
+}
+
+static void tell_objections(struct world *w)
+{
+    const struct model_objection *o = NULL;
+    for (unsigned i = 0; (o = model_objection(world_vm(w), i)) != NULL; i++) {
+        (void)fprintf(stderr, "the model objects: %s: %s\n", o->rule, o->text);
+    }
+}
+
+void world_expect_linux(struct world *w)
+{
+    tell_objections(w);
+    ck_assert_msg(model_outcome(world_vm(w)) == MODEL_ENTERED, "outcome %d, termination 0x%llx: %s",
+                  model_outcome(world_vm(w)), (unsigned long long)model_termination(world_vm(w)),
+                  w->vmm.status.reason);
+    ck_assert_ptr_null(model_objection(world_vm(w), 0));
+}
+
+void world_expect_refusal(struct world *w, enum stage0_reason reason)
+{
+    ck_assert_msg(w->vmm.status.ended && w->vmm.status.end == VMM_END_REFUSED,
+                  "outcome %d, termination 0x%llx: %s", model_outcome(world_vm(w)),
+                  (unsigned long long)model_termination(world_vm(w)), w->vmm.status.reason);
+    ck_assert_str_eq(w->vmm.status.reason, stage0_reason_words(reason));
+}
+
 void world_free(struct world *w)
 {
     struct vmm_files *f = &w->files;
@@ -187,6 +250,8 @@ void world_free(struct world *w)
     if (f->rom != NULL) {
         (void)munmap(f->rom, STAGE0_ROM_SIZE);
     }
+    free(w->kernel_bytes);
+    free(w->initrd_bytes);
     cl_buf_done(&f->id_block);
     cl_buf_done(&f->id_auth);
     cl_buf_done(&f->certs);

@@ -6,6 +6,7 @@
 
 #include "check_main.h"
 #include "cloister/snp_measure.h"
+#include "guest.h"
 #include "kvm_model.h"
 #include "vmm.h"
 
@@ -19,6 +20,8 @@ struct world {
     char dir[64]; /* holds kernel, initrd */
     char kernel[1024], initrd[1024];
     const char *firmware;
+    uint8_t *kernel_bytes, *initrd_bytes; /* as the guest must have them */
+    size_t kernel_size, initrd_size;
     int status; /* what the VMM's events can be read from */
     struct cl_err err;
 };
@@ -34,5 +37,13 @@ enum cl_status world_launch(struct world *w);
 void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
                    uint8_t measure[static 48]);
 struct model_vm *world_vm(struct world *w);
+
+/* After a launch. What must be true at the Linux entry is told to the model, and the boot CPU runs
+ * until it is there or the VM has ended. */
+void world_run(struct world *w);
+/* It is there, and the model had nothing to object to. */
+void world_expect_linux(struct world *w);
+/* It ended before, refused by the firmware with that reason of I-1.4. */
+void world_expect_refusal(struct world *w, enum stage0_reason reason);
 
 #endif

@@ -103,11 +103,8 @@
 #define STAGE0_RAM_UNIT 0x200000
 #define STAGE0_CPU_MAX 16
 
-/* SEV-SNP. The bit of page-table entries that means "encrypted": 51 on every product so far. Builds
- * for the executable model, whose processor has fewer address bits, set another. */
-#ifndef STAGE0_SNP_BIT
+/* SEV-SNP: the bit of page-table entries that means "encrypted", on every product so far. */
 #define STAGE0_SNP_BIT 51
-#endif
 #define STAGE0_TERM_SET 5 /* of GHCB termination requests: the reason is one of I-1.4 */
 
 /* I-1.2: payload descriptor, first page of the window */
