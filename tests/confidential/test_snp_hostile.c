@@ -1,0 +1,461 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_snp_hostile.c - the host does what it can to a guest that boots. Each case has a name and
+ * one right end: the firmware's own reason, a shutdown, or a standstill; never the Linux entry with
+ * a byte that is not the measured one or a page that is not the guest's (threats.md B).
+ *
+ * Exits of an honest boot, in order: 1 SEV information, 2 hypervisor features, 3 the GHCB page is
+ * shared, 4 and registered, 5 mark "entered", 6 to 8 page state changes (128 MiB: 2 lists), then
+ * marks and the end. Names below say which.
+ */
+#include "base/encode.h"
+#include "tee/snp/snp_internal.h"
+#include "world.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+
+#define RAM (128u << 20)
+#define GHCB 0xF000u
+#define INFO1 (GHCB + 0x398u)
+#define INFO2 (GHCB + 0x3A0u)
+#define PSC (GHCB + 0x800u)
+
+enum { AT_INFO = 1, AT_FEATURES, AT_SHARE, AT_REGISTER, AT_ENTERED, AT_PSC };
+
+/* Ends that are no reason of the firmware's. */
+enum { END_SHUTDOWN = -1, END_STANDSTILL = -2, END_SAFE = -3 };
+
+static struct world w;
+
+static void prepare(void)
+{
+    world_init(&w);
+    w.cfg.ram_size = RAM;
+}
+
+static void launch(void)
+{
+    ck_assert_msg(world_launch(&w) == CL_OK, "%s [%s]", w.err.msg, model_reason(w.model));
+}
+
+/* END_SAFE: Linux with the right bytes, or any end before it. */
+static void expect_end(int end)
+{
+    enum model_outcome outcome = model_outcome(world_vm(&w));
+    if (end > 0) {
+        world_expect_refusal(&w, (enum stage0_reason)end);
+    } else if (end == END_SHUTDOWN) {
+        ck_assert_msg(outcome == MODEL_SHUTDOWN, "outcome %d: %s", outcome, w.vmm.status.reason);
+    } else if (end == END_STANDSTILL) {
+        ck_assert_msg(outcome == MODEL_STUCK, "outcome %d: %s", outcome, w.vmm.status.reason);
+    } else if (outcome == MODEL_ENTERED) {
+        world_expect_linux(&w);
+    }
+    ck_assert(end == END_SAFE || outcome != MODEL_ENTERED);
+    world_free(&w);
+}
+
+/* ---- At an exit ---- */
+
+struct at_exit {
+    const char *name;
+    unsigned nth;
+    enum model_when when;
+    void (*act)(struct model_vm *vm, unsigned vcpu, void *ctx);
+    uint64_t a, b;
+    int end;
+};
+
+static void act_msr(struct model_vm *vm, unsigned vcpu, void *ctx)
+{
+    model_evil_msr(vm, vcpu, ((const struct at_exit *)ctx)->a);
+}
+
+/* Eight bytes b at a, which is shared. */
+static void act_write(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ctx)
+{
+    const struct at_exit *x = ctx;
+    model_evil_write(vm, x->a, &x->b, sizeof(x->b));
+}
+
+static void act_unvalidate(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ctx)
+{
+    const struct at_exit *x = ctx;
+    model_evil_rmpupdate(vm, x->a, x->b != 0);
+}
+
+static void act_remap(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ctx)
+{
+    const struct at_exit *x = ctx;
+    model_evil_remap(vm, x->a, x->b);
+}
+
+static void act_swap(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ctx)
+{
+    const struct at_exit *x = ctx;
+    model_evil_swap(vm, x->a, x->b);
+}
+
+static void act_inject(struct model_vm *vm, unsigned vcpu, void *ctx)
+{
+    const struct at_exit *x = ctx;
+    model_evil_inject(vm, vcpu, (unsigned)x->a, x->b != 0, x->b);
+}
+
+static void act_lie(struct model_vm *vm, CL_UNUSED unsigned vcpu, CL_UNUSED void *ctx)
+{
+    model_evil_psc_lie(vm, true);
+}
+
+static void act_refuse(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ctx)
+{
+    model_evil_psc_refuse(vm, (uint32_t)((const struct at_exit *)ctx)->a);
+}
+
+static void act_small(struct model_vm *vm, CL_UNUSED unsigned vcpu, CL_UNUSED void *ctx)
+{
+    model_evil_small_pages(vm, true);
+}
+
+#define ENTRY MODEL_BEFORE_ENTRY
+#define REPLY MODEL_BEFORE_REPLY
+#define R(name) ((int)STAGE0_R_##name)
+#define LAST_252 ((uint64_t)252 << 16)
+
+static const struct at_exit exits[] = {
+    {"SEV information: another code", AT_INFO, ENTRY, act_msr, 0x3300020002000002u, 0,
+     R(SNP_ANSWER)},
+    {"SEV information: nothing was answered", AT_INFO, ENTRY, act_msr, 0x002, 0, R(SNP_ANSWER)},
+    {"SEV information: only older protocols", AT_INFO, ENTRY, act_msr, 0x0001000133000001u, 0,
+     R(SNP_VERSION)},
+    {"SEV information: only newer protocols", AT_INFO, ENTRY, act_msr, 0x0004000333000001u, 0,
+     R(SNP_VERSION)},
+    {"SEV information: encryption bit 47", AT_INFO, ENTRY, act_msr, 0x000200012F000001u, 0,
+     R(SNP_BIT)},
+    {"SEV information: encryption bit 0", AT_INFO, ENTRY, act_msr, 0x0002000100000001u, 0,
+     R(SNP_BIT)},
+    {"features: another code", AT_FEATURES, ENTRY, act_msr, 0x1080, 0, R(SNP_ANSWER)},
+    {"features: no SNP", AT_FEATURES, ENTRY, act_msr, 0x2081, 0, R(SNP_HYPERVISOR)},
+    {"GHCB page not shared: error", AT_SHARE, ENTRY, act_msr, 0x0000000100000015u, 0,
+     R(SNP_PAGE_STATE)},
+    {"GHCB page not shared: another code", AT_SHARE, ENTRY, act_msr, 0x014, 0, R(SNP_PAGE_STATE)},
+    {"GHCB page not shared: reserved bits", AT_SHARE, ENTRY, act_msr, 0x0000000000001015u, 0,
+     R(SNP_PAGE_STATE)},
+    {"GHCB page refused", AT_REGISTER, ENTRY, act_msr, UINT64_MAX & ~UINT64_C(0xFEC), 0,
+     R(SNP_GHCB)},
+    {"GHCB page: another one instead", AT_REGISTER, ENTRY, act_msr, 0xE013, 0, R(SNP_GHCB)},
+    {"GHCB page: another code", AT_REGISTER, ENTRY, act_msr, 0xF012, 0, R(SNP_GHCB)},
+    {"port output: an exception to take", AT_ENTERED, ENTRY, act_write, INFO1, 1, R(SNP_ANSWER)},
+    {"port output: bad input", AT_ENTERED, ENTRY, act_write, INFO1, 2, R(SNP_ANSWER)},
+    {"port output: all ones", AT_ENTERED, ENTRY, act_write, INFO1, UINT64_MAX, R(SNP_ANSWER)},
+    {"page state: an exception to take", AT_PSC, ENTRY, act_write, INFO1, 1, R(SNP_ANSWER)},
+    {"page state: error", AT_PSC, ENTRY, act_write, INFO2, 0x100000001u, R(SNP_PAGE_STATE)},
+    {"page state: low error", AT_PSC, ENTRY, act_write, INFO2, 1, R(SNP_PAGE_STATE)},
+    {"page state: nothing done", AT_PSC, ENTRY, act_write, PSC, LAST_252, R(SNP_PAGE_STATE)},
+    {"page state: beyond the end", AT_PSC, ENTRY, act_write, PSC, LAST_252 | 254,
+     R(SNP_PAGE_STATE)},
+    {"page state: far beyond", AT_PSC, ENTRY, act_write, PSC, LAST_252 | 0xFFFF, R(SNP_PAGE_STATE)},
+    {"page state: another end", AT_PSC, ENTRY, act_write, PSC, (uint64_t)3 << 16 | 253,
+     R(SNP_PAGE_STATE)},
+    {"page state: reserved bits", AT_PSC, ENTRY, act_write, PSC, UINT64_C(1) << 32 | LAST_252 | 253,
+     R(SNP_PAGE_STATE)},
+    {"page state: entries for other pages", AT_PSC, REPLY, act_write, PSC + 8,
+     UINT64_C(0x0010000000300000), END_SAFE},
+    {"page state: refused", AT_PSC, REPLY, act_refuse, 0x100000005u & UINT32_MAX, 0,
+     R(SNP_PAGE_STATE)},
+    {"page state: said, not done", AT_PSC, REPLY, act_lie, 0, 0, END_SAFE},
+    {"2 MiB are small pages for the host", AT_ENTERED, REPLY, act_small, 0, 0, END_SAFE},
+    {"stack unvalidated", AT_ENTERED, ENTRY, act_unvalidate, 0xB000, 1, END_SHUTDOWN},
+    {"stack taken away", AT_ENTERED, ENTRY, act_unvalidate, 0xB000, 0, END_SHUTDOWN},
+    {"state unvalidated", AT_ENTERED, ENTRY, act_unvalidate, 0xD000, 1, R(EXC_29)},
+    {"page table unvalidated", AT_ENTERED, ENTRY, act_unvalidate, 0x3000, 1, END_SHUTDOWN},
+    {"interrupt table unvalidated", AT_ENTERED, ENTRY, act_unvalidate, 0xC000, 1, END_SAFE},
+    {"hash page unvalidated", AT_ENTERED, ENTRY, act_unvalidate, 0x10000, 1, R(EXC_29)},
+    {"CPUID page unvalidated", AT_REGISTER, ENTRY, act_unvalidate, 0x12000, 1, END_SAFE},
+    {"kernel unvalidated after the copy", AT_PSC + 2, ENTRY, act_unvalidate, 0x1000000, 1,
+     R(EXC_29)},
+    {"initrd unvalidated after the copy", AT_PSC + 2, ENTRY, act_unvalidate, RAM - 0x1000, 1,
+     R(EXC_29)},
+    {"kernel page remapped", AT_PSC + 2, ENTRY, act_remap, 0x1000000, 0x1001000, END_STANDSTILL},
+    {"kernel pages swapped", AT_PSC + 2, ENTRY, act_swap, 0x1000000, 0x1001000, END_STANDSTILL},
+    {"state page remapped", AT_ENTERED, ENTRY, act_remap, 0xD000, 0xE000, END_STANDSTILL},
+    {"hash page remapped", AT_ENTERED, ENTRY, act_remap, 0x10000, 0x200000, END_SAFE},
+    {"page to accept remapped onto the ROM", AT_ENTERED, ENTRY, act_remap, 0x200000, 0xFFFF0000,
+     END_STANDSTILL},
+    {"page to accept remapped onto an accepted one", AT_ENTERED, ENTRY, act_remap, 0x400000,
+     0x200000, END_STANDSTILL},
+    {"divide error injected", AT_ENTERED, ENTRY, act_inject, 0, 0, R(EXC_0)},
+    {"NMI injected", AT_ENTERED, ENTRY, act_inject, 2, 0, R(EXC_2)},
+    {"invalid opcode injected", AT_ENTERED, ENTRY, act_inject, 6, 0, R(EXC_6)},
+    {"double fault injected", AT_ENTERED, ENTRY, act_inject, 8, 0, END_SAFE},
+    {"general protection injected", AT_ENTERED, ENTRY, act_inject, 13, 0x10, R(EXC_13)},
+    {"page fault injected", AT_ENTERED, ENTRY, act_inject, 14, 2, R(EXC_14)},
+    {"machine check injected", AT_ENTERED, ENTRY, act_inject, 18, 0, R(EXC_18)},
+    {"#VC with the code of CPUID", AT_ENTERED, ENTRY, act_inject, 29, 0x72, R(EXC_29)},
+    {"#VC with the code of port I/O", AT_ENTERED, ENTRY, act_inject, 29, 0x7B, R(EXC_29)},
+    {"#VC with the code of MMIO", AT_ENTERED, ENTRY, act_inject, 29, 0x400, R(EXC_29)},
+    {"#VC: page not validated", AT_ENTERED, ENTRY, act_inject, 29, 0x404, R(EXC_29)},
+    {"external interrupt 32", AT_ENTERED, ENTRY, act_inject, 32, 0, R(INTERRUPT)},
+    {"external interrupt 0x80", AT_ENTERED, ENTRY, act_inject, 0x80, 0, R(INTERRUPT)},
+    {"external interrupt 255", AT_PSC + 2, ENTRY, act_inject, 255, 0, R(INTERRUPT)},
+    {"interrupt before there is a table", AT_INFO, ENTRY, act_inject, 32, 0, R(INTERRUPT)},
+};
+
+START_TEST(test_at_exit)
+{
+    const struct at_exit *x = &exits[_i];
+    prepare();
+    launch();
+    struct at_exit ctx = *x;
+    ck_assert(model_plan(world_vm(&w), x->nth, x->when, x->act, &ctx));
+    world_run(&w);
+    printf("%s: outcome %d %s\n", x->name, model_outcome(world_vm(&w)), w.vmm.status.reason);
+    expect_end(x->end);
+}
+END_TEST
+
+/* ---- What the host puts into the payload window ---- */
+
+struct in_window {
+    const char *name;
+    unsigned offset; /* in the descriptor */
+    unsigned size;
+    uint64_t value;
+    int end;
+};
+
+static const struct in_window windows[] = {
+    {"magic", 0, 1, 'X', R(DESC_MAGIC)},
+    {"version", 8, 4, 2, R(DESC_VERSION)},
+    {"no CPU", 12, 4, 0, R(DESC_CPU_COUNT)},
+    {"17 CPUs", 12, 4, 17, R(DESC_CPU_COUNT)},
+    {"more CPUs than were measured", 12, 4, 16, END_SAFE},
+    {"no RAM", 16, 8, 0, R(DESC_RAM_SIZE)},
+    {"RAM beyond all bounds", 16, 8, UINT64_MAX & ~UINT64_C(0x1FFFFF), R(DESC_RAM_SIZE)},
+    {"RAM that would wrap", 16, 8, UINT64_C(1) << 63, R(DESC_RAM_SIZE)},
+    {"RAM of odd size", 16, 8, RAM + 4096, R(DESC_RAM_UNIT)},
+    {"more RAM than there is", 16, 8, 2ull * RAM, R(SNP_PAGE_STATE)},
+    {"RAM over window and ROM", 16, 8, UINT64_C(0x100000000), R(SNP_PAGE_STATE)},
+    {"kernel of no size", 32, 8, 0, R(KERNEL_SIZE)},
+    {"kernel larger than its bound", 32, 8, (64u << 20) + 1, R(KERNEL_SIZE)},
+    {"kernel beyond the window", 24, 8, UINT64_C(0x9FFFF000), R(KERNEL_WINDOW)},
+    {"kernel in private RAM", 24, 8, UINT64_C(0x1000000), R(KERNEL_WINDOW)},
+    {"kernel over the descriptor", 24, 8, UINT64_C(0x80000000), R(KERNEL_WINDOW)},
+    {"kernel not aligned", 24, 8, UINT64_C(0x80002010), R(KERNEL_ALIGN)},
+    {"initrd size that wraps", 48, 8, UINT64_MAX, R(INITRD_SIZE)},
+    {"initrd beyond the window", 40, 8, UINT64_C(0x9FFFF000), R(INITRD_WINDOW)},
+    {"initrd over the kernel", 40, 8, UINT64_C(0x80002000), R(BLOBS_OVERLAP)},
+    {"command line of no size", 64, 8, 0, R(CMDLINE_SIZE)},
+    {"command line beyond the window", 56, 8, UINT64_C(0xA0000000), R(CMDLINE_WINDOW)},
+    {"command line longer than measured", 64, 8, 100, R(CMDLINE_HASH)},
+    {"reserved bytes", 4000, 1, 1, R(DESC_NOT_ZERO)},
+    {"command line of other bytes", 0x1000, 1, 'X', R(CMDLINE_HASH)},
+    {"kernel of other bytes", 0x2000 + 700, 1, 0xEE, R(KERNEL_HASH)},
+    {"kernel with another setup size", 0x2000 + 0x1F1, 1, 0xFF, R(KERNEL_HASH)},
+    {"initrd of other bytes", 0x7000 + 5, 1, 'X', R(INITRD_HASH)},
+};
+
+static uint8_t *window_bytes(void)
+{
+    ck_assert_int_eq(mprotect(w.vmm.payload.map, w.vmm.payload.size, PROT_READ | PROT_WRITE), 0);
+    return w.vmm.payload.map;
+}
+
+START_TEST(test_in_window)
+{
+    const struct in_window *x = &windows[_i];
+    prepare();
+    launch();
+    uint8_t *at = window_bytes() + x->offset;
+    ck_assert_mem_ne(at, &x->value, x->size); /* the case would change nothing */
+    memcpy(at, &x->value, x->size);
+    world_run(&w);
+    printf("window, %s: %s\n", x->name, w.vmm.status.reason);
+    expect_end(x->end);
+}
+END_TEST
+
+/* A byte of the window changes between one read and the next, wherever that is: what is used is
+ * what was checked. */
+static unsigned flip_at;
+
+static void act_flip(CL_UNUSED struct model_vm *vm, CL_UNUSED unsigned vcpu, CL_UNUSED void *ctx)
+{
+    w.vmm.payload.map[flip_at] ^= 0x55;
+}
+
+static const unsigned flips[] = {0,      8,      12,     16,     24,     32,     48,     56,    64,
+                                 0x1000, 0x1010, 0x2000, 0x21F1, 0x2202, 0x2400, 0x4000, 0x7000};
+
+static uint64_t honest_reads(void)
+{
+    prepare();
+    launch();
+    flip_at = 0;
+    ck_assert(model_plan_read(world_vm(&w), STAGE0_WINDOW_GPA, w.vmm.payload.size, UINT32_MAX,
+                              act_flip, NULL));
+    world_run(&w);
+    uint64_t reads = model_shared_reads(world_vm(&w));
+    expect_end(END_SAFE);
+    return reads;
+}
+
+START_TEST(test_bytes_that_change)
+{
+    uint64_t reads = honest_reads();
+    unsigned entered = 0;
+    uint64_t step = reads / 12 + 1;
+    for (uint64_t n = 0; n <= reads; n += step) {
+        prepare();
+        launch();
+        (void)window_bytes();
+        flip_at = flips[_i];
+        ck_assert(model_plan_read(world_vm(&w), STAGE0_WINDOW_GPA, w.vmm.payload.size, (unsigned)n,
+                                  act_flip, NULL));
+        world_run(&w);
+        entered += model_outcome(world_vm(&w)) == MODEL_ENTERED ? 1 : 0;
+        expect_end(END_SAFE);
+    }
+    printf("byte 0x%x, %llu reads: %u of %llu changes came too late\n", flips[_i],
+           (unsigned long long)reads, entered, (unsigned long long)(reads / step + 1));
+}
+END_TEST
+
+/* ---- What the host launches ---- */
+
+static struct tee_ops evil;
+static uint8_t evil_page[4096] __attribute__((aligned(4096)));
+
+static enum cl_status place_no_hashes(struct tee *t, enum tee_page_type type, uint64_t gpa,
+                                      const void *hva, size_t size, struct cl_err *err)
+{
+    memset(evil_page, 0, sizeof(evil_page));
+    return tee_snp_ops.place_page(t, type, gpa, gpa == 0x10000 ? evil_page : hva, size, err);
+}
+
+/* One page more than the firmware asks for, validated by the launch. */
+static enum cl_status start_with_more(struct tee *t, uint32_t ap_entry, struct cl_err *err)
+{
+    CL_TRY(tee_snp_ops.place_page(t, TEE_PAGE_ZERO, 0x100000, evil_page, 4096, err));
+    return tee_snp_ops.start_vcpus(t, ap_entry, err);
+}
+
+static enum cl_status take_no_table(struct tee *t, const int *fds, struct cl_err *err)
+{
+    CL_TRY(tee_snp_ops.take_vcpus(t, fds, err));
+    memset(t->cpuid_page, 0, 4096);
+    return CL_OK;
+}
+
+static void change_leaf(struct tee *t, uint32_t leaf, size_t reg, uint32_t and, uint32_t or)
+{
+    for (size_t i = 0; i < 64; i++) {
+        uint8_t *e = t->cpuid_page + 16 + i * 48;
+        uint32_t x = 0;
+        memcpy(&x, e, 4);
+        if (x == leaf) {
+            memcpy(&x, e + 24 + 4 * reg, 4);
+            x = (x & and) | or ;
+            memcpy(e + 24 + 4 * reg, &x, 4);
+        }
+    }
+}
+
+static enum cl_status take_other_bit(struct tee *t, const int *fds, struct cl_err *err)
+{
+    CL_TRY(tee_snp_ops.take_vcpus(t, fds, err));
+    change_leaf(t, 0x8000001F, 1, ~0x3Fu, 47);
+    return CL_OK;
+}
+
+static enum cl_status take_no_snp(struct tee *t, const int *fds, struct cl_err *err)
+{
+    CL_TRY(tee_snp_ops.take_vcpus(t, fds, err));
+    change_leaf(t, 0x8000001F, 0, ~(1u << 4), 0);
+    return CL_OK;
+}
+
+static enum cl_status take_no_random(struct tee *t, const int *fds, struct cl_err *err)
+{
+    CL_TRY(tee_snp_ops.take_vcpus(t, fds, err));
+    change_leaf(t, 1, 2, ~(1u << 30), 0);
+    change_leaf(t, 7, 1, ~(1u << 18), 0);
+    return CL_OK;
+}
+
+static const struct {
+    const char *name;
+    enum cl_status (*place)(struct tee *, enum tee_page_type, uint64_t, const void *, size_t,
+                            struct cl_err *);
+    enum cl_status (*take)(struct tee *, const int *, struct cl_err *);
+    enum cl_status (*start)(struct tee *, uint32_t, struct cl_err *);
+    int end;
+} launches[] = {
+    {"no hashes in the hash page", place_no_hashes, NULL, NULL, R(HASH_MISSING)},
+    {"one more validated page", NULL, NULL, start_with_more, R(SNP_VALIDATED)},
+    {"empty CPUID page", NULL, take_no_table, NULL, END_SHUTDOWN},
+    {"CPUID: another encryption bit", NULL, take_other_bit, NULL, R(SNP_BIT)},
+    {"CPUID: no SNP", NULL, take_no_snp, NULL, R(SNP_CPUID)},
+    {"CPUID: no random numbers", NULL, take_no_random, NULL, R(NO_RANDOM)},
+};
+
+START_TEST(test_launch)
+{
+    evil = tee_snp_ops;
+    evil.place_page = launches[_i].place != NULL ? launches[_i].place : evil.place_page;
+    evil.take_vcpus = launches[_i].take != NULL ? launches[_i].take : evil.take_vcpus;
+    evil.start_vcpus = launches[_i].start != NULL ? launches[_i].start : evil.start_vcpus;
+    prepare();
+    w.cfg.tee = &evil;
+    launch();
+    world_run(&w);
+    printf("launch, %s: %s\n", launches[_i].name, w.vmm.status.reason);
+    expect_end(launches[_i].end);
+}
+END_TEST
+
+/* Every vector, at every exit: none is let in. */
+START_TEST(test_every_vector)
+{
+    for (unsigned nth = 1; nth <= 12; nth++) {
+        struct at_exit x = {.a = (unsigned)_i};
+        prepare();
+        launch();
+        ck_assert(model_plan(world_vm(&w), nth, ENTRY, act_inject, &x));
+        world_run(&w);
+        ck_assert_msg(model_outcome(world_vm(&w)) != MODEL_ENTERED, "vector %d at exit %u", _i,
+                      nth);
+        world_free(&w);
+    }
+}
+END_TEST
+
+/* A second processor is run whenever the host likes: it stays where it was measured to be. */
+START_TEST(test_other_cpu_early)
+{
+    prepare();
+    w.cfg.cpu_count = 2;
+    launch();
+    for (unsigned i = 0; i < 50; i++) {
+        (void)vmm_vcpu_step(&w.vmm.vcpu[1]);
+    }
+    world_run(&w);
+    world_expect_linux(&w);
+    world_free(&w);
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("snp_hostile");
+    TCase *tc = tcase_create("all");
+    tcase_add_loop_test(tc, test_at_exit, 0, (int)CL_ARRAY_LEN(exits));
+    tcase_add_loop_test(tc, test_in_window, 0, (int)CL_ARRAY_LEN(windows));
+    tcase_add_loop_test(tc, test_bytes_that_change, 0, (int)CL_ARRAY_LEN(flips));
+    tcase_add_loop_test(tc, test_launch, 0, (int)CL_ARRAY_LEN(launches));
+    tcase_add_loop_test(tc, test_every_vector, 28, 34);
+    tcase_add_test(tc, test_other_cpu_early);
+    suite_add_tcase(s, tc);
+    return run_suite(s);
+}
