@@ -9,13 +9,32 @@
 
 static struct world w;
 
+static const struct {
+    unsigned cpus;
+    uint64_t ram;
+} machines[] = {{1, 128u << 20},         {1, 256u << 20},        {2, 514u << 20},
+                {4, (uint64_t)2 << 30},  {7, (uint64_t)3 << 30}, {16, (uint64_t)8 << 30},
+                {16, (uint64_t)64 << 30}};
+
 START_TEST(test_boot)
 {
     world_init(&w);
-    w.cfg.ram_size = _i % 2 == 0 ? 256u << 20 : (uint64_t)3 << 30;
+    w.cfg.cpu_count = machines[_i].cpus;
+    w.cfg.ram_size = machines[_i].ram;
     ck_assert_msg(world_launch(&w) == CL_OK, "%s [%s]", w.err.msg, model_reason(w.model));
     world_run(&w);
     world_expect_linux(&w);
+    struct model_counts c = model_counts(world_vm(&w));
+    uint64_t pages = w.cfg.ram_size / 4096;
+    printf(
+        "%2u CPUs, %5llu MiB: %llu instructions, %llu exits, %llu of them for the state of pages; "
+        "%llu KiB measured\n",
+        w.cfg.cpu_count, (unsigned long long)w.cfg.ram_size >> 20,
+        (unsigned long long)c.instructions, (unsigned long long)c.vmgexits,
+        (unsigned long long)c.psc_exits,
+        (unsigned long long)model_measured_bytes(world_vm(&w)) >> 10);
+    ck_assert_uint_le(c.psc_exits, 4 + pages / 200); /* one exit for 200 pages of 4 KiB */
+    ck_assert_uint_le(model_measured_bytes(world_vm(&w)), 256u << 10);
     world_free(&w);
 }
 END_TEST
@@ -24,7 +43,7 @@ int main(void)
 {
     Suite *s = suite_create("snp_boot");
     TCase *tc = tcase_create("all");
-    tcase_add_loop_test(tc, test_boot, 0, 2);
+    tcase_add_loop_test(tc, test_boot, 0, (int)CL_ARRAY_LEN(machines));
     suite_add_tcase(s, tc);
     return run_suite(s);
 }
