@@ -453,16 +453,6 @@ int agent_stream(struct world *w, const char *process, unsigned stream)
     return pair[0];
 }
 
-bool agent_heard(const struct world *w, const char *line)
-{
-    for (size_t i = 0; i < w->said_count; i++) {
-        if (strcmp(w->said[i], line) == 0) {
-            return true;
-        }
-    }
-    return false;
-}
-
 /* --- images
  * --------------------------------------------------------------------------------------------- */
 

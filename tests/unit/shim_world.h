@@ -12,6 +12,8 @@
 
 #include "pod.pb-c.h"
 
+#include <string.h>
+
 #define WORLD_MAX_LINES 512
 #define WORLD_MAX_KEPT 64
 #define WORLD_PID 4242
@@ -133,7 +135,15 @@ void agent_exit(struct world *w, const char *who, uint32_t status); /* answers W
 void agent_answer(struct world *w, const char *method, int code, const void *payload, size_t len);
 /* Its end, non-blocking. process NULL: of the forwarded connection of that number. */
 int agent_stream(struct world *w, const char *process, unsigned stream);
-bool agent_heard(const struct world *w, const char *line);
+static inline bool agent_heard(const struct world *w, const char *line)
+{
+    for (size_t i = 0; i < w->said_count; i++) {
+        if (strcmp(w->said[i], line) == 0) {
+            return true;
+        }
+    }
+    return false;
+}
 void vm_dies(struct world *w);
 
 /* --- events */
