@@ -41,12 +41,21 @@ enum cl_status node_blob_keep(struct node_run *r, const void *data, size_t len,
     return cl_write_file(path, data, len, 0600, err);
 }
 
-static enum cl_status keep_file(struct node_run *r, const char *path, struct cl_err *err)
+/* What lies at a path, of any size. */
+static enum cl_status keep_file(struct node_run *r, const char *path, const struct node_file *now,
+                                struct cl_err *err)
 {
-    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    char sha256[NODE_HEX_SIZE];
-    CL_TRY(node_read(&r->tree, path, NODE_CONFIG_MAX_SIZE, &b, err));
-    return node_blob_keep(r, b.data, b.len, sha256, err);
+    char full[NODE_PATH_SIZE];
+    char blob[NODE_PATH_SIZE];
+    struct node_file as = {.there = true, .mode = 0600};
+    if (r->o->dry_run) {
+        return CL_OK;
+    }
+    memcpy(as.sha256, now->sha256, sizeof(as.sha256));
+    (void)snprintf(blob, sizeof(blob), NODE_BLOBS "/%s", now->sha256);
+    CL_TRY(node_path(&r->tree, path, full, err));
+    node_step(r);
+    return node_put(&r->tree, full, blob, &as, err);
 }
 
 /* --- making a list
@@ -109,7 +118,7 @@ static enum cl_status put(struct node_run *r, json_t *txn, const char *path, con
         return CL_OK;
     }
     if (before.there) {
-        CL_TRY(keep_file(r, path, err));
+        CL_TRY(keep_file(r, path, &before, err));
     }
     return add(txn,
                json_pack("{s:s, s:s, s:s, s:o, s:o}", "op", "put", "path", path, "from", from,
@@ -160,7 +169,7 @@ enum cl_status node_txn_remove(struct node_run *r, json_t *txn, const char *path
         return CL_OK;
     }
     if (json_is_true(json_object_get(txn, "undo"))) {
-        CL_TRY(keep_file(r, path, err));
+        CL_TRY(keep_file(r, path, &now, err));
     }
     return add(
         txn,

@@ -205,6 +205,28 @@ START_TEST(test_node_old_versions_are_collected)
 }
 END_TEST
 
+/* A program that was overwritten, larger than any configuration: install mends it. */
+START_TEST(test_node_install_mends)
+{
+    static char large[(2u << 20) + 1];
+    struct node_world w;
+    char path[128];
+    node_world_init(&w, NULL, "1.6.20");
+    node_world_run(node_install, &w.o, CL_OK);
+    char *before = node_world_look(&w);
+    json_t *state = NULL;
+    (void)snprintf(path, sizeof(path), "%s/var/lib/cloister-node/state.json", w.root);
+    ck_assert_int_eq(cl_json_read_file(path, 1u << 20, &state, NULL), CL_OK);
+    (void)snprintf(path, sizeof(path), "/usr/lib/cloister/%s/bin/cloister-vmm",
+                   json_string_value(json_object_get(state, "current")));
+    json_decref(state);
+    memset(large, 'x', sizeof(large) - 1);
+    node_world_write(&w, path, large);
+    node_world_run(node_install, &w.o, CL_OK);
+    node_world_end(&w, before);
+}
+END_TEST
+
 /* --- what is refused, before anything is written
  * --------------------------------------------------------- */
 
@@ -366,6 +388,7 @@ int main(void)
     tcase_add_loop_test(t, test_node_edits_of_others_stay, 0, count);
     tcase_add_loop_test(t, test_node_upgrade_and_rollback, 0, count);
     tcase_add_test(t, test_node_old_versions_are_collected);
+    tcase_add_test(t, test_node_install_mends);
     tcase_add_loop_test(t, test_node_refuses_and_writes_nothing, 0, (int)CL_ARRAY_LEN(refused));
     tcase_add_test(t, test_node_refuses_classes_that_cannot_work);
     tcase_add_test(t, test_node_refuses_what_is_not_its_own);
