@@ -8,3 +8,5 @@ target_include_directories(test_node_deploy PRIVATE ${CMAKE_SOURCE_DIR}/runtime/
 target_compile_definitions(test_node_deploy PRIVATE DEPLOY="${CMAKE_SOURCE_DIR}/deploy")
 add_test(NAME unit.node_forms COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/node_forms ${CMAKE_BINARY_DIR}/bin)
 set_tests_properties(unit.node_forms PROPERTIES LABELS unit TIMEOUT 120)
+add_test(NAME unit.node_image COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/node_image ${CMAKE_SOURCE_DIR})
+set_tests_properties(unit.node_image PROPERTIES LABELS unit TIMEOUT 120 SKIP_RETURN_CODE 77)
