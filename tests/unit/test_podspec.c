@@ -409,6 +409,28 @@ START_TEST(test_filters_keep_vsock_shut)
 }
 END_TEST
 
+/* As by `capabilities: {add: [SYS_ADMIN]}` and no profile: what the capability is for happens. */
+START_TEST(test_an_administrator_is_not_held_back_by_our_filter)
+{
+    static const char head[] = "{\"ociVersion\":\"1.1.0\",\"root\":{\"path\":\"rootfs\"},"
+                               "\"process\":{\"args\":[\"/x\"],\"cwd\":\"/\",\"capabilities\":{"
+                               "\"bounding\":[\"CAP_CHOWN\",\"%s\"]}}}";
+    for (int admin = 0; admin < 2; admin++) {
+        char text[512];
+        (void)snprintf(text, sizeof(text), head, admin ? "CAP_SYS_ADMIN" : "CAP_NET_ADMIN");
+        ck_assert_msg(parse(text) == CL_OK, "%s", err.msg);
+        char *seccomp =
+            json_dumps(json_object_get(linux_part(), "seccomp"), JSON_COMPACT | JSON_SORT_KEYS);
+        ck_assert_ptr_nonnull(seccomp);
+        ck_assert_ptr_nonnull(strstr(seccomp, "\"names\":[\"socket\"]")); /* AF_VSOCK, always */
+        ck_assert_ptr_nonnull(strstr(seccomp, "io_uring_setup"));
+        ck_assert_int_eq(strstr(seccomp, "\"sethostname\"") == NULL, admin);
+        ck_assert_int_eq(strstr(seccomp, "\"umount2\"") == NULL, admin);
+        free(seccomp);
+    }
+}
+END_TEST
+
 START_TEST(test_ids)
 {
     char id[80];
@@ -446,6 +468,7 @@ static Suite *suite(void)
     tcase_add_test(t, test_binds_get_their_sources_from_the_agent);
     tcase_add_test(t, test_privileged);
     tcase_add_test(t, test_filters_keep_vsock_shut);
+    tcase_add_test(t, test_an_administrator_is_not_held_back_by_our_filter);
     tcase_add_test(t, test_ids);
     suite_add_tcase(s, t);
     return s;

@@ -212,16 +212,40 @@ static enum cl_status check_paths(const json_t *linux_, struct cl_err *err)
     return CL_OK;
 }
 
+/* Whether the container's root administers what it has: our filter would forbid what it was given
+ * the capability for (mounts, names of the host). */
+static bool administers(const json_t *spec)
+{
+    const json_t *caps = json_object_get(json_object_get(spec, "process"), "capabilities");
+    json_t *item = NULL;
+    size_t i = 0;
+    json_array_foreach(json_object_get(caps, "bounding"), i, item)
+    {
+        const char *name = json_string_value(item);
+        if (name != NULL && strcmp(name, "CAP_SYS_ADMIN") == 0) {
+            return true;
+        }
+    }
+    return false;
+}
+
 /* None for a privileged container; ours when the host gives none; else the host's, made to keep
- * AF_VSOCK shut. */
-static enum cl_status filter_json(const json_t *linux_, bool privileged, json_t **ret,
-                                  struct cl_err *err)
+ * AF_VSOCK shut. With CAP_SYS_ADMIN and none of the host's, everything but what that keeps shut. */
+static enum cl_status filter_json(const json_t *linux_, const json_t *spec, bool privileged,
+                                  json_t **ret, struct cl_err *err)
 {
     json_t *theirs = NULL;
     *ret = NULL;
     CL_TRY(cl_json_opt_object(linux_, WHAT, "seccomp", &theirs, err));
     if (theirs != NULL) {
         CL_TRY(agent_podseccomp_build(theirs, ret, err));
+    } else if (administers(spec)) {
+        CL_CLEANUP(cl_json_decrefp)
+        json_t *any = json_pack("{s:s}", "defaultAction", "SCMP_ACT_ALLOW");
+        if (any == NULL) {
+            return cl_err_nomem(err, "seccomp");
+        }
+        CL_TRY(agent_podseccomp_build(any, ret, err));
     }
     if (privileged) {
         json_decref(*ret);
@@ -272,7 +296,7 @@ enum cl_status agent_podlinux_build(const json_t *spec, struct agent_podspec *s,
     CL_TRY(cl_json_opt_object(linux_, WHAT, "resources", &asked, err));
     CL_TRY(agent_podresources_build(asked, WHAT ".resources", &resources, err));
     CL_TRY(add_device_rules(resources, s->privileged, err));
-    CL_TRY(filter_json(linux_, s->privileged, &filter, err));
+    CL_TRY(filter_json(linux_, spec, s->privileged, &filter, err));
     CL_CLEANUP(cl_json_decrefp)
     json_t *out = json_pack("{s:o,s:s,s:O,s:[]}", "namespaces", namespaces_json(&n), "cgroupsPath",
                             cgroup, "resources", resources, "devices");
