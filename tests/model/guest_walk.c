@@ -16,7 +16,7 @@ enum guest_look guest_look(struct guest_cpu *c, uint64_t gpa, bool shared, uint8
 {
     struct model_vm *vm = c->vcpu->vm;
     struct model_slot *s = model_slot_at(vm, gpa);
-    if (s == NULL || (s->gmem == NULL && !shared)) { /* such a slot has no private side */
+    if (s == NULL || (shared && s->r.userspace_addr == 0)) {
         return LOOK_ABSENT;
     }
     if (shared) { /* d.3 (8): a shared access of a private gfn is an exit, and the reverse */

@@ -76,6 +76,7 @@ struct model_vm {
     unsigned refs;
     unsigned long type;
     bool irqchip;
+    bool split;          /* only the local APICs are in the kernel */
     uint64_t hypercalls; /* KVM_CAP_EXIT_HYPERCALL */
     enum model_launch launch;
     uint64_t vmsa_features;

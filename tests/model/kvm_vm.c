@@ -63,7 +63,7 @@ static int enable_cap(struct model_vm *vm, const struct kvm_enable_cap *cap)
         if (vm->irqchip || vm->vcpu_count > 0) {
             return model_refuse(vm->m, EEXIST, "irqchip.order");
         }
-        vm->irqchip = true;
+        vm->irqchip = vm->split = true;
         return 0;
     case KVM_CAP_X2APIC_API:
     case KVM_CAP_EXCEPTION_PAYLOAD:
@@ -86,6 +86,26 @@ static int irqchip(struct model_vm *vm)
     return 0;
 }
 
+/* Slots of the old form have no guest_memfd: shared memory only. */
+static int old_region(struct model_vm *vm, const struct kvm_userspace_memory_region *old)
+{
+    const struct mu_memory_region2 r = {.slot = old->slot,
+                                        .flags = old->flags,
+                                        .gpa = old->guest_phys_addr,
+                                        .size = old->memory_size,
+                                        .userspace_addr = old->userspace_addr};
+    if ((old->flags & MU_MEM_GUEST_MEMFD) != 0) {
+        return model_refuse(vm->m, EINVAL, "region.old_flags");
+    }
+    return model_region2(vm, &r);
+}
+
+/* guest-boot.md 2.1: a PIT needs the whole interrupt controller in the kernel. */
+static int pit(struct model_vm *vm)
+{
+    return vm->irqchip && !vm->split ? 0 : model_refuse(vm->m, ENOENT, "pit.irqchip");
+}
+
 int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
 {
     switch (request) {
@@ -101,6 +121,10 @@ int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
         return model_gmem_create(vm, arg);
     case MU_SET_USER_MEMORY_REGION2:
         return model_region2(vm, arg);
+    case KVM_SET_USER_MEMORY_REGION:
+        return old_region(vm, arg);
+    case KVM_CREATE_PIT2:
+        return pit(vm);
     case MU_SET_MEMORY_ATTRIBUTES:
         return model_attributes(vm, arg);
     case MU_MEMORY_ENCRYPT_OP:
@@ -112,6 +136,9 @@ int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
     case KVM_IOEVENTFD:
     case KVM_IRQ_LINE:
     case KVM_SIGNAL_MSI:
+    case KVM_SET_CLOCK:
+    case KVM_SET_TSC_KHZ:
+    case KVM_SET_BOOT_CPU_ID:
         return 0; /* devices: of no consequence for the launch */
     default:
         return model_refuse(vm->m, ENOTTY, "vm.request");

@@ -524,6 +524,17 @@ PROGRAM rmpadjust_self /* VMPL0 on itself */
     or $0x2100, %eax
     jmp terminate
 
+PROGRAM far_window /* 32 MiB: mapped as shared, read and written */
+    movl $0x2000083, 0xA080
+    movl $0, 0xA084
+    mov %cr3, %rax
+    mov %rax, %cr3
+    cmpl $0x11223344, 0x2000000
+    jne 9f
+    movl $0x11, 0x2000008
+    FINISH 2, 0
+9:  FINISH 2, 1
+
 PROGRAM no_memory
     mov 0x20000000, %eax
     FINISH 2, 0

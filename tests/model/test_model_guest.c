@@ -34,6 +34,7 @@ PROGRAM(ap_side);
 PROGRAM(ap_spin);
 PROGRAM(ap_writes);
 PROGRAM(count);
+PROGRAM(far_window);
 
 /* Runs a program; expects how it ends (set<<8 | reason) and the one objection, NULL for none. */
 static void expect(struct rig *r, const uint8_t *program, unsigned reason, const char *rule)
@@ -133,6 +134,28 @@ START_TEST(test_code_in_shared_memory_is_refused)
 }
 END_TEST
 
+/* A window of shared memory in a slot of its own, as a VMM has it for what the firmware verifies.
+ */
+START_TEST(test_slot_without_private_memory)
+{
+    static _Alignas(4096) uint8_t window[4096];
+    struct rig r;
+    rig_launch(&r, NULL, program_far_window, 1);
+    struct kvm_userspace_memory_region old = {.slot = 20,
+                                              .guest_phys_addr = 0x2000000,
+                                              .memory_size = sizeof(window),
+                                              .userspace_addr = (uint64_t)(uintptr_t)window};
+    ck_assert_int_eq(launcher_ioctl(&r.l, r.l.vm, KVM_SET_USER_MEMORY_REGION, &old), 0);
+    memcpy(window, "\x44\x33\x22\x11", 4);
+    rig_seal(&r);
+    (void)rig_run(&r);
+    ck_assert_uint_eq(rig_reason(&r), 0x200);
+    ck_assert_uint_eq(window[8], 0x11);
+    ck_assert_ptr_null(model_objection(r.vm, 0));
+    rig_done(&r);
+}
+END_TEST
+
 START_TEST(test_random_numbers_and_sev_info)
 {
     struct rig r;
@@ -219,9 +242,12 @@ struct side {
 static void *side_main(void *arg)
 {
     struct side *s = arg;
-    while (model_outcome(s->r->vm) == MODEL_GOING) {
-        (void)launcher_ioctl(&s->r->l, s->r->l.vcpus[s->vcpu], KVM_RUN, NULL);
-    }
+    const struct kvm_run *run = s->r->l.runs[s->vcpu];
+    int error;
+    do {
+        error = launcher_ioctl(&s->r->l, s->r->l.vcpus[s->vcpu], KVM_RUN, NULL);
+    } while (error != 0 ||
+             (run->exit_reason != KVM_EXIT_SHUTDOWN && run->exit_reason != KVM_EXIT_SYSTEM_EVENT));
     return NULL;
 }
 
@@ -285,6 +311,7 @@ int main(void)
     tcase_add_test(t, test_large_page_and_size_mismatch);
     tcase_add_test(t, test_cpuid_and_ports_trap);
     tcase_add_test(t, test_code_in_shared_memory_is_refused);
+    tcase_add_test(t, test_slot_without_private_memory);
     tcase_add_test(t, test_random_numbers_and_sev_info);
     tcase_add_test(t, test_ghcb_page);
     tcase_add_test(t, test_page_state_changes_in_one_page);

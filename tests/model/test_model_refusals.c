@@ -21,6 +21,7 @@ union argument {
     struct mu_create_guest_memfd gmem;
     struct mu_memory_region2 region;
     struct mu_memory_attributes attributes;
+    struct kvm_userspace_memory_region old;
     struct kvm_xcrs xcrs;
     struct kvm_cpuid2 cpuid;
 };
@@ -34,6 +35,12 @@ struct row {
 };
 
 static const struct row rows[] = {
+    {ON_VM,
+     KVM_SET_USER_MEMORY_REGION,
+     {.old = {.slot = 20, .flags = 4, .memory_size = 4096}},
+     EINVAL,
+     "region.old_flags"},
+    {ON_VM, KVM_CREATE_PIT2, {{0}}, ENOENT, "pit.irqchip"},
     {ON_KVM, KVM_GET_DEVICE_ATTR, {.attr = {.group = 2}}, ENXIO, "attr.group"},
     {ON_KVM, KVM_GET_DEVICE_ATTR, {.attr = {.group = 1, .attr = 9}}, ENXIO, "attr.number"},
     {ON_KVM, KVM_HAS_DEVICE_ATTR, {.attr = {.group = 1, .attr = 2}}, ENXIO, "attr.req_certs"},
