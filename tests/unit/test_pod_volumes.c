@@ -59,7 +59,7 @@ START_TEST(test_restarts_without_end)
         (void)snprintf(id, sizeof(id), "c%u", i);
         ck_assert_msg(rig_volume(name, SCRATCH, 0) == 0, "%u: %s", i, rig_message);
         ck_assert_int_eq(rig_put(name, i + 1, "message", "", NULL, true), 0);
-        if (i % 10 == 0) { /* each is two runs of crun: what is new with every one are volumes */
+        if (i % 25 == 0) { /* each is two runs of crun: what is new with every one are volumes */
             (void)rig_run(id, NULL, mount_of(name), ARGS("put", "/data/message", "bye"), &status);
             ck_assert_uint_eq(status, 0);
             char *text = rig_get(name, "message", &code);

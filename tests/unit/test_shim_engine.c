@@ -750,7 +750,7 @@ static Suite *suite(void)
 {
     Suite *s = suite_create("shim_engine");
     TCase *tc = tcase_create("engine");
-    tcase_set_timeout(tc, 60);
+    tcase_set_timeout(tc, 300); /* for machines that are busy */
     tcase_add_test(tc, test_a_container_runs);
     tcase_add_test(tc, test_signals_and_execs);
     tcase_add_test(tc, test_a_measured_pod_is_what_containerd_may_have);
