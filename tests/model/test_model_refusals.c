@@ -23,7 +23,9 @@ union argument {
     struct mu_memory_attributes attributes;
     struct kvm_userspace_memory_region old;
     struct kvm_xcrs xcrs;
-    struct kvm_cpuid2 cpuid;
+    struct {
+        uint32_t nent, padding;
+    } cpuid; /* the head of struct kvm_cpuid2 */
 };
 
 struct row {
