@@ -110,7 +110,9 @@ struct model_mapping {
 
 struct model {
     struct model_config config;
-    pthread_mutex_t lock;            /* held by each call of the table */
+    pthread_mutex_t lock; /* of the next three: calls of the table come in turn */
+    pthread_cond_t turn;
+    uint64_t next_ticket, serving;
     const struct model_chain *chain; /* report.h; borrowed; NULL: reports are refused */
     struct model_file files[MODEL_MAX_FILES];
     int next_fd;

@@ -35,6 +35,11 @@ struct model *model_new(const struct model_config *config)
         free(m);
         return NULL;
     }
+    if (pthread_cond_init(&m->turn, NULL) != 0) {
+        (void)pthread_mutex_destroy(&m->lock);
+        free(m);
+        return NULL;
+    }
     m->next_fd = MODEL_FIRST_FD;
     m->random = m->config.seed;
     return m;
@@ -76,6 +81,7 @@ void model_free(struct model *m)
             (void)munmap(m->mappings[i].addr, m->mappings[i].size);
         }
     }
+    (void)pthread_cond_destroy(&m->turn);
     (void)pthread_mutex_destroy(&m->lock);
     free(m);
 }

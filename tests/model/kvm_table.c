@@ -150,30 +150,49 @@ static int table_fallocate(struct model *m, int fd, int mode, uint64_t offset, u
     return model_gmem_fallocate(f->object, mode, offset, size);
 }
 
+/* A plain mutex would let a vCPU that runs slice after slice starve the others. */
+static void enter(struct model *m)
+{
+    (void)pthread_mutex_lock(&m->lock);
+    uint64_t ticket = m->next_ticket++;
+    while (m->serving != ticket) {
+        (void)pthread_cond_wait(&m->turn, &m->lock);
+    }
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
+static void leave(struct model *m)
+{
+    (void)pthread_mutex_lock(&m->lock);
+    m->serving++;
+    (void)pthread_cond_broadcast(&m->turn);
+    (void)pthread_mutex_unlock(&m->lock);
+}
+
 static int locked_open(void *ctx, const char *path, int flags)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     int r = table_open(m, path, flags);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return r;
 }
 
 static int locked_close(void *ctx, int fd)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     int r = table_close(m, fd);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return r;
 }
 
 static int locked_ioctl(void *ctx, int fd, unsigned long request, void *arg)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     int r = table_ioctl(m, fd, request, arg);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return r;
 }
 
@@ -181,27 +200,27 @@ static void *locked_mmap(void *ctx, size_t size, int prot, int flags, int fd, in
                          int *ret_err)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     void *p = table_mmap(m, size, prot, flags, fd, offset, ret_err);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return p;
 }
 
 static int locked_munmap(void *ctx, void *addr, size_t size)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     int r = table_munmap(m, addr, size);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return r;
 }
 
 static int locked_fallocate(void *ctx, int fd, int mode, uint64_t offset, uint64_t size)
 {
     struct model *m = ctx;
-    (void)pthread_mutex_lock(&m->lock);
+    enter(m);
     int r = table_fallocate(m, fd, mode, offset, size);
-    (void)pthread_mutex_unlock(&m->lock);
+    leave(m);
     return r;
 }
 
