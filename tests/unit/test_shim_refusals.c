@@ -134,7 +134,6 @@ START_TEST(test_process)
         {"\"uid\":1000", "\"uid\":4294967295", "process.user: uid: expected 0 to", BAD},
         {"\"gid\":1000", "\"gid\":\"x\"", "process.user: gid: expected integer", BAD},
         {"\"gid\":1000", "\"umask\":512", "process.user: umask: expected", BAD},
-        {"\"gid\":1000", "\"username\":\"root\"", "process.user: username: expected none", NO},
         {"\"additionalGids\":[1000", "\"additionalGids\":[-5", "process.user: additionalGids", BAD},
         {"\"CAP_CHOWN\"", "\"chown\"", "process.capabilities: bounding: expected names", BAD},
         {"\"bounding\"", "\"extra\"", "process.capabilities: extra: expected none", NO},
