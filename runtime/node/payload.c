@@ -15,11 +15,17 @@
 static const struct {
     const char *path;
     bool needed;
-} known[] = {{"bin/cloister", true},          {"bin/cloister-keyprovider", false},
-             {"bin/cloister-sim-psp", false}, {"bin/cloister-snapshotter", false},
-             {"bin/cloister-vmm", true},      {"bin/containerd-shim-cloister-v2", true},
-             {"guest/guest.cmdline", true},   {"guest/guest.json", true},
-             {"guest/initrd.img", false},     {"guest/stage0.bin", true},
+} known[] = {{"bin/cloister", true},
+             {"bin/cloister-fetch", false},
+             {"bin/cloister-keyprovider", false},
+             {"bin/cloister-sim-psp", false},
+             {"bin/cloister-snapshotter", false},
+             {"bin/cloister-vmm", true},
+             {"bin/containerd-shim-cloister-v2", true},
+             {"guest/guest.cmdline", true},
+             {"guest/guest.json", true},
+             {"guest/initrd.img", false},
+             {"guest/stage0.bin", true},
              {"guest/vmlinuz", true}};
 
 void node_payload_done(struct node_payload *p)
