@@ -38,6 +38,12 @@ struct node_command { /* one subcommand */
     "  --restart COMMAND           how containerd is restarted, where systemd does not\n"          \
     "  --no-restart                leave that to the operator\n"
 
+#define SNAPSHOTTER_HELP                                                                           \
+    "  --snapshotter[=WHERE]       set cloister-snapshotter up, for WHERE: class (containerd "     \
+    "1.7\n"                                                                                        \
+    "                              and later), node (1.6: for all that it runs); none takes it "   \
+    "away\n"
+
 static const char install_help[] =
     "usage: cloister node install [--class snp|tdx|sim]... [--payload DIR] [OPTION]...\n"
     "\n"
@@ -47,7 +53,8 @@ static const char install_help[] =
     "off.\n"
     "  --class CLASS               a RuntimeClass to offer; may be given several times\n"
     "  --payload DIR               folder with bin/ and guest/; else that of this "
-    "program\n" CHANGE_HELP COMMON_HELP "example: cloister node install --class sim --dry-run\n";
+    "program\n" SNAPSHOTTER_HELP CHANGE_HELP COMMON_HELP
+    "example: cloister node install --class sim --dry-run\n";
 static const char upgrade_help[] =
     "usage: cloister node upgrade [--plan [--vcpu-type T]] [--payload DIR] [OPTION]...\n"
     "\n"
@@ -60,7 +67,7 @@ static const char upgrade_help[] =
     "  --vcpu-type T               model for digests of snp (EPYC-Milan)\n"
     "  --class CLASS               a RuntimeClass to offer besides\n"
     "  --payload DIR               folder with bin/ and guest/; else that of this "
-    "program\n" CHANGE_HELP COMMON_HELP
+    "program\n" SNAPSHOTTER_HELP CHANGE_HELP COMMON_HELP
     "example: cloister node upgrade --plan --payload ./cloister-0.2\n";
 static const char rollback_help[] =
     "usage: cloister node rollback [OPTION]...\n"
@@ -83,8 +90,8 @@ static const char verify_help[] =
     "example: cloister node verify --image docker.io/library/hello-world:latest\n";
 
 static const struct node_command table[] = {
-    {"cloister node install", install_help, "rCdajnvRNcp", node_install},
-    {"cloister node upgrade", upgrade_help, "rCdajnvRNcpPt", node_upgrade},
+    {"cloister node install", install_help, "rCdajnvRNcpS", node_install},
+    {"cloister node upgrade", upgrade_help, "rCdajnvRNcpPtS", node_upgrade},
     {"cloister node rollback", rollback_help, "rCdajnvRN", node_rollback},
     {"cloister node uninstall", uninstall_help, "rCdajnvRNf", node_uninstall},
     {"cloister node verify", verify_help, "rCdjia", node_verify},
@@ -98,6 +105,7 @@ static const struct option options[] = {{"root", required_argument, NULL, 'r'},
                                         {"no-restart", no_argument, NULL, 'N'},
                                         {"class", required_argument, NULL, 'c'},
                                         {"payload", required_argument, NULL, 'p'},
+                                        {"snapshotter", optional_argument, NULL, 'S'},
                                         {"vcpu-type", required_argument, NULL, 't'},
                                         {"image", required_argument, NULL, 'i'},
                                         {"address", required_argument, NULL, 'a'},
@@ -119,6 +127,20 @@ static bool take_class(const char *name, unsigned *classes)
     for (unsigned one = NODE_CLASS_SNP; one <= NODE_CLASS_SIM; one <<= 1) {
         if (strcmp(name, node_class_name(one) + strlen("cloister-")) == 0) {
             *classes |= one;
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool take_snapshotter(const char *where, enum node_snapshotter *ret)
+{
+    static const char *const words[] = {[NODE_SNAPSHOTTER_NONE] = "none",
+                                        [NODE_SNAPSHOTTER_CLASS] = "class",
+                                        [NODE_SNAPSHOTTER_NODE] = "node"};
+    for (size_t i = NODE_SNAPSHOTTER_NONE; i < CL_ARRAY_LEN(words); i++) {
+        if (strcmp(where != NULL ? where : "class", words[i]) == 0) {
+            *ret = (enum node_snapshotter)i;
             return true;
         }
     }
@@ -160,6 +182,10 @@ static int parse(const struct node_command *cmd, int argc, char **argv, struct p
         }
         if (c == 'c' && !take_class(optarg, &p->o.classes)) {
             return cl_usage_error(cmd->prog, "--class: expected snp, tdx or sim, got '%s'", optarg);
+        }
+        if (c == 'S' && !take_snapshotter(optarg, &p->o.snapshotter)) {
+            return cl_usage_error(cmd->prog,
+                                  "--snapshotter: expected class, node or none, got '%s'", optarg);
         }
         take_option(c, optarg, p);
     }

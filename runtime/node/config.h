@@ -42,6 +42,8 @@ struct node_config {
     struct node_span block; /* our own, with its marks; 0, 0: none */
     char
         handler[NODE_CONFIG_PART_SIZE]; /* a runtime cloister-... that is not in our block; or "" */
+    bool has_proxy;                     /* a table proxy_plugins.cloister, not in our block */
+    bool has_containerd;                /* the table of CRI's `containerd`, not in our block */
     bool has_runtimes;                  /* tables of CRI runtimes that are not in our block */
 };
 

@@ -118,9 +118,35 @@ enum cl_status node_config_runtimes(const json_t *flat, struct cl_buf *ret, stru
     return CL_OK;
 }
 
+static bool starts(const char *name, const char *with)
+{
+    return strncmp(name, with, strlen(with)) == 0;
+}
+
+/* What we say of the snapshotter besides tables of our own: these keys, with these values. */
+static bool key_of_images(const char *name, const char *was, const char *is)
+{
+    static const char *const keys[][2] = {
+        {"plugins\nio.containerd.cri.v1.images\ndisable_snapshot_annotations\n", "false"},
+        {"plugins\nio.containerd.cri.v1.images\nuse_local_image_pull\n", "true"},
+        {"plugins\nio.containerd.grpc.v1.cri\ncontainerd\ndisable_snapshot_annotations\n", "false"},
+        {"plugins\nio.containerd.grpc.v1.cri\ncontainerd\nsnapshotter\n", "\"cloister\""}};
+    for (size_t i = 0; i < CL_ARRAY_LEN(keys); i++) {
+        if (strcmp(name, keys[i][0]) == 0) {
+            return (was != NULL && strcmp(was, keys[i][1]) == 0) ||
+                   (is != NULL && strcmp(is, keys[i][1]) == 0);
+        }
+    }
+    return false;
+}
+
 /* "plugins" "\n" "io.containerd..." "\n" "containerd" "\n" "runtimes" "\n" "cloister-..." */
 static bool key_is_ours(const char *name)
 {
+    if (starts(name, "proxy_plugins\ncloister\n") ||
+        starts(name, "plugins\nio.containerd.cri.v1.images\nruntime_platforms\ncloister-")) {
+        return true;
+    }
     const char *runtimes = strstr(name, "\ncontainerd\nruntimes\ncloister-");
     return strncmp(name, "plugins\n", strlen("plugins\n")) == 0 && runtimes != NULL &&
            strchr(name + strlen("plugins\n"), '\n') == runtimes;
@@ -146,6 +172,7 @@ static enum cl_status compare(const json_t *before, const json_t *after, struct 
     {
         const char *was = json_string_value(json_object_get(before, name));
         if (strcmp(name, "imports\n") != 0 && !key_is_ours(name) &&
+            !key_of_images(name, was, json_string_value(value)) &&
             (was == NULL || strcmp(was, json_string_value(value)) != 0)) {
             return differs(name, was, json_string_value(value), err);
         }
@@ -153,6 +180,7 @@ static enum cl_status compare(const json_t *before, const json_t *after, struct 
     json_object_foreach((json_t *)(uintptr_t)before, name, value)
     {
         if (strcmp(name, "imports\n") != 0 && !key_is_ours(name) &&
+            !key_of_images(name, json_string_value(value), NULL) &&
             json_object_get(after, name) == NULL) {
             return differs(name, json_string_value(value), NULL, err);
         }

@@ -76,9 +76,20 @@ static enum cl_status take_imports(const char *text, const struct node_line *l,
     return CL_OK;
 }
 
+static bool is_table(const struct node_table *t, const char *const *part, size_t count)
+{
+    bool same = t->part_count == count;
+    for (size_t i = 0; same && i < count; i++) {
+        same = strcmp(t->part[i], part[i]) == 0;
+    }
+    return same;
+}
+
 static enum cl_status take_line(const char *text, const struct node_line *l, bool *in_table,
                                 struct node_config *c, struct cl_err *err)
 {
+    static const char *const proxy[] = {"proxy_plugins", "cloister"};
+    static const char *const containerd[] = {"plugins", "io.containerd.grpc.v1.cri", "containerd"};
     bool in_block = c->block.begin != c->block.end && c->block.end == SIZE_MAX;
     if (l->kind == NODE_LINE_COMMENT && begins(text, &l->span, MARK_BEGIN)) {
         if (c->block.end != 0) {
@@ -92,6 +103,8 @@ static enum cl_status take_line(const char *text, const struct node_line *l, boo
         c->has_table = c->has_table || !in_block;
         c->has_runtimes = c->has_runtimes || (!in_block && l->table.part_count >= 5 &&
                                               strcmp(l->table.part[3], "runtimes") == 0);
+        c->has_proxy = c->has_proxy || (!in_block && is_table(&l->table, proxy, 2));
+        c->has_containerd = c->has_containerd || (!in_block && is_table(&l->table, containerd, 3));
         if (!in_block && l->table.part_count >= 5 && node_config_is_ours(&l->table)) {
             (void)snprintf(c->handler, sizeof(c->handler), "%s", l->table.part[4]);
         }

@@ -2,7 +2,7 @@
  * install.c - install, upgrade, rollback: a plan each, done as a whole. Trust, threads, memory:
  * node.h.
  */
-#include "plan.h"
+#include "snapshotter.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -60,7 +60,12 @@ enum cl_status node_plan_run(struct node_run *r, struct node_plan *p, const char
     }
     *ret_hint = "the files are in place: when containerd runs again, 'cloister node verify'; or "
                 "'cloister node uninstall'";
+    CL_TRY(node_snapshotter_start(r, p->state, p->doc, err));
     CL_TRY(node_restart_if_due(r, p->doc, err));
+    if (node_snapshotter_used(p->old) && !node_snapshotter_used(p->state)) {
+        node_snapshotter_stop(r);
+        node_snapshotter_forget(r);
+    }
     CL_TRY(node_collect(r, gone, err));
     *ret_hint = NULL;
     return CL_OK;
@@ -95,6 +100,7 @@ static enum cl_status to_payload(struct node_run *r, struct node_plan *p, const 
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "files");
     }
+    CL_TRY(node_plan_snapshotter(r, p, ret_hint, err));
     CL_TRY(node_plan_config(r, p, ret_hint, err));
     return node_plan_run(r, p, ret_hint, err);
 }
@@ -155,6 +161,7 @@ enum cl_status node_rollback(const struct node_options *o, json_t **ret, const c
     }
     CL_TRY(node_version_get(&r, &p.containerd, err));
     CL_TRY(swap_versions(&p, err));
+    CL_TRY(node_plan_snapshotter(&r, &p, ret_hint, err));
     CL_TRY(node_plan_config(&r, &p, ret_hint, err));
     CL_TRY(node_plan_run(&r, &p, ret_hint, err));
     return take_doc(&p, recovered, ret, err);

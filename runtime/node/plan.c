@@ -21,12 +21,13 @@ void node_plan_done(struct node_plan *p)
 
 static enum cl_status new_state(struct node_plan *p, struct cl_err *err)
 {
-    p->state = p->old != NULL ? json_deep_copy(p->old)
-                              : json_pack("{s:s, s:s, s:n, s:[], s:[], s:{}, s:n, s:[], s:[], s:b, "
-                                          "s:b}",
-                                          "schema", "cloister.node-state/1", "current", "",
-                                          "previous", "versions", "classes", "config", "drop_in",
-                                          "settings", "made", "restart", 0, "removing", 0);
+    p->state = p->old != NULL
+                   ? json_deep_copy(p->old)
+                   : json_pack("{s:s, s:s, s:n, s:[], s:[], s:{}, s:n, s:[], s:[], s:b, "
+                               "s:b, s:n}",
+                               "schema", "cloister.node-state/1", "current", "", "previous",
+                               "versions", "classes", "config", "drop_in", "settings", "made",
+                               "restart", 0, "removing", 0, "snapshotter");
     return p->state != NULL ? CL_OK : cl_err_nomem(err, "state");
 }
 
@@ -53,9 +54,8 @@ enum cl_status node_plan_begin(struct node_run *r, const char *command, struct n
     return ret->doc != NULL ? CL_OK : cl_err_nomem(err, "report");
 }
 
-/* A folder that goes again when we do. */
-static enum cl_status make(struct node_run *r, struct node_plan *p, const char *path, mode_t mode,
-                           struct cl_err *err)
+enum cl_status node_plan_make(struct node_run *r, struct node_plan *p, const char *path,
+                              mode_t mode, struct cl_err *err)
 {
     size_t before = json_array_size(json_object_get(p->txn, "changes"));
     CL_TRY(node_txn_mkdir(r, p->txn, path, mode, err));
@@ -122,10 +122,11 @@ enum cl_status node_plan_files(struct node_run *r, struct node_plan *p,
 {
     static const char *const folders[] = {"", "/bin", "/guest"};
     char path[NODE_PATH_SIZE];
-    CL_TRY(make(r, p, "/usr", 0755, err));
-    CL_TRY(make(r, p, "/usr/lib", 0755, err));
-    CL_TRY(make(r, p, NODE_PREFIX, 0755, err));
-    CL_TRY(make(r, p, NODE_VAR, 0700, err));
+    CL_TRY(node_plan_make(r, p, "/usr", 0755, err));
+    CL_TRY(node_plan_make(r, p, "/usr/lib", 0755, err));
+    CL_TRY(node_plan_make(r, p, NODE_PREFIX, 0755, err));
+    CL_TRY(node_plan_make(r, p, NODE_VAR, 0700, err));
+    CL_TRY(node_plan_make(r, p, NODE_SIGNATURES, 0700, err));
     for (size_t i = 0; i < CL_ARRAY_LEN(folders); i++) {
         (void)snprintf(path, sizeof(path), NODE_PREFIX "/%s%s", payload->version, folders[i]);
         CL_TRY(node_txn_mkdir(r, p->txn, path, 0755, err));
@@ -158,7 +159,7 @@ static enum cl_status settings_of(struct node_run *r, struct node_plan *p, unsig
                                   struct cl_err *err)
 {
     char path[NODE_PATH_SIZE];
-    char text[256];
+    char text[512];
     char sha256[NODE_HEX_SIZE];
     struct node_file now;
     const char *tee = strchr(node_class_name(one), '-') + 1;
@@ -168,7 +169,8 @@ static enum cl_status settings_of(struct node_run *r, struct node_plan *p, unsig
         return check_settings(r, path, tee, err);
     }
     (void)snprintf(text, sizeof(text),
-                   "# Pods of the class %s: cloister.toml(5).\n[vm]\ntee = \"%s\"\n",
+                   "# Pods of the class %s: cloister.toml(5).\n[vm]\ntee = \"%s\"\n"
+                   "[image]\nsignatures = \"" NODE_SIGNATURES "\"\n",
                    node_class_name(one), tee);
     CL_TRY(node_sha256(text, strlen(text), sha256, err));
     CL_TRY(node_txn_put_text(r, p->txn, path, text, strlen(text), 0644, err));
@@ -184,7 +186,7 @@ enum cl_status node_plan_settings(struct node_run *r, struct node_plan *p, struc
     if (names == NULL || json_object_set_new(p->state, "classes", names) != 0) {
         return cl_err_nomem(err, "state");
     }
-    CL_TRY(make(r, p, NODE_ETC, 0755, err));
+    CL_TRY(node_plan_make(r, p, NODE_ETC, 0755, err));
     for (unsigned one = NODE_CLASS_SNP; one <= NODE_CLASS_SIM; one <<= 1) {
         if ((p->classes & one) == 0) {
             continue;
@@ -267,6 +269,18 @@ static enum cl_status check_base(struct node_plan *p, struct edit *e, const stru
         return cl_err_set(err, CL_ERR_REJECTED,
                           "runtimes: expected no table '%.40s' but ours, got one", c->handler);
     }
+    if (merges && e->version < 3 && p->snapshot_classes != 0) {
+        *ret_hint = "'containerd config migrate' writes version 3";
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "version: expected 3 or later for --snapshotter with containerd %s, "
+                          "got %d",
+                          p->containerd.text, e->version);
+    }
+    if (c->has_proxy && (p->snapshot_classes != 0 || p->snapshot_node)) {
+        *ret_hint = "remove this table, or say '--snapshotter=none': it was set up by hand";
+        return cl_err_set(err, CL_ERR_REJECTED,
+                          "proxy_plugins: expected no table 'cloister' but ours, got one");
+    }
     return CL_OK;
 }
 
@@ -295,8 +309,29 @@ static enum cl_status keep_defaults(struct node_run *r, struct node_plan *p,
     return node_config_runtimes(flat, tables, err);
 }
 
+/* The operator's own table of 1.6 is not edited: what it must say is his to write. */
+static enum cl_status check_global(const struct node_plan *p, const struct edit *e,
+                                   const struct node_config *c, const char **ret_hint,
+                                   struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *flat = NULL;
+    char now[64] = "none";
+    if (!p->snapshot_node || !c->has_containerd) {
+        return CL_OK;
+    }
+    CL_TRY(node_config_flatten((const char *)e->base.data, e->base.len, &flat, err));
+    (void)node_config_cri(flat, "containerd\n", "snapshotter", now, sizeof(now));
+    if (strcmp(now, "cloister") == 0) {
+        return CL_OK;
+    }
+    *ret_hint = "write snapshotter = \"cloister\" into [plugins.\"io.containerd.grpc.v1.cri\""
+                ".containerd] of it, and install again";
+    return cl_err_set(err, CL_ERR_REJECTED, "snapshotter: expected \"cloister\", got %.60s", now);
+}
+
 static enum cl_status write_text(struct node_run *r, struct node_plan *p, struct edit *e,
-                                 const struct node_config *c, struct cl_err *err)
+                                 const struct node_config *c, const char **ret_hint,
+                                 struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf start = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf tables = {0};
@@ -307,7 +342,8 @@ static enum cl_status write_text(struct node_run *r, struct node_plan *p, struct
         CL_TRY(cl_buf_printf(&start, err, "version = %d\n", e->version));
     }
     CL_TRY(cl_buf_append(&start, e->base.data, e->base.len, err));
-    CL_TRY(node_tables(p->classes, p->version, &p->containerd, e->version, &tables, err));
+    CL_TRY(check_global(p, e, c, ret_hint, err));
+    CL_TRY(node_tables(p, e->version, c, &tables, err));
     if (!node_version_merges(&p->containerd)) {
         CL_TRY(keep_defaults(r, p, c, &tables, err));
         return node_config_add_block((char *)start.data, start.len, (char *)tables.data, &e->text,
@@ -342,7 +378,7 @@ static enum cl_status put_drop_in(struct node_run *r, struct node_plan *p, struc
     }
     (void)snprintf(dir, sizeof(dir), "%s", e->drop_in_path);
     *strrchr(dir, '/') = '\0';
-    CL_TRY(make(r, p, dir, 0755, err));
+    CL_TRY(node_plan_make(r, p, dir, 0755, err));
     CL_TRY(
         node_txn_put_text(r, p->txn, e->drop_in_path, e->drop_in.data, e->drop_in.len, 0644, err));
     return json_object_set_new(p->state, "drop_in", json_string(e->drop_in_path)) == 0
@@ -361,7 +397,7 @@ static enum cl_status put_config(struct node_run *r, struct node_plan *p, struct
     size_t before = json_array_size(json_object_get(p->txn, "changes"));
     (void)snprintf(dir, sizeof(dir), "%s", path);
     *strrchr(dir, '/') = '\0';
-    CL_TRY(make(r, p, dir, 0755, err));
+    CL_TRY(node_plan_make(r, p, dir, 0755, err));
     if (e->was.there) {
         CL_TRY(node_blob_keep(r, e->base.data, e->base.len, kept, err));
     }
@@ -409,7 +445,7 @@ enum cl_status node_plan_config(struct node_run *r, struct node_plan *p, const c
         st = check_base(p, &e, &c, ret_hint, err);
     }
     if (st == CL_OK) {
-        st = write_text(r, p, &e, &c, err);
+        st = write_text(r, p, &e, &c, ret_hint, err);
     }
     if (st != CL_OK) {
         return cl_err_wrap(err, st, "containerd: '%.100s'", path);

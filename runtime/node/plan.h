@@ -12,6 +12,8 @@ struct node_plan {
     const char *command;
     struct node_version containerd;
     unsigned classes;
+    unsigned snapshot_classes;       /* those whose runtime names cloister-snapshotter */
+    bool snapshot_node;              /* the whole node does: containerd 1.6 */
     char version[NODE_VERSION_SIZE]; /* that new pods will have */
     json_t *old;                     /* state before; NULL: nothing installed */
     json_t *state;                   /* state after */
@@ -43,11 +45,15 @@ CL_NODISCARD enum cl_status node_plan_run(struct node_run *r, struct node_plan *
 void node_settings_path(unsigned one, char ret[static NODE_PATH_SIZE]);
 /* "<folder of config.toml>/conf.d/cloister.toml" */
 void node_drop_in_path(const struct node_options *o, char ret[static NODE_PATH_SIZE]);
-/* The tables of the classes' runtimes, for a configuration of this version. 1.6 has no ear for
+/* A folder that goes again when we do. */
+CL_NODISCARD enum cl_status node_plan_make(struct node_run *r, struct node_plan *p,
+                                           const char *path, mode_t mode, struct cl_err *err);
+/* The tables of the classes' runtimes, for a configuration of this version; base: what it says
+ * without us. 1.6 has no ear for
  * runtime_path and looks for the name of runtime_type on its PATH, but takes a path for it. */
-CL_NODISCARD enum cl_status node_tables(unsigned classes, const char *version,
-                                        const struct node_version *containerd, int config_version,
-                                        struct cl_buf *ret, struct cl_err *err);
+CL_NODISCARD enum cl_status node_tables(const struct node_plan *p, int config_version,
+                                        const struct node_config *base, struct cl_buf *ret,
+                                        struct cl_err *err);
 /* Key of those tables that holds the shim's path. */
 const char *node_shim_key(const struct node_version *containerd);
 /* What must hold before anything is written. CL_ERR_REJECTED names the first that does not. Adds

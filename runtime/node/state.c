@@ -115,9 +115,9 @@ void node_close(struct node_run *r)
 
 enum cl_status node_state_load(const struct node_run *r, json_t **ret, struct cl_err *err)
 {
-    static const char *const keys[] = {"schema",  "current", "previous", "versions",
-                                       "classes", "config",  "drop_in",  "settings",
-                                       "made",    "restart", "removing", NULL};
+    static const char *const keys[] = {"schema",   "current",     "previous", "versions", "classes",
+                                       "config",   "drop_in",     "settings", "made",     "restart",
+                                       "removing", "snapshotter", NULL};
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
     CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
     struct cl_err own = {0};

@@ -10,7 +10,8 @@
 
 #define NODE_PREFIX "/usr/lib/cloister"
 #define NODE_ETC "/etc/cloister"
-#define NODE_VAR "/var/lib/cloister" /* what programs of ours keep while they run */
+#define NODE_VAR "/var/lib/cloister"           /* what programs of ours keep while they run */
+#define NODE_SIGNATURES NODE_VAR "/signatures" /* as `cloister image signatures` fills it */
 #define NODE_STATE_FILE NODE_STATE "/state.json"
 #define NODE_HANDLER_SIZE 32u
 

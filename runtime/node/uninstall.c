@@ -4,7 +4,7 @@
  * finished, never undone.
  * Trust, threads, memory: node.h.
  */
-#include "plan.h"
+#include "snapshotter.h"
 
 #include <ftw.h>
 #include <stdio.h>
@@ -113,6 +113,7 @@ static enum cl_status drop_files(struct node_run *r, const json_t *state, json_t
     {
         CL_TRY(node_drop_version(r, txn, v, err));
     }
+    CL_TRY(node_drop_units(r, txn, state, err));
     CL_TRY(node_txn_remove(r, txn, NODE_STATE_FILE, err));
     for (i = json_array_size(made); i-- > 0;) {
         const char *path = json_string_value(json_array_get(made, i));
@@ -155,7 +156,15 @@ static enum cl_status second_half(struct node_run *r, const json_t *state, json_
     if (made(state, NODE_VAR)) {
         remove_kept(r, NODE_VAR);
     }
-    return node_txn_run(r, txn, err);
+    bool used = node_snapshotter_used(state);
+    if (used) {
+        node_snapshotter_stop(r);
+    }
+    CL_TRY(node_txn_run(r, txn, err));
+    if (used) {
+        node_snapshotter_forget(r);
+    }
+    return CL_OK;
 }
 
 /* The folder of journal and blobs; nothing is installed any more. */

@@ -118,7 +118,7 @@ static enum cl_status check_containerd(const struct node_run *r, const json_t *s
             CL_TRY(check_handler(flat, state, node_shim_key(v), one, list, err));
         }
     }
-    return CL_OK;
+    return node_verify_chosen(flat, state, list, err);
 }
 
 /* --- a container
@@ -193,6 +193,7 @@ static enum cl_status all_items(const struct node_run *r, const json_t *state, j
         }
     }
     CL_TRY(check_containerd(r, state, &v, list, err));
+    CL_TRY(node_verify_snapshotter(r, state, list, err));
     return check_runs(r, state, list, err);
 }
 

@@ -24,6 +24,16 @@
 #define NODE_JOURNAL_MAX (4u << 20) /* bytes */
 
 enum node_class { NODE_CLASS_SNP = 1, NODE_CLASS_TDX = 2, NODE_CLASS_SIM = 4 };
+#define NODE_ENCRYPTED ((unsigned)NODE_CLASS_SNP | NODE_CLASS_TDX)
+
+enum node_snapshotter { /* cloister-snapshotter of images, set up in containerd */
+                        NODE_SNAPSHOTTER_AS_IS, /* as the node has it; at first for encrypted
+                                                   classes, with 1.7 on */
+                        NODE_SNAPSHOTTER_NONE,  /* not at all */
+                        NODE_SNAPSHOTTER_CLASS, /* for the runtimes of all classes: containerd 1.7
+                                                   and later */
+                        NODE_SNAPSHOTTER_NODE   /* containerd 1.6: for all that the node runs */
+};
 
 struct node_options {
     const char *root;               /* a tree instead of this machine; NULL: this machine */
@@ -36,6 +46,7 @@ struct node_options {
     const char *image;              /* verify: an image that containerd has, for the container */
     const char *vcpu_type;          /* plan: model of vCPU for SNP's digests; NULL: EPYC-Milan */
     unsigned classes;               /* of enum node_class */
+    enum node_snapshotter snapshotter;
     bool dry_run;
     bool force;
     bool no_restart;
