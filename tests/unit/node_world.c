@@ -12,7 +12,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static const char *const files[] = {"bin/cloister",         "bin/cloister-vmm",
+static const char *const files[] = {"bin/cloister-fetch",   "bin/cloister-snapshotter",
+                                    "bin/cloister",         "bin/cloister-vmm",
                                     "bin/cloister-sim-psp", "bin/containerd-shim-cloister-v2",
                                     "guest/stage0.bin",     "guest/vmlinuz",
                                     "guest/initrd.img",     "guest/guest.cmdline",

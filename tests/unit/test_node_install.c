@@ -120,34 +120,6 @@ START_TEST(test_node_dry_run_changes_nothing)
 }
 END_TEST
 
-/* The operator edits containerd's file while we are there: his edits stay, ours go. */
-START_TEST(test_node_edits_of_others_stay)
-{
-    struct node_world w;
-    struct cl_buf edited = {0};
-    struct cl_buf expected = {0};
-    static const char more[] = "\n[metrics]\n  address = \"127.0.0.1:1\"\n";
-    node_world_init(&w, nodes[_i].config, nodes[_i].version);
-    node_world_run(node_install, &w.o, CL_OK);
-    char *config = node_world_read(&w, CONFIG);
-    ck_assert_int_eq(cl_buf_printf(&edited, NULL, "%s%s", config, more), CL_OK);
-    node_world_write(&w, CONFIG, (char *)edited.data);
-    node_world_run(node_install, &w.o, CL_OK); /* and ours can be written again */
-    node_world_run(node_uninstall, &w.o, CL_OK);
-    char *after = node_world_read(&w, CONFIG);
-    const char *base = nodes[_i].config != NULL ? nodes[_i].config
-                       : merges(_i)             ? "version = 3\n"
-                                                : "version = 2\n";
-    ck_assert_int_eq(cl_buf_printf(&expected, NULL, "%s%s", base, more), CL_OK);
-    ck_assert_str_eq(after, (char *)expected.data);
-    free(config);
-    free(after);
-    cl_buf_done(&edited);
-    cl_buf_done(&expected);
-    node_world_done(&w);
-}
-END_TEST
-
 START_TEST(test_node_upgrade_and_rollback)
 {
     struct node_world w;
@@ -224,6 +196,248 @@ START_TEST(test_node_install_mends)
     node_world_write(&w, path, large);
     node_world_run(node_install, &w.o, CL_OK);
     node_world_end(&w, before);
+}
+END_TEST
+
+static const char *status_of(const json_t *doc, const char *id)
+{
+    size_t i = 0;
+    json_t *item = NULL;
+    json_array_foreach(json_object_get(doc, "items"), i, item)
+    {
+        if (strcmp(json_string_value(json_object_get(item, "id")), id) == 0) {
+            return json_string_value(json_object_get(item, "status"));
+        }
+    }
+    return "none";
+}
+
+/* --- the snapshotter
+ * ------------------------------------------------------------------------------------- */
+
+#define UNITS "/etc/systemd/system/"
+#define DROP_IN "/etc/containerd/conf.d/cloister.toml"
+#define PROXY                                                                                      \
+    "[proxy_plugins.cloister]\n  type = \"snapshot\"\n"                                            \
+    "  address = \"/run/cloister-snapshotter/grpc.sock\"\n"
+
+/* What the node's containerd takes: the whole node with 1.6, else each runtime; none: neither. */
+static enum node_snapshotter where(int i)
+{
+    bool old = nodes[i].config != NULL && strstr(nodes[i].config, "version = 2") != NULL;
+    return strncmp(nodes[i].version, "1.6", 3) == 0 ? NODE_SNAPSHOTTER_NODE
+           : merges(i) && old                       ? NODE_SNAPSHOTTER_NONE
+                                                    : NODE_SNAPSHOTTER_CLASS;
+}
+
+START_TEST(test_node_snapshotter_and_back)
+{
+    struct node_world w;
+    enum node_snapshotter mode = where(_i);
+    node_world_init(&w, nodes[_i].config, nodes[_i].version);
+    char *before = node_world_look(&w);
+    w.o.snapshotter = mode;
+    node_world_run(node_install, &w.o, CL_OK);
+    char *once = node_world_look(&w);
+    w.o.snapshotter = NODE_SNAPSHOTTER_AS_IS; /* it is remembered */
+    node_world_run(node_install, &w.o, CL_OK);
+    node_world_run(node_verify, &w.o, CL_OK);
+    char *twice = node_world_look(&w);
+    ck_assert_str_eq(once, twice);
+    char *tables = node_world_read(&w, merges(_i) ? DROP_IN : CONFIG);
+    bool used = mode != NODE_SNAPSHOTTER_NONE;
+    ck_assert_int_eq(strstr(tables, PROXY) != NULL, used);
+    ck_assert_int_eq(strstr(tables, "  snapshotter = \"cloister\"\n") != NULL, used);
+    ck_assert_int_eq(strstr(once, UNITS "cloister-snapshotter.socket") != NULL, used);
+    free(once);
+    free(twice);
+    free(tables);
+    node_world_run(node_uninstall, &w.o, CL_OK);
+    node_world_end(&w, before);
+}
+END_TEST
+
+/* The operator edits containerd's file while we are there: his edits stay, ours go. */
+START_TEST(test_node_edits_of_others_stay)
+{
+    struct node_world w;
+    struct cl_buf edited = {0};
+    struct cl_buf expected = {0};
+    static const char more[] = "\n[metrics]\n  address = \"127.0.0.1:1\"\n";
+    node_world_init(&w, nodes[_i].config, nodes[_i].version);
+    w.o.snapshotter = where(_i);
+    node_world_run(node_install, &w.o, CL_OK);
+    char *config = node_world_read(&w, CONFIG);
+    ck_assert_int_eq(cl_buf_printf(&edited, NULL, "%s%s", config, more), CL_OK);
+    node_world_write(&w, CONFIG, (char *)edited.data);
+    node_world_run(node_install, &w.o, CL_OK); /* and ours can be written again */
+    node_world_run(node_uninstall, &w.o, CL_OK);
+    char *after = node_world_read(&w, CONFIG);
+    const char *base = nodes[_i].config != NULL ? nodes[_i].config
+                       : merges(_i)             ? "version = 3\n"
+                                                : "version = 2\n";
+    ck_assert_int_eq(cl_buf_printf(&expected, NULL, "%s%s", base, more), CL_OK);
+    ck_assert_str_eq(after, (char *)expected.data);
+    free(config);
+    free(after);
+    cl_buf_done(&edited);
+    cl_buf_done(&expected);
+    node_world_done(&w);
+}
+END_TEST
+
+/* The units run the version that new pods have, there and back; --snapshotter=none takes them away
+ * and leaves the rest. */
+START_TEST(test_node_snapshotter_follows_the_version)
+{
+    struct node_world w;
+    node_world_init(&w, NULL, "2.1.0");
+    w.o.snapshotter = NODE_SNAPSHOTTER_CLASS;
+    node_world_run(node_install, &w.o, CL_OK);
+    char *first = node_world_read(&w, UNITS "cloister-snapshotter.service");
+    ck_assert_ptr_nonnull(strstr(first, "\nExecStart=/usr/lib/cloister/"));
+    ck_assert_ptr_nonnull(strstr(first, "/bin/cloister-snapshotter\nRestart="));
+    w.o.payload = w.payload[1];
+    w.o.snapshotter = NODE_SNAPSHOTTER_AS_IS;
+    node_world_run(node_upgrade, &w.o, CL_OK);
+    char *second = node_world_read(&w, UNITS "cloister-snapshotter.service");
+    ck_assert_str_ne(first, second);
+    node_world_run(node_rollback, &w.o, CL_OK);
+    char *again = node_world_read(&w, UNITS "cloister-snapshotter.service");
+    ck_assert_str_eq(first, again);
+    char *tables = node_world_read(&w, DROP_IN);
+    ck_assert_ptr_nonnull(strstr(tables, ".runtime_platforms.cloister-sim]\n  snapshotter = "));
+    ck_assert_ptr_nonnull(strstr(tables, "\n  use_local_image_pull = true\n"));
+    w.o.payload = w.payload[0];
+    w.o.snapshotter = NODE_SNAPSHOTTER_NONE;
+    node_world_run(node_install, &w.o, CL_OK);
+    char *none = node_world_look(&w);
+    ck_assert_ptr_null(strstr(none, "cloister-snapshotter.service"));
+    ck_assert_ptr_null(strstr(none, "proxy_plugins"));
+    ck_assert_ptr_nonnull(strstr(none, "runtimes.cloister-sim]"));
+    free(first);
+    free(second);
+    free(again);
+    free(tables);
+    free(none);
+    node_world_done(&w);
+}
+END_TEST
+
+START_TEST(test_node_snapshotter_verified)
+{
+    struct node_world w;
+    json_t *doc = NULL;
+    const char *hint = NULL;
+    struct cl_err err = {0};
+    node_world_init(&w, NULL, "1.7.24");
+    w.o.snapshotter = NODE_SNAPSHOTTER_CLASS;
+    node_world_run(node_install, &w.o, CL_OK);
+    ck_assert_int_eq(node_verify(&w.o, &doc, &hint, &err), CL_OK);
+    ck_assert_str_eq(status_of(doc, "snapshotter.units"), "pass");
+    ck_assert_str_eq(status_of(doc, "snapshotter.socket"), "skipped");
+    json_decref(doc);
+    node_world_write(&w, UNITS "cloister-snapshotter.service", "[Service]\n");
+    ck_assert_int_eq(node_verify(&w.o, &doc, &hint, &err), CL_OK);
+    ck_assert_str_eq(status_of(doc, "snapshotter.units"), "fail");
+    ck_assert_str_eq(json_string_value(json_object_get(doc, "verdict")), "fail");
+    json_decref(doc);
+    node_world_done(&w);
+}
+END_TEST
+
+/* By the account of this machine's containerd, where it is a 1.6: nothing but ours differs. */
+START_TEST(test_node_snapshotter_of_this_containerd)
+{
+    struct node_world w;
+    json_t *doc = NULL;
+    const char *hint = NULL;
+    struct cl_err err = {0};
+    node_world_init(&w, nodes[3].config, "1.6.20");
+    char *before = node_world_look(&w);
+    if (system("containerd --version 2>/dev/null | grep -q ' 1\\.6\\.'") != 0) {
+        free(before);
+        node_world_done(&w);
+        puts("SKIP: expected a containerd 1.6 on PATH");
+        return;
+    }
+    w.o.containerd = "containerd";
+    w.o.snapshotter = NODE_SNAPSHOTTER_NODE;
+    node_world_run(node_install, &w.o, CL_OK);
+    ck_assert_int_eq(node_verify(&w.o, &doc, &hint, &err), CL_OK);
+    ck_assert_str_eq(status_of(doc, "containerd.snapshotter.node"), "pass");
+    ck_assert_str_eq(status_of(doc, "containerd.handler.cloister-sim"), "pass");
+    json_decref(doc);
+    w.o.snapshotter = NODE_SNAPSHOTTER_NONE;
+    node_world_run(node_install, &w.o, CL_OK);
+    node_world_run(node_uninstall, &w.o, CL_OK);
+    node_world_end(&w, before);
+}
+END_TEST
+
+static const struct {
+    const char *version;
+    const char *config;
+    enum node_snapshotter mode;
+    const char *words;
+} no_snapshotter[] = {
+    {"1.6.20", NULL, NODE_SNAPSHOTTER_CLASS, "--snapshotter: expected 'node' for containerd 1.6"},
+    {"1.7.24", NULL, NODE_SNAPSHOTTER_NODE, "--snapshotter: expected 'class' for containerd 1.7"},
+    {"2.2.0", "version = 2\n[debug]\n", NODE_SNAPSHOTTER_CLASS,
+     "version: expected 3 or later for --snapshotter"},
+    {"1.7.24", "version = 2\n[proxy_plugins.cloister]\n", NODE_SNAPSHOTTER_CLASS,
+     "expected no table 'cloister' but ours"},
+    {"1.6.20",
+     "version = 2\n[plugins.\"io.containerd.grpc.v1.cri\".containerd]\n"
+     "  snapshotter = \"overlayfs\"\n",
+     NODE_SNAPSHOTTER_NODE, "snapshotter: expected \"cloister\", got overlayfs"},
+};
+
+START_TEST(test_node_snapshotter_refused)
+{
+    struct node_world w;
+    json_t *doc = NULL;
+    const char *hint = NULL;
+    struct cl_err err = {0};
+    node_world_init(&w, no_snapshotter[_i].config, no_snapshotter[_i].version);
+    char *before = node_world_look(&w);
+    w.o.snapshotter = no_snapshotter[_i].mode;
+    ck_assert_int_ne(node_install(&w.o, &doc, &hint, &err), CL_OK);
+    ck_assert_msg(strstr(err.msg, no_snapshotter[_i].words) != NULL, "%s", err.msg);
+    ck_assert_ptr_nonnull(hint);
+    node_world_run(node_uninstall, &w.o, CL_OK);
+    node_world_end(&w, before);
+}
+END_TEST
+
+START_TEST(test_node_snapshotter_units_of_others)
+{
+    struct node_world w;
+    char path[128];
+    static const char *const folders[] = {"/etc/systemd", "/etc/systemd/system"};
+    json_t *doc = NULL;
+    const char *hint = NULL;
+    struct cl_err err = {0};
+    node_world_init(&w, NULL, "1.7.24");
+    for (size_t i = 0; i < CL_ARRAY_LEN(folders); i++) {
+        (void)snprintf(path, sizeof(path), "%s%s", w.root, folders[i]);
+        ck_assert_int_eq(mkdir(path, 0755), 0);
+    }
+    node_world_write(&w, UNITS "cloister-snapshotter.socket", "[Socket]\n");
+    char *before = node_world_look(&w);
+    w.o.snapshotter = NODE_SNAPSHOTTER_CLASS;
+    ck_assert_int_eq(node_install(&w.o, &doc, &hint, &err), CL_ERR_REJECTED);
+    ck_assert_msg(strstr(err.msg, "expected no file, got one of others") != NULL, "%s", err.msg);
+    node_world_run(node_uninstall, &w.o, CL_OK);
+    node_world_end(&w, before);
+
+    node_world_init(&w, NULL, "1.7.24"); /* and a version that has no such program */
+    (void)snprintf(path, sizeof(path), "%s/bin/cloister-snapshotter", w.payload[0]);
+    ck_assert_int_eq(unlink(path), 0);
+    w.o.snapshotter = NODE_SNAPSHOTTER_CLASS;
+    ck_assert_int_eq(node_install(&w.o, &doc, &hint, &err), CL_ERR_REJECTED);
+    ck_assert_msg(strstr(err.msg, "expected 'bin/cloister-snapshotter'") != NULL, "%s", err.msg);
+    node_world_done(&w);
 }
 END_TEST
 
@@ -342,20 +556,7 @@ START_TEST(test_node_settings_of_the_operator_stay)
 }
 END_TEST
 
-/* verify says which item fails: a changed program, a table taken out behind our back. */
-static const char *status_of(const json_t *doc, const char *id)
-{
-    size_t i = 0;
-    json_t *item = NULL;
-    json_array_foreach(json_object_get(doc, "items"), i, item)
-    {
-        if (strcmp(json_string_value(json_object_get(item, "id")), id) == 0) {
-            return json_string_value(json_object_get(item, "status"));
-        }
-    }
-    return "none";
-}
-
+/* verify says which item fails. */
 START_TEST(test_node_verify_names_what_fails)
 {
     struct node_world w;
@@ -393,6 +594,12 @@ int main(void)
     tcase_add_test(t, test_node_refuses_classes_that_cannot_work);
     tcase_add_test(t, test_node_refuses_what_is_not_its_own);
     tcase_add_test(t, test_node_settings_of_the_operator_stay);
+    tcase_add_loop_test(t, test_node_snapshotter_and_back, 0, count);
+    tcase_add_test(t, test_node_snapshotter_follows_the_version);
+    tcase_add_test(t, test_node_snapshotter_verified);
+    tcase_add_test(t, test_node_snapshotter_of_this_containerd);
+    tcase_add_loop_test(t, test_node_snapshotter_refused, 0, (int)CL_ARRAY_LEN(no_snapshotter));
+    tcase_add_test(t, test_node_snapshotter_units_of_others);
     tcase_add_test(t, test_node_verify_names_what_fails);
     suite_add_tcase(s, t);
     return run_suite(s);

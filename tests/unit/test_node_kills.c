@@ -16,7 +16,12 @@
 static const struct {
     const char *config;
     const char *version;
-} nodes[] = {{CONFIG_16, "1.6.20"}, {CONFIG_21, "2.1.0"}, {NULL, "1.7.24"}, {NULL, "2.2.0"}};
+    enum node_snapshotter snapshotter;
+} nodes[] = {{CONFIG_16, "1.6.20", NODE_SNAPSHOTTER_AS_IS},
+             {CONFIG_16, "1.6.20", NODE_SNAPSHOTTER_NODE},
+             {CONFIG_21, "2.1.0", NODE_SNAPSHOTTER_CLASS},
+             {NULL, "1.7.24", NODE_SNAPSHOTTER_CLASS},
+             {NULL, "2.2.0", NODE_SNAPSHOTTER_AS_IS}};
 
 static void die_at(void *ctx, unsigned n)
 {
@@ -58,6 +63,7 @@ static char *look_after(size_t node, node_operation *const *f, size_t count)
 {
     struct node_world w;
     node_world_init(&w, nodes[node].config, nodes[node].version);
+    w.o.snapshotter = nodes[node].snapshotter;
     for (size_t i = 0; i < count; i++) {
         w.o.payload = w.payload[i > 0];
         node_world_run(f[i], &w.o, CL_OK);
@@ -76,6 +82,7 @@ static void kill_each(const char *what, size_t node, node_operation *const *f, s
     for (; killed; n++) {
         struct node_world w;
         node_world_init(&w, nodes[node].config, nodes[node].version);
+        w.o.snapshotter = nodes[node].snapshotter;
         for (size_t i = 0; i < before; i++) {
             w.o.payload = w.payload[i > 0];
             node_world_run(f[i], &w.o, CL_OK);
