@@ -127,6 +127,8 @@ enum cl_status node_plan_files(struct node_run *r, struct node_plan *p,
     CL_TRY(node_plan_make(r, p, NODE_PREFIX, 0755, err));
     CL_TRY(node_plan_make(r, p, NODE_VAR, 0700, err));
     CL_TRY(node_plan_make(r, p, NODE_SIGNATURES, 0700, err));
+    CL_TRY(node_plan_make(r, p, "/var/cache", 0755, err));
+    CL_TRY(node_plan_make(r, p, NODE_CACHE, 0700, err));
     for (size_t i = 0; i < CL_ARRAY_LEN(folders); i++) {
         (void)snprintf(path, sizeof(path), NODE_PREFIX "/%s%s", payload->version, folders[i]);
         CL_TRY(node_txn_mkdir(r, p->txn, path, 0755, err));

@@ -17,6 +17,8 @@
 /* Which runtimes have it, for p->classes and containerd's version; its units for p->version. */
 CL_NODISCARD enum cl_status node_plan_snapshotter(struct node_run *r, struct node_plan *p,
                                                   const char **ret_hint, struct cl_err *err);
+/* Whether the program itself gives an answer at a socket; else err says what came. */
+bool node_snapshotter_answers(const char *socket, struct cl_err *err);
 bool node_snapshotter_used(const json_t *state);
 /* Has systemd take the units as they are and start the socket; where there is none, says what is to
  * be run. Adds "service" to the document when it is used. */

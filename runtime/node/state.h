@@ -12,6 +12,7 @@
 #define NODE_ETC "/etc/cloister"
 #define NODE_VAR "/var/lib/cloister"           /* what programs of ours keep while they run */
 #define NODE_SIGNATURES NODE_VAR "/signatures" /* as `cloister image signatures` fills it */
+#define NODE_CACHE "/var/cache/cloister"       /* of cloister-fetch */
 #define NODE_STATE_FILE NODE_STATE "/state.json"
 #define NODE_HANDLER_SIZE 32u
 

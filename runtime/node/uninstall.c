@@ -142,6 +142,7 @@ static enum cl_status second_half(struct node_run *r, const json_t *state, json_
 {
     CL_CLEANUP(cl_json_decrefp) json_t *txn = NULL;
     CL_CLEANUP(cl_json_decrefp) json_t *list = NULL;
+    static const char *const kept[] = {NODE_VAR, NODE_CACHE};
     CL_TRY(node_txn_new("uninstall", /* undo= */ false, &txn, err));
     CL_TRY(drop_files(r, state, txn, err));
     list = json_incref(json_object_get(doc, "changes"));
@@ -153,8 +154,10 @@ static enum cl_status second_half(struct node_run *r, const json_t *state, json_
     if (r->o->dry_run) {
         return CL_OK;
     }
-    if (made(state, NODE_VAR)) {
-        remove_kept(r, NODE_VAR);
+    for (size_t i = 0; i < CL_ARRAY_LEN(kept); i++) {
+        if (made(state, kept[i])) {
+            remove_kept(r, kept[i]);
+        }
     }
     bool used = node_snapshotter_used(state);
     if (used) {

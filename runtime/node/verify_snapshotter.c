@@ -66,7 +66,7 @@ enum cl_status node_verify_chosen(const json_t *flat, const json_t *state, json_
 
 /* Any status that the program itself gives will do; under systemd a connection alone shows
  * nothing, for systemd has the socket. */
-static bool answers(struct cl_err *err)
+bool node_snapshotter_answers(const char *socket, struct cl_err *err)
 {
     static const char usage[] = "\x0a\x08"
                                 "cloister"
@@ -81,7 +81,7 @@ static bool answers(struct cl_err *err)
                                       .timeout_ms = CALL_MS};
     CL_CLEANUP(cl_buf_done) struct cl_buf reply = {0};
     unsigned code = CL_GRPC_UNKNOWN;
-    enum cl_status st = cl_grpc_unary(NODE_SNAPSHOTTER_SOCKET, &call, &code, &reply, err);
+    enum cl_status st = cl_grpc_unary(socket, &call, &code, &reply, err);
     return st == CL_OK || code == CL_GRPC_NOT_FOUND || code == CL_GRPC_INVALID_ARGUMENT;
 }
 
@@ -98,7 +98,7 @@ enum cl_status node_verify_snapshotter(const struct node_run *r, const json_t *s
         return node_item(list, "snapshotter.socket", "skipped", NODE_SNAPSHOTTER_SOCKET " answers",
                          "--root: a tree", err);
     }
-    bool good = answers(&why);
+    bool good = node_snapshotter_answers(NODE_SNAPSHOTTER_SOCKET, &why);
     return node_item(list, "snapshotter.socket", good ? "pass" : "fail",
                      NODE_SNAPSHOTTER_SOCKET " answers", good ? "it does" : why.msg, err);
 }
