@@ -163,6 +163,21 @@ static enum cl_status put_state(struct node_plan *p, enum node_snapshotter mode,
     return CL_OK;
 }
 
+/* containerd cannot remove the snapshots of pods whose snapshotter it does not know any more. */
+static enum cl_status check_pods(const struct node_run *r, const struct node_plan *p,
+                                 const char **ret_hint, struct cl_err *err)
+{
+    unsigned users = node_snapshotter_used(p->old) ? node_users(r, NULL) : 0;
+    if (users == 0) {
+        return CL_OK;
+    }
+    *ret_hint = "drain the node of pods of our classes first";
+    return cl_err_set(err, CL_ERR_REJECTED,
+                      "pods: expected none of ours while the snapshotter is taken away, got %u "
+                      "processes and bundles of them",
+                      users);
+}
+
 enum cl_status node_plan_snapshotter(struct node_run *r, struct node_plan *p, const char **ret_hint,
                                      struct cl_err *err)
 {
@@ -174,6 +189,7 @@ enum cl_status node_plan_snapshotter(struct node_run *r, struct node_plan *p, co
     }
     CL_TRY(choose(p, mode, ret_hint, err));
     if (p->snapshot_classes == 0 && !p->snapshot_node) {
+        CL_TRY(check_pods(r, p, ret_hint, err));
         CL_TRY(node_drop_units(r, p->txn, p->old, err));
         return put_state(p, mode, units, err);
     }
@@ -213,7 +229,11 @@ enum cl_status node_snapshotter_start(const struct node_run *r, const json_t *st
             return cl_err_wrap(err, st, "snapshotter");
         }
     }
-    if (!done) {
+    if (r->tree.root[0] != '\0') {
+        (void)snprintf(how, sizeof(how),
+                       "nothing: its systemd, if it has one, starts the socket "
+                       "at boot");
+    } else if (!done) {
         (void)snprintf(how, sizeof(how), "run '" NODE_PREFIX "/%s/" PROGRAM "' and keep it running",
                        node_state_text(state, "current"));
     }

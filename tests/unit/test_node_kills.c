@@ -141,6 +141,26 @@ START_TEST(test_node_uninstall_killed_then_uninstalled)
 }
 END_TEST
 
+static enum cl_status install_without(const struct node_options *o, json_t **ret,
+                                      const char **ret_hint, struct cl_err *err)
+{
+    struct node_options own = *o;
+    own.snapshotter = NODE_SNAPSHOTTER_NONE;
+    return node_install(&own, ret, ret_hint, err);
+}
+
+START_TEST(test_node_snapshotter_taken_away_killed)
+{
+    static node_operation *const f[] = {node_install, install_without};
+    char *none = look_after((size_t)_i, f, 0);
+    char *whole = look_after((size_t)_i, f, 2);
+    kill_each("install without, uninstall", (size_t)_i, f, 1, node_uninstall, none);
+    kill_each("install without, again", (size_t)_i, f, 1, install_without, whole);
+    free(none);
+    free(whole);
+}
+END_TEST
+
 /* The payload is gone when the next command comes: what was begun is undone. */
 START_TEST(test_node_payload_gone_is_undone)
 {
@@ -172,6 +192,7 @@ int main(void)
     tcase_add_loop_test(t, test_node_upgrade_killed_then_upgraded, 0, count);
     tcase_add_loop_test(t, test_node_rollback_killed_then_uninstalled, 0, count);
     tcase_add_loop_test(t, test_node_uninstall_killed_then_uninstalled, 0, count);
+    tcase_add_loop_test(t, test_node_snapshotter_taken_away_killed, 0, count);
     tcase_add_test(t, test_node_payload_gone_is_undone);
     suite_add_tcase(s, t);
     return run_suite(s);
