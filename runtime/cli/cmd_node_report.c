@@ -111,8 +111,10 @@ void cl_node_report(const json_t *doc)
                                                             : "to be done by you: ");
     }
     json_t *service = json_object_get(doc, "service");
-    line(service, "how",
-         json_is_true(json_object_get(service, "done")) ? "snapshotter was started: "
-                                                        : "snapshotter, to be done by you: ");
+    if (json_is_true(json_object_get(service, "needed"))) {
+        line(service, "how",
+             json_is_true(json_object_get(service, "done")) ? "snapshotter was started: "
+                                                            : "snapshotter, to be done by you: ");
+    }
     line(doc, "verdict", "verdict: ");
 }

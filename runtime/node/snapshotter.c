@@ -237,7 +237,8 @@ enum cl_status node_snapshotter_start(const struct node_run *r, const json_t *st
         (void)snprintf(how, sizeof(how), "run '" NODE_PREFIX "/%s/" PROGRAM "' and keep it running",
                        node_state_text(state, "current"));
     }
-    json_t *service = json_pack("{s:b, s:s}", "done", done, "how", how);
+    json_t *service =
+        json_pack("{s:b, s:b, s:s}", "needed", r->tree.root[0] == '\0', "done", done, "how", how);
     return json_object_set_new(doc, "service", service) == 0 ? CL_OK : cl_err_nomem(err, "report");
 }
 
