@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cmd_guest.c - `cloister guest info` and `guest rebuild`; `cloister host check`.
+ * cmd_guest.c - `cloister guest info` and `guest rebuild`.
  * Trust: the guest folder is the person's choice; its guest.json is shown, not believed: digests
  *        are computed here, and a difference is told.
  */
@@ -16,17 +16,12 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <getopt.h>
-#include <linux/kvm.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/stat.h>
-#include <sys/utsname.h>
 #include <unistd.h>
 
 #define MAX_INFO (1u << 20)
-#define EXIT_NO 1
 
 /* -1: go on; else the exit status. `guest` may be NULL: no such option. */
 static int parse(const char *prog, const char *help, int argc, char **argv, bool *json,
@@ -183,70 +178,4 @@ int cl_cmd_guest(int argc, char **argv)
         {"rebuild", cmd_rebuild, "how to build them again and compare"},
         {0}};
     return cl_cmd_dispatch(table, "cloister guest", "cloister guest info --json", argc, argv);
-}
-
-/* --- host check
- * --------------------------------------------------------------------------------------- */
-
-static const char check_help[] = "usage: cloister host check [--json]\n"
-                                 "\n"
-                                 "What this host can run. Exit status 0: --tee sim at least; 1: "
-                                 "nothing; the classes snp and tdx "
-                                 "are\n"
-                                 "not started by this build.\n"
-                                 "example: cloister host check\n";
-
-static bool file_says_yes(const char *path)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
-    return cl_buf_read_file(&b, path, 64, NULL) == CL_OK && b.len > 0 &&
-           (b.data[0] == 'Y' || b.data[0] == '1');
-}
-
-static json_t *kvm_json(bool *ret_works)
-{
-    CL_CLEANUP(cl_close_fdp) int fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-    int error = fd < 0 ? errno : 0;
-    int version = fd >= 0 ? ioctl(fd, KVM_GET_API_VERSION, 0) : -1;
-    bool backed =
-        access("/sys/module/kvm_amd", F_OK) == 0 || access("/sys/module/kvm_intel", F_OK) == 0;
-    *ret_works = version == KVM_API_VERSION && backed;
-    const char *hint = NULL;
-    if (error == ENOENT) {
-        hint = "load kvm_amd or kvm_intel, or turn on virtualization in the firmware's setup";
-    } else if (error != 0) {
-        hint = "give this user access to /dev/kvm (group kvm)";
-    } else if (!backed) {
-        hint = "/dev/kvm is not backed by kvm_amd or kvm_intel: an ordinary kernel would hang; use "
-               "the lab (tests/lab/run)";
-    }
-    return json_pack("{s:b, s:i, s:b, s:s?}", "open", fd >= 0, "api_version", version,
-                     "hardware_backed", backed, "hint", hint);
-}
-
-static int cmd_check(int argc, char **argv)
-{
-    bool json = false;
-    bool kvm = false;
-    struct utsname u;
-    int rc = parse("cloister host check", check_help, argc, argv, &json, NULL);
-    if (rc >= 0) {
-        return rc;
-    }
-    json_t *kvm_part = kvm_json(&kvm);
-    bool snp = file_says_yes("/sys/module/kvm_amd/parameters/sev_snp");
-    bool tdx = file_says_yes("/sys/module/kvm_intel/parameters/tdx");
-    bool named = uname(&u) == 0;
-    rc = print_json(json_pack("{s:s, s:s, s:o, s:{s:b}, s:{s:b, s:b}, s:{s:b, s:b}}", "schema",
-                              "cloister.host/1", "kernel", named ? u.release : "?", "kvm", kvm_part,
-                              "sim-snp", "runnable", kvm, "snp", "host_supports", snp, "runnable",
-                              false, "tdx", "host_supports", tdx, "runnable", false),
-                    json);
-    return rc != 0 ? rc : kvm ? 0 : EXIT_NO;
-}
-
-int cl_cmd_host(int argc, char **argv)
-{
-    static const struct cl_cmd table[] = {{"check", cmd_check, "what this host can run"}, {0}};
-    return cl_cmd_dispatch(table, "cloister host", "cloister host check", argc, argv);
 }

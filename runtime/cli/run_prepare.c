@@ -5,6 +5,8 @@
  */
 #include "run_internal.h"
 
+#include "cloister/hostcheck.h"
+
 #include "host/initdata_disk.h"
 
 #include "base/encode.h"
@@ -16,6 +18,34 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static enum cl_status not_started(const struct run *r, const char *tee, struct cl_err *err)
+{
+    return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                      "run '%.200s': --tee: expected a class that this build can start (sim), got "
+                      "%s",
+                      r->args.image, tee);
+}
+
+/* snp or tdx, whichever the host can run; never sim. */
+static enum cl_status pick_tee(struct run *r, struct cl_err *err)
+{
+    struct hc_facts facts;
+    struct hc_report report;
+    CL_TRY(hc_read(NULL, NULL, &facts, err));
+    hc_judge(&facts, &report);
+    const struct hc_check *snp = hc_obstacle(&report, HC_SNP);
+    const struct hc_check *tdx = hc_obstacle(&report, HC_TDX);
+    if (snp == NULL || tdx == NULL) {
+        const char *picked = snp == NULL ? "snp" : "tdx";
+        (void)snprintf(r->report.tee, sizeof(r->report.tee), "%s", picked);
+        return not_started(r, picked, err);
+    }
+    return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                      "run '%.100s': --tee auto: expected a host that can run snp or tdx (cloister "
+                      "host check), got %s: %.90s; %s: %.90s",
+                      r->args.image, snp->id, snp->actual, tdx->id, tdx->actual);
+}
+
 static enum cl_status check_tee(struct run *r, struct cl_err *err)
 {
     static const char *const names[] = {"auto", "snp", "tdx", "sim-snp"};
@@ -25,10 +55,10 @@ static enum cl_status check_tee(struct run *r, struct cl_err *err)
                               "the guest's memory\n");
         return CL_OK;
     }
-    return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                      "run '%.200s': --tee: expected a class that this build can start (sim), got "
-                      "%s",
-                      r->args.image, names[r->args.tee]);
+    if (r->args.tee == CLI_TEE_AUTO) {
+        return pick_tee(r, err);
+    }
+    return not_started(r, names[r->args.tee], err);
 }
 
 static enum cl_status open_image(struct run *r, struct cl_err *err)
