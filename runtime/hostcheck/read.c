@@ -75,9 +75,11 @@ static void read_tree(struct hc_source *s, struct hc_facts *f)
     hc_source_line(s, "proc/sys/kernel/osrelease", &f->kernel);
     if (hc_source_read(s, "proc/cpuinfo", HC_MAX_CPUINFO, true, &b) == HC_PRESENT) {
         hc_parse_cpuinfo((char *)b.data, b.len, f);
+        hc_source_record(s, "proc/cpuinfo", b.data, b.len);
     }
     if (hc_source_read(s, "proc/cmdline", HC_MAX_SMALL, false, &b) == HC_PRESENT) {
-        hc_parse_cmdline((char *)b.data, b.len, f);
+        hc_parse_cmdline((char *)b.data, b.len, f); /* the rest of it may be a secret */
+        hc_source_record(s, "proc/cmdline", f->cmdline_iommu.text, strlen(f->cmdline_iommu.text));
     }
     f->kvm_amd = hc_source_exists(s, "sys/module/kvm_amd", true);
     f->kvm_intel = hc_source_exists(s, "sys/module/kvm_intel", true);

@@ -67,9 +67,6 @@ enum hc_seen hc_source_read(struct hc_source *s, const char *path, size_t max, b
         cl_buf_reset(ret);
         return HC_UNKNOWN;
     }
-    if (max <= HC_MAX_CPUINFO) { /* long lists are recorded by who looks something up in them */
-        hc_source_record(s, path, ret->data, ret->len);
-    }
     return HC_PRESENT;
 }
 
@@ -77,6 +74,9 @@ void hc_source_line(struct hc_source *s, const char *path, struct hc_text *ret)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf b = {0};
     *ret = (struct hc_text){.seen = hc_source_read(s, path, HC_MAX_SMALL, false, &b)};
+    if (ret->seen == HC_PRESENT) {
+        hc_source_record(s, path, b.data, b.len);
+    }
     for (size_t i = 0; i < b.len && i + 1 < sizeof(ret->text) && b.data[i] != '\n'; i++) {
         ret->text[i] = b.data[i] >= ' ' && b.data[i] <= '~' ? (char)b.data[i] : '?';
     }

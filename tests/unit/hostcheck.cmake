@@ -1,0 +1,4 @@
+# What a host can run (runtime/hostcheck).
+cl_unit_test(test_hostcheck LIBS cl_hostcheck)
+target_include_directories(test_hostcheck PRIVATE ${CMAKE_SOURCE_DIR}/runtime/hostcheck)
+target_compile_definitions(test_hostcheck PRIVATE HOSTS="${CMAKE_SOURCE_DIR}/tests/vectors/host")
