@@ -4,6 +4,12 @@
 #ifndef CLI_CLI_H
 #define CLI_CLI_H
 
+#include <jansson.h>
+#include <stdbool.h>
+
+/* One document on stdout; j is taken, NULL: no memory. Returns the exit status. */
+int cli_print_json(json_t *j, bool compact);
+
 int cl_cmd_run(int argc, char **argv);
 int cl_cmd_initdata(int argc, char **argv);
 int cl_cmd_guest(int argc, char **argv);

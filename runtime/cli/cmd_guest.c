@@ -50,7 +50,7 @@ static int parse(const char *prog, const char *help, int argc, char **argv, bool
     return optind == argc ? -1 : cl_usage_error(prog, "unexpected argument '%s'", argv[optind]);
 }
 
-static int print_json(json_t *j, bool compact)
+int cli_print_json(json_t *j, bool compact)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *own = j;
     char *text =
@@ -141,7 +141,7 @@ static int cmd_info(int argc, char **argv)
         return rc;
     }
     return guest_json(dir, &j, &err) == CL_OK
-               ? print_json(j, json)
+               ? cli_print_json(j, json)
                : cl_fail(&err, "build a guest with 'cmake --build --preset dev --target guest'");
 }
 

@@ -12,7 +12,6 @@
 #include <getopt.h>
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 #define EXIT_NO 1
@@ -145,20 +144,6 @@ static json_t *report_json(const struct hc_facts *f, const struct hc_report *r)
                      class_json(r, HC_TDX), "pods", class_json(r, HC_PODS), "checks", checks);
 }
 
-static int print_json(const struct hc_facts *f, const struct hc_report *r)
-{
-    CL_CLEANUP(cl_json_decrefp) json_t *j = report_json(f, r);
-    char *text = j != NULL ? json_dumps(j, JSON_ENSURE_ASCII | JSON_COMPACT) : NULL;
-    if (text == NULL) {
-        struct cl_err err = {0};
-        (void)cl_err_nomem(&err, "output");
-        return cl_fail(&err, NULL);
-    }
-    (void)printf("%s\n", text);
-    free(text);
-    return 0;
-}
-
 /* --- for people
  * --------------------------------------------------------------------------------------- */
 
@@ -199,7 +184,7 @@ static int cmd_check(int argc, char **argv)
     }
     hc_judge(&facts, &report);
     if (a.json) {
-        rc = print_json(&facts, &report);
+        rc = cli_print_json(report_json(&facts, &report), true);
         if (rc != 0) {
             return rc;
         }
