@@ -195,7 +195,7 @@ START_TEST(test_hostile_trees_are_bounded)
     (void)snprintf(path, sizeof(path), "%s/sys/module/kvm_amd/parameters/sev_snp", dir);
     ck_assert_int_eq(mkfifo(path, 0644), 0); /* must not block */
     (void)snprintf(path, sizeof(path), "%s/sys/module/kvm_intel", dir);
-    ck_assert_int_eq(symlink("/proc/self", path), 0); /* inside: dev/.. has no proc/self */
+    ck_assert_int_eq(symlink("/proc/self", path), 0); /* stays inside, where there is none */
     for (unsigned i = 0; i < 2 * HC_MAX_ENTRIES; i++) {
         (void)snprintf(path, sizeof(path), "sys/devices/system/cpu/vulnerabilities/v%u", i);
         put(dir, path, "Vulnerable\n", 11);
@@ -213,6 +213,53 @@ START_TEST(test_hostile_trees_are_bounded)
         ck_assert_int_ne(r.verdict[c], HC_YES);
     }
     remove_dir(dir);
+}
+END_TEST
+
+/* Each thing that a class rests on, taken away from a host that can run it. */
+START_TEST(test_without_any_one_fact_it_is_not_yes)
+{
+    static const struct {
+        const char *tree;
+        enum hc_class class;
+        const char *file;
+    } rows[] = {{"snp-good", HC_SNP, "cpuid"},
+                {"snp-good", HC_SNP, "kvm"},
+                {"snp-good", HC_SNP, "sev"},
+                {"snp-good", HC_SNP, "dev/kvm"},
+                {"snp-good", HC_SNP, "dev/sev"},
+                {"snp-good", HC_SNP, "proc/cmdline"},
+                {"snp-good", HC_SNP, "proc/sys/kernel/osrelease"},
+                {"snp-good", HC_SNP, "sys/class/iommu/one"},
+                {"snp-good", HC_SNP, "sys/module/kvm_amd/parameters/sev"},
+                {"snp-good", HC_SNP, "sys/module/kvm_amd/parameters/sev_es"},
+                {"snp-good", HC_SNP, "sys/module/kvm_amd/parameters/sev_snp"},
+                {"tdx-good", HC_TDX, "cpuid"},
+                {"tdx-good", HC_TDX, "kvm"},
+                {"tdx-good", HC_TDX, "dev/kvm"},
+                {"tdx-good", HC_TDX, "proc/cpuinfo"},
+                {"tdx-good", HC_TDX, "proc/sys/kernel/osrelease"},
+                {"tdx-good", HC_TDX, "run/tdx-qgs/qgs.socket"},
+                {"tdx-good", HC_TDX, "sys/module/kvm_intel/parameters/tdx"},
+                {"tdx-good", HC_SIM, "sys/module/kvm_intel"},
+                {"tdx-good", HC_PODS, "dev/net/tun"},
+                {"tdx-good", HC_PODS, "lib/modules/6.18.44/modules.dep"},
+                {"tdx-good", HC_PODS, "sys/module/sch_ingress"},
+                {"tdx-good", HC_PODS, "sys/fs/cgroup/cgroup.controllers"}};
+    for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+        struct hc_report r;
+        char dir[64];
+        char tree[80];
+        char command[1024];
+        new_dir(dir);
+        (void)snprintf(tree, sizeof(tree), "%s/t", dir);
+        (void)snprintf(command, sizeof(command), "cp -R '%s/%s' '%s' && rm -r '%s/%s'", HOSTS,
+                       rows[i].tree, tree, tree, rows[i].file);
+        ck_assert_int_eq(system(command), 0);
+        judge(tree, &r);
+        ck_assert_msg(r.verdict[rows[i].class] != HC_YES, "%s", rows[i].file);
+        remove_dir(dir);
+    }
 }
 END_TEST
 
@@ -349,6 +396,7 @@ int main(void)
     tcase_add_test(tc, test_firmware_is_told);
     tcase_add_test(tc, test_an_empty_host_is_never_yes);
     tcase_add_test(tc, test_hostile_trees_are_bounded);
+    tcase_add_test(tc, test_without_any_one_fact_it_is_not_yes);
     tcase_add_test(tc, test_every_truncation_of_every_text_is_no_more_than_the_whole);
     tcase_add_test(tc, test_a_record_gives_the_same_answers);
     tcase_add_test(tc, test_kernels_against_the_table);
