@@ -35,9 +35,7 @@ static bool next_unit(uint64_t ram_size, uint64_t *at, struct unit *ret_unit)
     return true;
 }
 
-/* The first and the last line of a page that has become private are read through the private
- * mapping, which drives what the host may have left in the caches out (CVE-2025-38560). */
-static void touch(uintptr_t address)
+void s0_snp_touch(uintptr_t address)
 {
     (void)*(volatile uint8_t *)address;
     (void)*(volatile uint8_t *)(address + STAGE0_PAGE_SIZE - 1);
@@ -63,7 +61,7 @@ static enum stage0_reason validate_small(const struct s0_snp *snp, uintptr_t add
         if (reason != STAGE0_R_OK) {
             return reason;
         }
-        touch(page);
+        s0_snp_touch(page);
     }
     return STAGE0_R_OK;
 }
@@ -80,7 +78,7 @@ static enum stage0_reason validate(const struct s0_snp *snp, const struct unit *
         return validate_small(snp, address, LARGE_SIZE / STAGE0_PAGE_SIZE);
     }
     for (size_t i = 0; i < LARGE_SIZE / STAGE0_PAGE_SIZE && result == S0_PVALIDATE_OK; i++) {
-        touch(address + i * STAGE0_PAGE_SIZE);
+        s0_snp_touch(address + i * STAGE0_PAGE_SIZE);
     }
     return reason_of(result);
 }

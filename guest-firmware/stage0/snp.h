@@ -44,4 +44,8 @@ CL_NODISCARD enum stage0_reason s0_ghcb_page_state(const struct s0_snp *snp, siz
  * way leads upwards through constants and the size alone, so that no page can come twice. */
 CL_NODISCARD enum stage0_reason s0_snp_accept(const struct s0_snp *snp, uint64_t ram_size);
 
+/* The first and the last line of a page that has become private are read through the private
+ * mapping, which drives what the host may have left in the caches out (CVE-2025-38560). */
+void s0_snp_touch(uintptr_t address);
+
 #endif

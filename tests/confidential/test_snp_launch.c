@@ -3,6 +3,8 @@
  * four places, and every failure of the host ends cleanly.
  */
 #include "base/encode.h"
+#include "cloister/snp_idblock.h"
+#include "report.h"
 #include "shared_vectors.h"
 #include "world.h"
 
@@ -229,16 +231,67 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* The launch that follows will have this digest: two launches of the same make the ID block. */
+static void bind_id_block(EVP_PKEY *key, bool author)
+{
+    struct cl_snp_id_block id = {.guest_svn = 7, .policy = TEE_SNP_POLICY};
+    uint8_t block[CL_SNP_ID_BLOCK_SIZE], auth[CL_SNP_ID_AUTH_SIZE];
+    world_init(&w);
+    launch();
+    memcpy(id.measurement, model_launch_digest(world_vm(&w)), sizeof(id.measurement));
+    world_free(&w);
+    cl_snp_id_block_encode(&id, block);
+    ck_assert_int_eq(cl_snp_id_auth_sign(block, key, author ? key : NULL, auth, NULL), CL_OK);
+    world_init(&w);
+    ck_assert_int_eq(cl_buf_append(&w.files.id_block, block, sizeof(block), NULL), CL_OK);
+    ck_assert_int_eq(cl_buf_append(&w.files.id_auth, auth, sizeof(auth), NULL), CL_OK);
+    w.cfg.id_author = author;
+}
+
+/* What a verifier will see of the launch (snp.md a.1): policy, HOST_DATA, and the keys of an ID
+ * block. _i: without one, with one, with an author's key. */
+START_TEST(test_report)
+{
+    static const uint8_t none[48] = {0};
+    uint8_t report[MODEL_REPORT_SIZE], data[64] = {0}, digest[48];
+    EVP_PKEY *key = EVP_EC_gen("P-384");
+    struct model_chain chain = {.vcek_key = key};
+    ck_assert_int_eq(cl_snp_id_key_digest(key, digest, NULL), CL_OK);
+    if (_i == 0) {
+        world_init(&w);
+    } else {
+        bind_id_block(key, _i == 2);
+    }
+    for (size_t i = 0; i < sizeof(w.cfg.host_data); i++) {
+        w.cfg.host_data[i] = (uint8_t)(0xA0 + i);
+    }
+    launch();
+    model_set_chain(w.model, &chain);
+    ck_assert(model_report(world_vm(&w), data, 0, report));
+    ck_assert_uint_eq(report[0x4], _i > 0 ? 7 : 0);
+    ck_assert_mem_eq(report + 0x8, ((const uint8_t[8]){0, 0, 3}), 8); /* policy: SMT, the fixed 1 */
+    ck_assert_uint_eq(report[0x48], _i == 2 ? 1 : 0);
+    ck_assert_mem_eq(report + 0xC0, w.cfg.host_data, 32);
+    ck_assert_mem_eq(report + 0xE0, _i > 0 ? digest : none, 48);
+    ck_assert_mem_eq(report + 0x110, _i == 2 ? digest : none, 48);
+    world_free(&w);
+    EVP_PKEY_free(key);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("snp_launch");
-    TCase *tc = tcase_create("all");
-    tcase_add_loop_test(tc, test_golden_image, 0, (int)CL_ARRAY_LEN(golden));
-    tcase_add_loop_test(tc, test_our_firmware, 1, 17);
-    tcase_add_test(tc, test_random_configurations);
-    tcase_add_loop_test(tc, test_slow_kvm, 1, 8);
-    tcase_add_loop_test(tc, test_every_failure, 0, (int)CL_ARRAY_LEN(failures));
-    tcase_add_test(tc, test_refusals);
-    suite_add_tcase(s, tc);
+    TCase *small = tcase_create("small"); /* by name, for run_mutants */
+    tcase_add_loop_test(small, test_golden_image, 0, (int)CL_ARRAY_LEN(golden));
+    tcase_add_loop_test(small, test_our_firmware, 1, 17);
+    tcase_add_loop_test(small, test_slow_kvm, 1, 8);
+    tcase_add_test(small, test_refusals);
+    tcase_add_loop_test(small, test_report, 0, 3);
+    suite_add_tcase(s, small);
+    TCase *large = tcase_create("large");
+    tcase_add_test(large, test_random_configurations);
+    tcase_add_loop_test(large, test_every_failure, 0, (int)CL_ARRAY_LEN(failures));
+    suite_add_tcase(s, large);
     return run_suite(s);
 }

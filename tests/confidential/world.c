@@ -181,6 +181,9 @@ static uint8_t *read_whole_file(const char *path, size_t *ret_size)
     return data;
 }
 
+/* Tables, stack, state with the seed, and what was the GHCB page. */
+static const struct model_range wiped = {STAGE0_OWN_GPA, STAGE0_OWN_END - STAGE0_OWN_GPA};
+
 /* The protected-mode part begins behind the setup sectors. */
 static void tell_entry(struct world *w)
 {
@@ -195,6 +198,10 @@ static void tell_entry(struct world *w)
                                 .initrd = w->initrd_bytes,
                                 .initrd_size = w->initrd_size,
                                 .cmdline = w->files.cmdline,
+                                .acpi = true,
+                                .cpus = w->cpus_told != 0 ? w->cpus_told : w->cfg.cpu_count,
+                                .wiped = &wiped,
+                                .wiped_count = 1,
                                 .ram_size = w->cfg.ram_size};
     model_expect_entry(world_vm(w), &entry);
 }

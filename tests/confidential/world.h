@@ -22,7 +22,8 @@ struct world {
     const char *firmware;
     uint8_t *kernel_bytes, *initrd_bytes; /* as the guest must have them */
     size_t kernel_size, initrd_size;
-    int status; /* what the VMM's events can be read from */
+    unsigned cpus_told; /* that Linux's tables will list; 0: as many as there are */
+    int status;         /* what the VMM's events can be read from */
     struct cl_err err;
 };
 

@@ -186,6 +186,7 @@ enum stage0_reason fw_snp_end(void)
     map_ghcb(BIT_PRIVATE);
     switch (pvalidate(NULL, STAGE0_GHCB_GPA, false, true)) {
     case S0_PVALIDATE_OK:
+        s0_snp_touch(STAGE0_GHCB_GPA);
         memset((void *)(uintptr_t)STAGE0_GHCB_GPA, 0, STAGE0_PAGE_SIZE);
         return STAGE0_R_OK;
     case S0_PVALIDATE_UNCHANGED:
