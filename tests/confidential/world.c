@@ -231,6 +231,11 @@ void world_expect_linux(struct world *w)
                   model_outcome(world_vm(w)), (unsigned long long)model_termination(world_vm(w)),
                   w->vmm.status.reason);
     ck_assert_ptr_null(model_objection(world_vm(w), 0));
+    /* Of the setup header, what no loader writes: from the alignment to the command line's size,
+     * the address and the size to run at. */
+    const uint8_t *params = model_private(world_vm(w), STAGE0_ZERO_PAGE_GPA);
+    ck_assert_mem_eq(params + 0x230, w->kernel_bytes + 0x230, 12);
+    ck_assert_mem_eq(params + 0x258, w->kernel_bytes + 0x258, 12);
 }
 
 void world_expect_refusal(struct world *w, enum stage0_reason reason)
