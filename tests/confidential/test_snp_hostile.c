@@ -448,6 +448,48 @@ START_TEST(test_launch)
 }
 END_TEST
 
+/* Features of the VMSA, which SEV_STATUS shows the firmware (snp.md c.4, e.1). */
+static uint64_t evil_features;
+
+static enum cl_status create_with_features(struct tee *t, int *ret_vm_fd, struct cl_err *err)
+{
+    struct kvm_enable_cap cap = {.cap = KC_CAP_EXIT_HYPERCALL, .args = {1u << KC_HC_MAP_GPA_RANGE}};
+    struct kc_sev_init init = {.vmsa_features = evil_features, .ghcb_version = 2};
+    *ret_vm_fd = vmm_kvm_dev(t->cfg.kvm, KVM_CREATE_VM, (void *)(uintptr_t)KC_VM_SNP);
+    ck_assert_int_ge(*ret_vm_fd, 0);
+    ck_assert_int_ge(vmm_kvm_vm(t->cfg.kvm, KVM_ENABLE_CAP, &cap), 0);
+    return snp_command(t, KC_SEV_INIT2, &init, NULL, "KVM_SEV_INIT2", err);
+}
+
+static const struct {
+    uint64_t features;
+    int end;
+} statuses[] = {{1u << 1, R(SNP_STATUS)}, /* virtual top of memory */
+                {1u << 2, R(SNP_STATUS)}, /* reflected #VC */
+                {1u << 3, R(SNP_STATUS)}, /* restricted injection */
+                {1u << 4, R(SNP_STATUS)}, /* alternate injection */
+                {1u << 5, END_SAFE},      /* debug registers swapped */
+                {1u << 8, R(SNP_STATUS)}, /* reserved */
+                {1u << 10, R(SNP_STATUS)}};
+
+START_TEST(test_status)
+{
+    struct model_config config = model_config_default();
+    config.vmsa_features = UINT32_MAX & ~1u;
+    prepare();
+    model_free(w.model);
+    w.model = model_new(&config);
+    evil = tee_snp_ops;
+    evil.create_vm = create_with_features;
+    evil_features = statuses[_i].features;
+    w.cfg.tee = &evil;
+    launch();
+    world_run(&w);
+    ck_assert(statuses[_i].end != END_SAFE || model_outcome(world_vm(&w)) == MODEL_ENTERED);
+    expect_end(statuses[_i].end);
+}
+END_TEST
+
 /* Every vector, at every exit: none is let in. */
 START_TEST(test_every_vector)
 {
@@ -489,6 +531,7 @@ int main(void)
     TCase *window = tcase_create("window");
     tcase_add_loop_test(window, test_in_window, 0, (int)CL_ARRAY_LEN(windows));
     tcase_add_loop_test(window, test_launch, 0, (int)CL_ARRAY_LEN(launches));
+    tcase_add_loop_test(window, test_status, 0, (int)CL_ARRAY_LEN(statuses));
     tcase_add_test(window, test_other_cpu_early);
     suite_add_tcase(s, window);
     TCase *change = tcase_create("change");
