@@ -77,12 +77,13 @@ static void remove_cgroup(const char *path, unsigned depth)
     }
 }
 
-static void leave_cgroup(const char *dir, const char *cgroup)
+/* While we stand in the cgroup that is the pod's root, crun cannot hand controllers down from it,
+ * and tries for two seconds a container. */
+static void step_out(const char *dir)
 {
     char path[512];
     (void)snprintf(path, sizeof(path), "%s/cgroup.procs", dir);
     (void)write_text(path, "0");
-    remove_cgroup(cgroup, 0);
 }
 
 static void must(bool good, const char *what)
@@ -163,8 +164,9 @@ int pod_rig_run(int argc, char **argv, Suite *(*suite)(void))
         /* Without a sanitizer's look back: pods never end, and process 1 cannot be looked at. */
         (void)syscall(SYS_exit_group, failed);
     }
+    step_out(dir);
     (void)waitpid(pid, &status, 0);
-    leave_cgroup(dir, cgroup);
+    remove_cgroup(cgroup, 0);
     (void)umount2(dir, MNT_DETACH);
     (void)rmdir(dir);
     /* Nor here: whoever's PID namespace has ended cannot make the thread that would look. */
