@@ -26,6 +26,8 @@ static struct {
 } documents[MAX_DOCUMENTS];
 static size_t document_count;
 static unsigned asked;
+static pthread_t servers[64];
+static size_t server_count;
 static struct cl_err err;
 static EVP_PKEY *key;
 static EVP_PKEY *other;
@@ -62,16 +64,23 @@ static void *serve(void *arg)
 static enum cl_status dial(void *ctx, int *ret_fd, struct cl_err *e)
 {
     int sv[2];
-    pthread_t thread;
     (void)ctx;
     asked++;
-    if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0 ||
-        pthread_create(&thread, NULL, serve, (void *)(intptr_t)sv[1]) != 0) {
+    if (server_count == CL_ARRAY_LEN(servers) || socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0 ||
+        pthread_create(&servers[server_count], NULL, serve, (void *)(intptr_t)sv[1]) != 0) {
         return cl_err_set(e, CL_ERR_SYS, "socketpair");
     }
-    (void)pthread_detach(thread);
+    server_count++;
     *ret_fd = sv[0];
     return CL_OK;
+}
+
+/* Before a test changes what they read. */
+static void servers_end(void)
+{
+    while (server_count > 0) {
+        (void)pthread_join(servers[--server_count], NULL);
+    }
 }
 
 static void give(const char *name, const void *data, size_t len)
@@ -139,7 +148,9 @@ static enum cl_status run(json_t *take)
     ck_assert_int_eq(cl_image_rule_parse(take, "rule", &rule, &err), CL_OK);
     json_decref(take);
     asked = 0;
-    return agent_image_signed(rule, &ops, manifest, SIG_TIME + 1, &err);
+    enum cl_status st = agent_image_signed(rule, &ops, manifest, SIG_TIME + 1, &err);
+    servers_end();
+    return st;
 }
 
 static enum cl_status run_cosign(void)
