@@ -8,6 +8,11 @@
 
 int cli_policy_from_pod(int argc, char **argv);
 int cli_policy_test(int argc, char **argv);
+/* Hands each option to take(), but for 'h', which prints help. -1: go on behind optind; else the
+ * exit status, which take() may give, too. */
+struct option;
+int cli_policy_options(const char *prog, const char *help, const struct option *options, int argc,
+                       char **argv, int (*take)(void *ctx, int c), void *ctx);
 /* The documents of a manifest; "-" is standard input. */
 CL_NODISCARD enum cl_status cli_policy_documents(const char *path, json_t **ret,
                                                  struct cl_err *err);

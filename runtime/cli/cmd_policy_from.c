@@ -171,8 +171,9 @@ static int take_encryption(struct args *a)
 }
 
 /* -1: go on; else the exit status. */
-static int take_option(struct args *a, int c)
+static int take_option(void *ctx, int c)
 {
+    struct args *a = ctx;
     const char **slot = plain_slot(a, c);
     if (slot != NULL) {
         *slot = optarg;
@@ -226,6 +227,28 @@ static int check_args(const struct args *a)
     return -1;
 }
 
+int cli_policy_options(const char *prog, const char *usage, const struct option *options, int argc,
+                       char **argv, int (*take)(void *ctx, int c), void *ctx)
+{
+    optind = 0;
+    opterr = 0;
+    for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
+        if (c == 'h') {
+            (void)fputs(usage, stdout);
+            return 0;
+        }
+        if (c == ':' || c == '?') {
+            return cl_usage_error(prog, "%s '%s'", c == ':' ? "no value for" : "unknown option",
+                                  argv[optind - 1]);
+        }
+        int rc = take(ctx, c);
+        if (rc >= 0) {
+            return rc;
+        }
+    }
+    return -1;
+}
+
 static int parse(int argc, char **argv, struct args *a)
 {
     static const struct option options[] = {{"image", required_argument, NULL, 'i'},
@@ -250,21 +273,9 @@ static int parse(int argc, char **argv, struct args *a)
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    optind = 0;
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (c == 'h') {
-            (void)fputs(help, stdout);
-            return 0;
-        }
-        if (c == ':' || c == '?') {
-            return cl_usage_error(PROG, "%s '%s'", c == ':' ? "no value for" : "unknown option",
-                                  argv[optind - 1]);
-        }
-        int rc = take_option(a, c);
-        if (rc >= 0) {
-            return rc;
-        }
+    int rc = cli_policy_options(PROG, help, options, argc, argv, take_option, a);
+    if (rc >= 0) {
+        return rc;
     }
     if (argc - optind != 1) {
         return cl_usage_error(PROG, "expected POD.yaml, got %d arguments", argc - optind);

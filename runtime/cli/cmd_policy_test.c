@@ -68,8 +68,9 @@ static int take_list(struct cl_strv *list, const char *option, size_t max)
     return cl_strv_add(list, optarg, &err) == CL_OK ? -1 : cl_fail(&err, NULL);
 }
 
-static int take_option(struct args *a, int c)
+static int take_option(void *ctx, int c)
 {
+    struct args *a = ctx;
     switch (c) {
     case 'p':
         a->pod = optarg;
@@ -103,21 +104,9 @@ static int parse(int argc, char **argv, struct args *a)
                                             {"json", no_argument, NULL, 'j'},
                                             {"help", no_argument, NULL, 'h'},
                                             {0}};
-    optind = 0;
-    opterr = 0;
-    for (int c; (c = getopt_long(argc, argv, ":", options, NULL)) != -1;) {
-        if (c == 'h') {
-            (void)fputs(help, stdout);
-            return 0;
-        }
-        if (c == ':' || c == '?') {
-            return cl_usage_error(PROG, "%s '%s'", c == ':' ? "no value for" : "unknown option",
-                                  argv[optind - 1]);
-        }
-        int rc = take_option(a, c);
-        if (rc >= 0) {
-            return rc;
-        }
+    int rc = cli_policy_options(PROG, help, options, argc, argv, take_option, a);
+    if (rc >= 0) {
+        return rc;
     }
     if (argc - optind != 1 || a->pod == NULL) {
         return cl_usage_error(PROG, "expected POLICY and --pod POD.yaml, got %d arguments%s",
