@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * acpi.c - RSDP, XSDT, FADT, MADT and DSDT of a hardware-reduced machine (guest-boot.md 2.2).
- * Trust: the only input is the CPU count, bounded before. The host's tables are never looked at.
+ * acpi.c - RSDP, XSDT, FADT, MADT and DSDT of a hardware-reduced machine (guest-boot.md 2.2); CCEL
+ * of a TD. Trust: the only input is the CPU count, bounded before. The host's tables are never
+ * looked at.
  */
 #include "stage0.h"
 
@@ -103,7 +104,7 @@ static void put_fadt(struct cl_writer *w, uint64_t dsdt_gpa)
     end_table(t);
 }
 
-static void put_madt(struct cl_writer *w, uint32_t cpu_count)
+static void put_madt(struct cl_writer *w, uint32_t cpu_count, enum s0_tee tee)
 {
     struct table t = begin_table(w, "APIC", 5);
     cl_writer_le32(w, STAGE0_LAPIC_GPA);
@@ -120,6 +121,22 @@ static void put_madt(struct cl_writer *w, uint32_t cpu_count)
     cl_writer_le16(w, 0);
     cl_writer_le32(w, STAGE0_IOAPIC_GPA);
     cl_writer_le32(w, 0); /* its first GSI */
+    if (tee == S0_TDX) {
+        cl_writer_u8(w, 0x10); /* multiprocessor wake-up */
+        cl_writer_u8(w, 16);
+        cl_writer_le16(w, 0); /* version of the mailbox */
+        cl_writer_le32(w, 0);
+        cl_writer_le64(w, STAGE0_MAILBOX_GPA);
+    }
+    end_table(t);
+}
+
+static void put_ccel(struct cl_writer *w)
+{
+    struct table t = begin_table(w, "CCEL", 1);
+    cl_writer_le32(w, 2); /* type TDX, subtype 0 */
+    cl_writer_le64(w, STAGE0_EVENT_LOG_SIZE);
+    cl_writer_le64(w, STAGE0_EVENT_LOG_GPA);
     end_table(t);
 }
 
@@ -138,7 +155,8 @@ static void put_rsdp(uint8_t *at, uint64_t xsdt_gpa)
     at[RSDP_EXT_CHECKSUM] = checksum(at, RSDP_SIZE);
 }
 
-enum stage0_reason s0_acpi_build(uint8_t *area, size_t size, uint64_t gpa, uint32_t cpu_count)
+enum stage0_reason s0_acpi_build(uint8_t *area, size_t size, uint64_t gpa, uint32_t cpu_count,
+                                 enum s0_tee tee)
 {
     struct cl_writer w = cl_writer_init(area, size);
     cl_writer_zero(&w, 48); /* the RSDP goes here, rounded up to 16 bytes */
@@ -149,11 +167,18 @@ enum stage0_reason s0_acpi_build(uint8_t *area, size_t size, uint64_t gpa, uint3
     uint64_t fadt_gpa = gpa + w.len;
     put_fadt(&w, dsdt_gpa);
     uint64_t madt_gpa = gpa + w.len;
-    put_madt(&w, cpu_count);
+    put_madt(&w, cpu_count, tee);
+    uint64_t ccel_gpa = gpa + w.len;
+    if (tee == S0_TDX) {
+        put_ccel(&w);
+    }
     uint64_t xsdt_gpa = gpa + w.len;
     struct table xsdt = begin_table(&w, "XSDT", 1);
     cl_writer_le64(&w, fadt_gpa);
     cl_writer_le64(&w, madt_gpa);
+    if (tee == S0_TDX) {
+        cl_writer_le64(&w, ccel_gpa);
+    }
     end_table(xsdt);
     if (w.overflow) {
         return STAGE0_R_INTERNAL;

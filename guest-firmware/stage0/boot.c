@@ -42,7 +42,7 @@ enum stage0_reason s0_load(const struct s0_machine *m)
     s0_copy_in(s->descriptor, at(m, STAGE0_WINDOW_GPA), STAGE0_DESC_SIZE);
     enum stage0_reason reason = s0_payload_parse(s->descriptor, &s->payload);
     if (reason == STAGE0_R_OK && m->accept != NULL) {
-        reason = m->accept(s->payload.ram_size);
+        reason = m->accept(m);
     }
     if (reason != STAGE0_R_OK) {
         return reason;
@@ -94,7 +94,7 @@ enum stage0_reason s0_prepare(const struct s0_machine *m)
     }
     if (reason == STAGE0_R_OK) {
         reason = s0_acpi_build((uint8_t *)at(m, STAGE0_ACPI_GPA), STAGE0_ACPI_SIZE, STAGE0_ACPI_GPA,
-                               s->payload.cpu_count);
+                               s->payload.cpu_count, m->tee);
     }
     if (reason == STAGE0_R_OK) {
         reason = s0_random_seed(&m->random, s->seed);
@@ -102,10 +102,10 @@ enum stage0_reason s0_prepare(const struct s0_machine *m)
     if (reason != STAGE0_R_OK) {
         return reason;
     }
-    size_t map_count = s0_e820_build(s->payload.ram_size, s->map);
+    size_t map_count = s0_e820_build(s->payload.ram_size, m->tee, s->map);
     s0_boot_params_build((uint8_t *)at(m, STAGE0_ZERO_PAGE_GPA), file, &s->kernel, &s->layout,
                          s->map, map_count);
-    s0_setup_data_build((uint8_t *)at(m, STAGE0_SETUP_DATA_GPA), s->seed, m->snp);
+    s0_setup_data_build((uint8_t *)at(m, STAGE0_SETUP_DATA_GPA), s->seed, m->tee == S0_SNP);
     s0_paging_build_linux(m->memory, s->layout.low_ram_end, m->bits);
     return STAGE0_R_OK;
 }

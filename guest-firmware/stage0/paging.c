@@ -25,13 +25,14 @@ static volatile uint64_t *table_at(uintptr_t memory, uint64_t gpa)
     return (volatile uint64_t *)(memory + (uintptr_t)gpa);
 }
 
-/* Attributes of a page below 2 MiB; 0: not mapped. */
-static uint64_t low_page(uint64_t gpa)
+/* Attributes of a page below 2 MiB; 0: not mapped. Behind the hash page SNP's launch left what is
+ * only read; on TDX the event log is written there. */
+static uint64_t low_page(uint64_t gpa, bool tdx)
 {
     if (gpa < STAGE0_PAGE_SIZE || gpa == STAGE0_GUARD_GPA) {
         return 0;
     }
-    if (gpa >= STAGE0_HASH_PAGE_GPA && gpa < STAGE0_TD_HOB_GPA) {
+    if (gpa >= STAGE0_HASH_PAGE_GPA && gpa < (tdx ? STAGE0_MAILBOX_GPA : STAGE0_TD_HOB_GPA)) {
         return DATA_READ_ONLY;
     }
     if (gpa >= STAGE0_LOW_END && gpa < STAGE0_HIGH_GPA) {
@@ -74,10 +75,9 @@ void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text, struct s0_me
     volatile uint64_t *rom = table_at(memory, STAGE0_PT_ROM_GPA);
     for (uint64_t i = 0; i < PT_ENTRIES; i++) {
         uint64_t offset = i * STAGE0_PAGE_SIZE;
-        low[i] = entry(offset, low_page(offset), bits.private);
+        low[i] = entry(offset, low_page(offset, bits.shared != 0), bits.private);
         rom[i] = entry(rom_large + offset, rom_page(rom_large + offset, text), bits.private);
     }
-    /* PML4 and PDPT stay as reset.S made them: this loop rewrites the four page directories. */
     volatile uint64_t *pd = table_at(memory, STAGE0_PD_GPA);
     for (uint64_t i = 0; i < 4 * PT_ENTRIES; i++) {
         uint64_t gpa = i * LARGE_SIZE;
@@ -88,6 +88,14 @@ void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text, struct s0_me
         } else {
             pd[i] = entry(gpa, own_large(gpa), in_window(gpa) ? bits.shared : bits.private);
         }
+    }
+    /* As reset.S made these two, but for a TD, where it made none. */
+    volatile uint64_t *pml4 = table_at(memory, STAGE0_PML4_GPA);
+    volatile uint64_t *pdpt = table_at(memory, STAGE0_PDPT_GPA);
+    for (uint64_t i = 0; i < PT_ENTRIES; i++) {
+        uint64_t directory = STAGE0_PD_GPA + i * STAGE0_PAGE_SIZE;
+        pdpt[i] = i < 4 ? directory | TABLE | bits.private : 0;
+        pml4[i] = i == 0 ? STAGE0_PDPT_GPA | TABLE | bits.private : 0;
     }
 }
 

@@ -21,7 +21,11 @@ struct s0_memory_bits {
     uint64_t private, shared;
 };
 
+/* What protects the guest's memory; fw/reset.S finds out. */
+enum s0_tee { S0_PLAIN = 0, S0_SNP = 1, S0_TDX = 2 };
+
 #define S0_SHA256_SIZE 32u
+#define S0_SHA384_SIZE 48u
 #define S0_SEED_SIZE 32u
 #define S0_SECTOR_SIZE 512u
 
@@ -48,6 +52,9 @@ s0_sha256_blocks_fn s0_sha256_blocks_ni;   /* needs SHA, SSE4.1, and SSE switche
 s0_sha256_blocks_fn *s0_sha256_select(const struct s0_cpu *cpu);
 void s0_sha256(s0_sha256_blocks_fn *blocks, uint8_t ret_digest[static S0_SHA256_SIZE],
                const uint8_t *data, size_t len);
+
+/* sha384.c */
+void s0_sha384(uint8_t ret_digest[static S0_SHA384_SIZE], const uint8_t *data, size_t len);
 
 /* descriptor.c: what the VMM asks for (I-1.2). */
 struct s0_blob {
@@ -110,21 +117,28 @@ CL_NODISCARD enum stage0_reason s0_cmdline_check(const uint8_t *text, size_t siz
 
 /* e820.c */
 #define S0_E820_MAX 8u
-enum s0_e820_type { S0_E820_RAM = 1, S0_E820_RESERVED = 2, S0_E820_ACPI = 3 };
+enum s0_e820_type {
+    S0_E820_RAM = 1,
+    S0_E820_RESERVED = 2,
+    S0_E820_ACPI = 3,
+    S0_E820_NVS = 4,
+};
 struct s0_e820 {
     uint64_t gpa;
     uint64_t size;
     enum s0_e820_type type;
 };
 /* The number of entries, ascending and without overlap. */
-size_t s0_e820_build(uint64_t ram_size, struct s0_e820 ret_map[static S0_E820_MAX]);
+size_t s0_e820_build(uint64_t ram_size, enum s0_tee tee,
+                     struct s0_e820 ret_map[static S0_E820_MAX]);
 
 /* aml.c, acpi.c: method-free tables. */
 void s0_aml_dsdt_body(struct cl_writer *w);
 /* Writes RSDP, XSDT, FADT, MADT and DSDT for a table area that the guest sees at `gpa`; the RSDP
- * is at its start. STAGE0_R_INTERNAL when the area is too small. */
+ * is at its start. For a TD also where the other CPUs wait and where the event log is.
+ * STAGE0_R_INTERNAL when the area is too small. */
 CL_NODISCARD enum stage0_reason s0_acpi_build(uint8_t *area, size_t size, uint64_t gpa,
-                                              uint32_t cpu_count);
+                                              uint32_t cpu_count, enum s0_tee tee);
 
 /* random.c */
 typedef bool s0_random_fn(uint64_t *ret_word); /* false: no value this time */
@@ -151,8 +165,8 @@ struct s0_rom_text {
     uint64_t gpa; /* page aligned */
     uint64_t size;
 };
-/* The tables stage0 runs on: nothing is both writable and executable. Rewrites the early tables
- * in place, each store leaving a valid mapping of what runs. */
+/* The tables stage0 runs on: nothing is both writable and executable. Written whole; where the
+ * early tables lie in the same place, each store leaves a valid mapping of what runs. */
 void s0_paging_build_own(uintptr_t memory, struct s0_rom_text text, struct s0_memory_bits bits);
 /* The tables Linux starts on: low RAM as one identity map, and the ROM, from which we jump. */
 void s0_paging_build_linux(uintptr_t memory, uint64_t low_ram_end, struct s0_memory_bits bits);
@@ -172,14 +186,15 @@ struct s0_state {
 _Static_assert(sizeof(struct s0_state) <= STAGE0_STATE_END - STAGE0_STATE_GPA, "state fits");
 
 /* Makes private, and the guest's for good, all RAM that the launch did not. NULL: RAM is RAM. */
-typedef enum stage0_reason s0_accept_fn(uint64_t ram_size);
+struct s0_machine;
+typedef enum stage0_reason s0_accept_fn(const struct s0_machine *m);
 
 struct s0_machine {
     uintptr_t memory; /* where guest physical 0 lies; 0 in the firmware */
     struct s0_state *state;
     struct s0_memory_bits bits;
-    bool snp;
-    s0_accept_fn *accept;
+    enum s0_tee tee;
+    s0_accept_fn *accept; /* called when m->state->payload is there */
     s0_sha256_blocks_fn *sha256;
     struct s0_random random;
 };

@@ -15,12 +15,12 @@
 START_TEST(test_map_of_small_and_large_machines)
 {
     struct s0_e820 map[S0_E820_MAX];
-    ck_assert_uint_eq(s0_e820_build(MIB(128), map), 6);
+    ck_assert_uint_eq(s0_e820_build(MIB(128), S0_PLAIN, map), 6);
     ck_assert_uint_eq(map[5].gpa, MIB(1));
     ck_assert_uint_eq(map[5].size, MIB(127));
-    ck_assert_uint_eq(s0_e820_build(MIB(2048), map), 6);
+    ck_assert_uint_eq(s0_e820_build(MIB(2048), S0_PLAIN, map), 6);
     ck_assert_uint_eq(map[5].size, MIB(2047));
-    ck_assert_uint_eq(s0_e820_build(MIB(3072), map), 7);
+    ck_assert_uint_eq(s0_e820_build(MIB(3072), S0_PLAIN, map), 7);
     ck_assert_uint_eq(map[5].size, MIB(2047));
     ck_assert_uint_eq(map[6].gpa, MIB(4096));
     ck_assert_uint_eq(map[6].size, MIB(1024));
@@ -31,7 +31,7 @@ START_TEST(test_map_is_sorted_and_gives_no_reserved_page_away)
 {
     for (uint64_t ram = STAGE0_RAM_MIN; ram <= MIB(8192); ram += MIB(62)) {
         struct s0_e820 map[S0_E820_MAX];
-        size_t n = s0_e820_build(ram, map);
+        size_t n = s0_e820_build(ram, S0_PLAIN, map);
         uint64_t total = 0;
         for (size_t i = 0; i < n; i++) {
             ck_assert_uint_gt(map[i].size, 0);
@@ -84,7 +84,8 @@ static const uint8_t *build_and_find(uint32_t cpus, unsigned index, const char *
                                      uint32_t *ret_len)
 {
     memset(area, 0xEE, sizeof(area));
-    ck_assert_int_eq(s0_acpi_build(area, sizeof(area), STAGE0_ACPI_GPA, cpus), STAGE0_R_OK);
+    ck_assert_int_eq(s0_acpi_build(area, sizeof(area), STAGE0_ACPI_GPA, cpus, S0_PLAIN),
+                     STAGE0_R_OK);
     ck_assert_mem_eq(area, "RSD PTR ", 8);
     ck_assert_uint_eq(area[15], 2);
     ck_assert_uint_eq(s0t_get32(area + 20), 36);
@@ -277,7 +278,8 @@ START_TEST(test_tables_that_do_not_fit_are_refused)
     for (size_t size = 48; size < used; size++) {
         uint8_t *exact = malloc(size);
         ck_assert_ptr_nonnull(exact);
-        ck_assert_int_eq(s0_acpi_build(exact, size, STAGE0_ACPI_GPA, 16), STAGE0_R_INTERNAL);
+        ck_assert_int_eq(s0_acpi_build(exact, size, STAGE0_ACPI_GPA, 16, S0_PLAIN),
+                         STAGE0_R_INTERNAL);
         free(exact);
     }
 }

@@ -2,10 +2,12 @@
  * entry.S - where exceptions end, and the last step into Linux. Trust: none needed; no input.
  */
 #include "stage0_abi.h"
+#include "tdx_abi.h"
 
 STAGE0_REASONS(STAGE0_ASM_REASON)
 
-#define CR4_PAE 0x20
+#define CR4_MCE 0x40
+#define CR4_VECTOR 0x600 /* OSFXSR, OSXMMEXCPT */
 
     .section .text, "ax"
     .code64
@@ -25,7 +27,11 @@ fw_vector_stubs:
     .endr
     .balign 16
     mov $STAGE0_R_INTERRUPT, %eax
+    .globl fw_refuse_eax
 fw_refuse_eax:
+    mov %cr4, %rdx
+    test $CR4_MCE, %dl /* always set in a TD, and by us nowhere else */
+    jnz fw_refuse_tdx
     cmpl $0, STAGE0_CPUID_GPA /* as reset.S told SNP */
     jne fw_refuse_snp
     mov $STAGE0_PORT_REFUSE, %edx
@@ -45,6 +51,71 @@ fw_refuse_snp:
 1:  cli
     hlt
     jmp 1b
+
+/* As often as the VMM comes back from it. */
+fw_refuse_tdx:
+    mov $STAGE0_TERM_SET, %ebx
+    shl $32, %rbx
+    mov %eax, %eax
+    or %rax, %rbx
+1:  mov $TDG_VP_VMCALL, %eax
+    mov $TDVMCALL_REGISTERS, %ecx
+    xor %r10d, %r10d
+    mov $TDVMCALL_REPORT_FATAL_ERROR, %r11d
+    mov %rbx, %r12
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    TDCALL
+    pause
+    jmp 1b
+
+/* void fw_tdcall(const struct s0_tdx *tdx, struct s0_tdx_regs *regs): TDCALL with the registers of
+ * *regs, and what it left in them. Of a call to the VMM only R10 to R15 pass, as RCX says; what it
+ * put there stays in *regs alone.
+ */
+    .globl fw_tdcall
+fw_tdcall:
+    push %r12
+    push %r13
+    push %r14
+    push %r15
+    push %rsi
+    mov (%rsi), %rax
+    mov 8(%rsi), %rcx
+    mov 16(%rsi), %rdx
+    mov 24(%rsi), %r8
+    mov 32(%rsi), %r9
+    mov 40(%rsi), %r10
+    mov 48(%rsi), %r11
+    mov 56(%rsi), %r12
+    mov 64(%rsi), %r13
+    mov 72(%rsi), %r14
+    mov 80(%rsi), %r15
+    TDCALL
+    pop %rsi
+    mov %rax, (%rsi)
+    mov %rcx, 8(%rsi)
+    mov %rdx, 16(%rsi)
+    mov %r8, 24(%rsi)
+    mov %r9, 32(%rsi)
+    mov %r10, 40(%rsi)
+    mov %r11, 48(%rsi)
+    mov %r12, 56(%rsi)
+    mov %r13, 64(%rsi)
+    mov %r14, 72(%rsi)
+    mov %r15, 80(%rsi)
+    pop %r15
+    pop %r14
+    pop %r13
+    pop %r12
+    xor %ecx, %ecx
+    xor %edx, %edx
+    xor %r8d, %r8d
+    xor %r9d, %r9d
+    xor %r10d, %r10d
+    xor %r11d, %r11d
+    ret
 
 /* _Noreturn void fw_refuse(uint32_t code) */
     .globl fw_refuse
@@ -70,7 +141,8 @@ fw_jump:
     .irp n, 0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15
     pxor %xmm\n, %xmm\n
     .endr
-    mov $CR4_PAE, %eax /* vector unit off again */
+    mov %cr4, %rax
+    and $~CR4_VECTOR, %eax /* vector unit off again */
     mov %rax, %cr4
     mov $STAGE0_OWN_END, %esp
     xor %ecx, %ecx

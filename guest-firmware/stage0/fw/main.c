@@ -6,8 +6,8 @@
 #include "cpu.h"
 #include "snp_fw.h"
 #include "stage0.h"
+#include "tdx_fw.h"
 
-#define CR4_PAE UINT64_C(0x20)
 #define CR4_OSFXSR UINT64_C(0x200)
 #define CR4_OSXMMEXCPT UINT64_C(0x400)
 #define MSR_MTRR_DEF_TYPE 0x2FFu
@@ -24,7 +24,7 @@ extern const uint8_t fw_text_start[];
 extern const uint8_t fw_text_end[];
 _Noreturn void fw_refuse(uint32_t code);
 _Noreturn void fw_jump(uint64_t entry, uint64_t boot_params, uint64_t cr3);
-_Noreturn void fw_main(bool snp);
+_Noreturn void fw_main(enum s0_tee tee);
 
 static inline void out8(uint16_t port, uint8_t value)
 {
@@ -43,22 +43,22 @@ static void require(enum stage0_reason reason)
     }
 }
 
-static void mark(bool snp, uint16_t value)
+static void out(enum s0_tee tee, uint16_t port, unsigned size, uint16_t value)
 {
-    if (snp) {
-        require(fw_snp_out(STAGE0_PORT_MARK, 2, value));
+    if (tee == S0_SNP) {
+        require(fw_snp_out(port, size, value));
+    } else if (tee == S0_TDX) {
+        require(fw_tdx_out(port, size, value));
+    } else if (size == 1) {
+        out8(port, (uint8_t)value);
     } else {
-        out16(STAGE0_PORT_MARK, value);
+        out16(port, value);
     }
 }
 
-static void payload_done(bool snp)
+static void mark(enum s0_tee tee, uint16_t value)
 {
-    if (snp) {
-        require(fw_snp_out(STAGE0_PORT_PAYLOAD, 1, STAGE0_PAYLOAD_DONE));
-    } else {
-        out8(STAGE0_PORT_PAYLOAD, STAGE0_PAYLOAD_DONE);
-    }
+    out(tee, STAGE0_PORT_MARK, 2, value);
 }
 
 /* Confidential memory that we do not handle must not be taken for the plain kind. */
@@ -117,15 +117,18 @@ static void enable_caching(const struct s0_cpu *cpu)
     }
 }
 
+/* A TD must leave the other bits of CR4 as they are. */
 static void enable_vector_unit(void)
 {
-    __asm__ volatile("mov %0, %%cr4" : : "r"(CR4_PAE | CR4_OSFXSR | CR4_OSXMMEXCPT) : "memory");
+    uint64_t cr4 = 0;
+    __asm__ volatile("mov %%cr4, %0" : "=r"(cr4));
+    __asm__ volatile("mov %0, %%cr4" : : "r"(cr4 | CR4_OSFXSR | CR4_OSXMMEXCPT) : "memory");
 }
 
 /* Without memory encryption. */
 static void start_plain(const struct s0_cpu *cpu)
 {
-    mark(false, STAGE0_MARK_ENTERED);
+    mark(S0_PLAIN, STAGE0_MARK_ENTERED);
     require(check_no_tee(cpu));
     tighten_paging((struct s0_memory_bits){0});
     enable_caching(cpu); /* under SNP the register is the hypervisor's, and says nothing */
@@ -135,17 +138,28 @@ static void start_snp(struct s0_memory_bits bits)
 {
     tighten_paging(bits);
     require(fw_snp_start());
-    mark(true, STAGE0_MARK_ENTERED);
+    mark(S0_SNP, STAGE0_MARK_ENTERED);
 }
 
-/* snp: reset.S found a CPUID page. */
-void fw_main(bool snp)
+/* On TDX the tables of ROM map as private what the TD does not have yet. */
+static void start_tdx(struct s0_memory_bits *ret_bits)
 {
+    require(fw_tdx_start(ret_bits));
+    tighten_paging(*ret_bits);
+    mark(S0_TDX, STAGE0_MARK_ENTERED);
+}
+
+/* tee: as reset.S found it. */
+void fw_main(enum s0_tee tee)
+{
+    bool snp = tee == S0_SNP;
     struct s0_cpu cpu = {.table = snp ? (const uint8_t *)(uintptr_t)STAGE0_CPUID_GPA : NULL};
     struct s0_memory_bits bits = {.private = snp ? UINT64_C(1) << STAGE0_SNP_BIT : 0};
     load_idt();
     if (snp) {
         start_snp(bits);
+    } else if (tee == S0_TDX) {
+        start_tdx(&bits);
     } else {
         start_plain(&cpu);
     }
@@ -154,18 +168,23 @@ void fw_main(bool snp)
         .memory = 0,
         .state = (struct s0_state *)(uintptr_t)STAGE0_STATE_GPA,
         .bits = bits,
-        .snp = snp,
-        .accept = snp ? fw_snp_accept : NULL,
+        .tee = tee,
+        .accept = snp             ? fw_snp_accept
+                  : tee == S0_TDX ? fw_tdx_accept
+                                  : NULL,
         .sha256 = s0_sha256_select(&cpu),
         .random = s0_random_detect(&cpu),
     };
     require(s0_load(&m));
-    mark(snp, STAGE0_MARK_COPIED);
+    mark(tee, STAGE0_MARK_COPIED);
     require(s0_verify(&m));
-    mark(snp, STAGE0_MARK_VERIFIED);
-    payload_done(snp);
+    if (tee == S0_TDX) {
+        require(fw_tdx_measure(&m));
+    }
+    mark(tee, STAGE0_MARK_VERIFIED);
+    out(tee, STAGE0_PORT_PAYLOAD, 1, STAGE0_PAYLOAD_DONE);
     require(s0_prepare(&m));
-    mark(snp, STAGE0_MARK_JUMP);
+    mark(tee, STAGE0_MARK_JUMP);
     if (snp) {
         require(fw_snp_end());
     }

@@ -4,6 +4,7 @@
  * tables at STAGE0_PML4_GPA; the stack is not used before long mode.
  */
 #include "stage0_abi.h"
+#include "tdx_abi.h"
 
 STAGE0_REASONS(STAGE0_ASM_REASON)
 
@@ -18,6 +19,11 @@ STAGE0_REASONS(STAGE0_ASM_REASON)
 #define CODE64 0x10 /* these two as Linux's boot protocol wants them */
 #define DATA 0x18
 #define TABLE_COUNT 6 /* PML4, PDPT, four page directories */
+
+#define FW_TDX 2 /* S0_TDX of enum s0_tee */
+#define MAILBOX_WAKEUP 1 /* ACPI 5.2.12.19: u16 command, u16, u32 APIC id, u64 vector */
+#define MAILBOX_APIC_ID 4
+#define MAILBOX_VECTOR 8
 
 /* ---- 0xFFFFFFF0. TDX starts here in 32-bit mode, everything else in 16-bit mode; both read the
  * first two instructions alike.
@@ -55,10 +61,29 @@ entry16:
     mov %eax, %cr0
     ljmpl $CODE32, $entry32
 
+/* ---- TDX: every CPU comes here at once, in flat 32-bit mode, with nothing but this ROM. On page
+ * tables in ROM into long mode: EFER is set already and must not be written, CR4.MCE must stay. No
+ * register is looked at: what the VMM chose (RCX, R8) and what the module did are hard to tell.
+ */
     .code32
 tdx_entry:
-    mov $STAGE0_R_TEE_TDX, %eax
-    jmp refuse32
+    cli
+    cld
+    lgdtl gdt_pointer
+    mov $DATA, %eax
+    mov %eax, %ds
+    mov %eax, %es
+    mov %eax, %ss
+    mov %eax, %fs
+    mov %eax, %gs
+    mov %cr4, %eax
+    or $CR4_PAE, %eax
+    mov %eax, %cr4
+    mov $rom_pml4, %eax
+    mov %eax, %cr3
+    mov $CR0_BOOT, %eax
+    mov %eax, %cr0
+    ljmpl $CODE64, $tdx_entry64
 
 entry32:
     mov $DATA, %eax
@@ -148,6 +173,55 @@ entry64:
     xor %ebp, %ebp
     call fw_main
     ud2 /* does not return */
+
+/* CPU 0, by the TDX module's own word, boots. Its stack is TempMem: private, of unknown content. */
+tdx_entry64:
+    mov $TDG_VP_INFO, %eax
+    TDCALL
+    test %rax, %rax
+    mov $STAGE0_R_TDX_ANSWER, %eax
+    jnz fw_refuse_eax
+    test %r9d, %r9d
+    jnz tdx_park
+    mov $STAGE0_STACK_END, %esp
+    mov $FW_TDX, %edi
+    call fw_main
+    ud2
+
+/* The other CPUs, of index r9d, wait for Linux without a stack, in what no one but stage0 and Linux
+ * ever writes: this ROM, the hash page, the mailbox. The mailbox is unaccepted when they come, and
+ * a look at it then is no way to wait: KVM ends the TD for it. TempMem and hand-off blocks have
+ * bytes that the host chose. The first word of the hash page it cannot choose: MRTD has it as zero.
+ * stage0 sets it when the mailbox is accepted, and thereby zero. A CPU that the host runs only when
+ * Linux does finds the same; Linux keeps both pages reserved.
+ * The index stands for the APIC id (I-1.1): the module gives each out once, so no two CPUs wake.
+ */
+tdx_park:
+    pause
+    cmpl $0, STAGE0_READY_GPA
+    je tdx_park
+    mov $STAGE0_MAILBOX_GPA, %ebx
+1:  pause
+    cmpw $MAILBOX_WAKEUP, (%rbx)
+    jne 1b
+    cmpl %r9d, MAILBOX_APIC_ID(%rbx)
+    jne 1b
+    mov MAILBOX_VECTOR(%rbx), %rax
+    movw $0, (%rbx) /* taken */
+    jmp *%rax
+
+/* Of the CPUs of a TD, until they have better ones: 4 GiB, all private. Linux's code that wakes CPUs
+ * runs on them, too. Accessed and dirty already, so that no CPU needs to write here.
+ */
+    .section .page_tables, "a"
+    .balign STAGE0_PAGE_SIZE
+rom_pml4:
+    .quad rom_pdpt + 0x23
+    .fill 511, 8, 0
+rom_pdpt:
+    .quad 0x000000E3, 0x400000E3, 0x800000E3, 0xC00000E3 /* 1 GiB each */
+    .fill 508, 8, 0
+    .section .early, "ax"
 
 /* In ROM, so the accessed bits are set already and no CPU needs to write here. */
     .balign 8

@@ -165,10 +165,10 @@ enum stage0_reason fw_snp_start(void)
     return reason == STAGE0_R_OK ? share_ghcb() : reason;
 }
 
-enum stage0_reason fw_snp_accept(uint64_t ram_size)
+enum stage0_reason fw_snp_accept(const struct s0_machine *m)
 {
     struct s0_snp snp = snp_here();
-    return s0_snp_accept(&snp, ram_size);
+    return s0_snp_accept(&snp, m->state->payload.ram_size);
 }
 
 enum stage0_reason fw_snp_out(uint16_t port, unsigned size, uint32_t value)

@@ -8,7 +8,7 @@
 
 /* On stage0's own page tables: checks processor and hypervisor, shares the GHCB page. */
 CL_NODISCARD enum stage0_reason fw_snp_start(void);
-CL_NODISCARD enum stage0_reason fw_snp_accept(uint64_t ram_size);
+CL_NODISCARD enum stage0_reason fw_snp_accept(const struct s0_machine *m);
 CL_NODISCARD enum stage0_reason fw_snp_out(uint16_t port, unsigned size, uint32_t value);
 /* The GHCB page becomes private again. Nothing may be asked afterwards. */
 CL_NODISCARD enum stage0_reason fw_snp_end(void);

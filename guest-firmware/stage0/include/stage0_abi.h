@@ -9,8 +9,8 @@
  *   0x0000_0000  page 0, never mapped by stage0
  *   0x0000_1000  stage0: page tables, guard page, stack, state; wiped before Linux runs
  *   0x0001_0000  kernel-hash page (measured), table at +0xC00
- *   0x0001_1000  SNP secrets page
- *   0x0001_2000  SNP CPUID page
+ *   0x0001_1000  SNP secrets page; TDX: mailbox that wakes the other CPUs
+ *   0x0001_2000  SNP CPUID page; TDX: event log
  *   0x0001_3000  TD hand-off block list, two pages (TDX)
  *   0x0002_0000  zero page (boot_params)            \
  *   0x0002_1000  command line                        |
@@ -46,6 +46,7 @@
 #define STAGE0_STATE_GPA 0xD000 /* struct s0_state */
 #define STAGE0_STATE_END 0xF000
 #define STAGE0_GHCB_GPA 0xF000 /* SNP: shared with the hypervisor until just before the jump */
+#define STAGE0_TDX_GPA 0xF000  /* TDX: struct s0_tdx */
 
 #define STAGE0_HASH_PAGE_GPA 0x10000
 #define STAGE0_HASH_TABLE_OFFSET 0xC00
@@ -53,8 +54,14 @@
 #define STAGE0_HASH_TABLE_SIZE 0x400 /* the area; the table itself has 176 bytes */
 #define STAGE0_SECRETS_GPA 0x11000
 #define STAGE0_CPUID_GPA 0x12000
+#define STAGE0_MAILBOX_GPA 0x11000 /* TDX: ACPI multiprocessor wake-up */
+#define STAGE0_EVENT_LOG_GPA 0x12000
+#define STAGE0_EVENT_LOG_SIZE 0x1000
 #define STAGE0_TD_HOB_GPA 0x13000
 #define STAGE0_TD_HOB_SIZE 0x2000
+/* TDX: a word that the launch measures as zero, because the hash page is empty here; stage0 sets it
+ * once the mailbox is the TD's. */
+#define STAGE0_READY_GPA STAGE0_HASH_PAGE_GPA
 
 #define STAGE0_LINUX_GPA 0x20000 /* everything handed to Linux below 1 MiB ... */
 #define STAGE0_LINUX_END 0x30000
@@ -105,7 +112,8 @@
 
 /* SEV-SNP: the bit of page-table entries that means "encrypted", on every product so far. */
 #define STAGE0_SNP_BIT 51
-#define STAGE0_TERM_SET 5 /* of GHCB termination requests: the reason is one of I-1.4 */
+#define STAGE0_TERM_SET 5 /* of GHCB termination requests: the reason is one of I-1.4; TDX: likewise,
+                             in the upper half of a fatal error's code */
 
 /* I-1.2: payload descriptor, first page of the window */
 #define STAGE0_DESC_SIZE 0x1000
@@ -154,7 +162,7 @@
     X(NO_LONG_MODE, 1, "the CPU has no 64-bit mode")                                               \
     X(NO_NX, 2, "the CPU cannot mark pages as not executable")                                     \
     X(TEE_SEV, 3, "the CPU reports AMD SEV, which this firmware build does not support")           \
-    X(TEE_TDX, 4, "the CPU reports Intel TDX, which this firmware build does not support")         \
+    X(TEE_TDX, 4, "the CPU reports Intel TDX, but did not start as one of a TD does")                \
     X(NO_RANDOM, 5, "the CPU has neither RDSEED nor RDRAND")                                       \
     X(RANDOM_FAILED, 6, "the random number generator of the CPU gives no values")                  \
     X(RANDOM_STUCK, 7, "the random number generator of the CPU repeats one value")                 \
@@ -190,6 +198,9 @@
     X(CMDLINE_NUL_INSIDE, 61, "the command line has a NUL before its end")                         \
     X(CMDLINE_CHARACTER, 62, "the command line has a character that is not printable ASCII")       \
     X(CMDLINE_TOO_LONG, 63, "the command line is longer than the kernel takes")                    \
+    X(TDX_RTMR, 64, "a measurement register of the TD could not be extended")                      \
+    X(TDX_CPU_COUNT, 65, "the TD does not have as many CPUs as the payload descriptor says")       \
+    X(TDX_ATTRIBUTES, 66, "the TD was made so that missing memory is an exception")                \
     X(KERNEL_TRUNCATED, 70, "kernel: the file ends inside its setup part")                         \
     X(KERNEL_BOOT_FLAG, 71, "kernel: no boot flag 0xAA55")                                         \
     X(KERNEL_MAGIC, 72, "kernel: no HdrS signature")                                               \
@@ -212,6 +223,11 @@
     X(SNP_PAGE_STATE, 88, "the hypervisor did not change the state of a page")                     \
     X(SNP_VALIDATE, 89, "a page could not be validated")                                           \
     X(SNP_VALIDATED, 90, "a page was validated before: somebody plays with memory")                \
+    X(TDX_ANSWER, 91, "the TDX module or the VMM gave an answer that this firmware does not know") \
+    X(TDX_WIDTH, 92, "guest physical addresses are neither 48 nor 52 bits wide")                   \
+    X(TDX_ACCEPT, 93, "a page could not be accepted")                                              \
+    X(TDX_ACCEPTED, 94, "a page was accepted before: somebody plays with memory")                  \
+    X(TDX_HOB, 95, "the TD hand-off blocks are not those of this RAM size")                        \
     X(EXC_0, 96, "exception 0 in the firmware: divide error")                                      \
     X(EXC_1, 97, "exception 1 in the firmware: debug")                                             \
     X(EXC_2, 98, "exception 2 in the firmware: non-maskable interrupt")                            \
