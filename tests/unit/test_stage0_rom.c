@@ -139,6 +139,17 @@ START_TEST(test_reset_vector_reads_alike_in_both_modes)
 }
 END_TEST
 
+/* The first of the ROM: 4 GiB in four pages, accessed and dirty, nothing else. */
+START_TEST(test_page_tables_of_a_td_are_in_rom)
+{
+    for (size_t i = 0; i < 512; i++) {
+        ck_assert_uint_eq(s0t_get64(rom + 8 * i), i == 0 ? STAGE0_ROM_GPA + 0x1023u : 0);
+        uint64_t page = i < 4 ? i << 30 | 0xE3 : 0;
+        ck_assert_uint_eq(s0t_get64(rom + 0x1000 + 8 * i), page);
+    }
+}
+END_TEST
+
 START_TEST(test_no_segment_is_writable)
 {
     static uint8_t elf[1 << 20];
@@ -180,6 +191,7 @@ int main(void)
     tcase_add_test(tc, test_sev_metadata);
     tcase_add_test(tc, test_tdvf_descriptor);
     tcase_add_test(tc, test_reset_vector_reads_alike_in_both_modes);
+    tcase_add_test(tc, test_page_tables_of_a_td_are_in_rom);
     tcase_add_test(tc, test_no_segment_is_writable);
     tcase_add_test(tc, test_image_is_reproducible);
     suite_add_tcase(s, tc);

@@ -52,6 +52,21 @@ START_TEST(test_map_is_sorted_and_gives_no_reserved_page_away)
 }
 END_TEST
 
+/* Of the pages that a TEE needs, mailbox and event log are NVS in a TD: Linux then maps them as
+ * private memory. */
+START_TEST(test_map_of_a_td)
+{
+    struct s0_e820 plain[S0_E820_MAX];
+    struct s0_e820 map[S0_E820_MAX];
+    ck_assert_uint_eq(s0_e820_build(MIB(3072), S0_PLAIN, plain), 7);
+    ck_assert_uint_eq(s0_e820_build(MIB(3072), S0_TDX, map), 8);
+    ck_assert_mem_eq(&map[0], &plain[0], sizeof(map[0]));
+    ck_assert_mem_eq(&map[3], &plain[2], 5 * sizeof(map[0]));
+    ck_assert(map[1].gpa == 0x10000 && map[1].size == 0x1000 && map[1].type == S0_E820_RESERVED);
+    ck_assert(map[2].gpa == 0x11000 && map[2].size == 0x2000 && map[2].type == S0_E820_NVS);
+}
+END_TEST
+
 /* ---- ACPI */
 
 static uint8_t area[STAGE0_ACPI_SIZE];
@@ -80,12 +95,11 @@ static const uint8_t *table_at(uint64_t gpa, const char *signature, uint32_t *re
     return table;
 }
 
-static const uint8_t *build_and_find(uint32_t cpus, unsigned index, const char *signature,
-                                     uint32_t *ret_len)
+static const uint8_t *build_for(enum s0_tee tee, uint32_t cpus, unsigned index,
+                                const char *signature, uint32_t *ret_len)
 {
     memset(area, 0xEE, sizeof(area));
-    ck_assert_int_eq(s0_acpi_build(area, sizeof(area), STAGE0_ACPI_GPA, cpus, S0_PLAIN),
-                     STAGE0_R_OK);
+    ck_assert_int_eq(s0_acpi_build(area, sizeof(area), STAGE0_ACPI_GPA, cpus, tee), STAGE0_R_OK);
     ck_assert_mem_eq(area, "RSD PTR ", 8);
     ck_assert_uint_eq(area[15], 2);
     ck_assert_uint_eq(s0t_get32(area + 20), 36);
@@ -93,9 +107,37 @@ static const uint8_t *build_and_find(uint32_t cpus, unsigned index, const char *
     ck_assert_uint_eq(sum(area, 36), 0);
     uint32_t len = 0;
     const uint8_t *xsdt = table_at(s0t_get64(area + 24), "XSDT", &len);
-    ck_assert_uint_eq(len, 36 + 2 * 8);
+    ck_assert_uint_eq(len, 36 + (tee == S0_TDX ? 3 : 2) * 8);
     return table_at(s0t_get64(xsdt + 36 + 8 * index), signature, ret_len);
 }
+
+static const uint8_t *build_and_find(uint32_t cpus, unsigned index, const char *signature,
+                                     uint32_t *ret_len)
+{
+    return build_for(S0_PLAIN, cpus, index, signature, ret_len);
+}
+
+START_TEST(test_a_td_has_a_mailbox_and_an_event_log)
+{
+    uint32_t len = 0;
+    uint32_t plain_len = 0;
+    uint8_t plain[512];
+    const uint8_t *madt = build_and_find(16, 1, "APIC", &plain_len);
+    ck_assert_uint_le(plain_len, sizeof(plain));
+    memcpy(plain, madt, plain_len);
+    madt = build_for(S0_TDX, 16, 1, "APIC", &len);
+    ck_assert_uint_eq(len, plain_len + 16);
+    ck_assert_mem_eq(madt + 10, plain + 10, plain_len - 10); /* all but length and checksum */
+    static const uint8_t wakeup[16] = {0x10, 16, 0, 0, 0, 0, 0, 0, 0x00, 0x10, 0x01};
+    ck_assert_mem_eq(madt + plain_len, wakeup, sizeof(wakeup));
+    const uint8_t *ccel = build_for(S0_TDX, 1, 2, "CCEL", &len);
+    ck_assert_uint_eq(len, 56);
+    ck_assert_uint_eq(ccel[8], 1);
+    static const uint8_t log[20] = {2, 0, 0, 0, 0, 0x10, 0, 0, 0, 0, 0, 0, 0x00, 0x20, 0x01};
+    ck_assert_mem_eq(ccel + 36, log, sizeof(log));
+    (void)build_for(S0_TDX, 2, 0, "FACP", &len);
+}
+END_TEST
 
 START_TEST(test_fadt)
 {
@@ -501,6 +543,35 @@ START_TEST(test_own_tables)
 }
 END_TEST
 
+/* In a TD nothing was there before, and the window is on the VMM's side of the shared bit. */
+START_TEST(test_own_tables_of_a_td)
+{
+    struct s0t *t = s0t_new();
+    const uint64_t shared = UINT64_C(1) << 51;
+    struct s0_rom_text text = {0xFFFF3000, 0x2345};
+    memset(t->memory + STAGE0_OWN_GPA, 0xEE, STAGE0_OWN_END - STAGE0_OWN_GPA);
+    s0_paging_build_own(t->m.memory, text, (struct s0_memory_bits){.shared = shared});
+    for (uint64_t i = 0; i < 512; i++) {
+        uint64_t e = s0t_get64(t->memory + STAGE0_PML4_GPA + 8 * i);
+        ck_assert_uint_eq(e, i == 0 ? STAGE0_PDPT_GPA + 3 : 0);
+        e = s0t_get64(t->memory + STAGE0_PDPT_GPA + 8 * i);
+        ck_assert_uint_eq(e, i < 4 ? STAGE0_PD_GPA + 3 + 0x1000 * i : 0);
+    }
+    for (uint64_t i = 0; i < 4 * 512; i++) {
+        uint64_t e = s0t_get64(t->memory + STAGE0_PD_GPA + 8 * i);
+        uint64_t gpa = i << 21;
+        bool window = gpa >= STAGE0_WINDOW_GPA && gpa < STAGE0_WINDOW_END;
+        ck_assert_int_eq((e & shared) != 0, window);
+        ck_assert(!window || e == (gpa | shared | UINT64_C(0x8000000000000081)));
+    }
+    ck_assert_uint_eq(rights(t, STAGE0_PML4_GPA, STAGE0_HASH_PAGE_GPA), READ);
+    ck_assert_uint_eq(rights(t, STAGE0_PML4_GPA, STAGE0_EVENT_LOG_GPA), READ | WRITE);
+    ck_assert_uint_eq(rights(t, STAGE0_PML4_GPA, STAGE0_TD_HOB_GPA), READ | WRITE);
+    ck_assert_uint_eq(rights(t, STAGE0_PML4_GPA, STAGE0_GUARD_GPA), 0);
+    s0t_free(t);
+}
+END_TEST
+
 START_TEST(test_linux_tables)
 {
     struct s0t *t = s0t_new();
@@ -527,7 +598,9 @@ int main(void)
     tcase_set_timeout(tc, 60);
     tcase_add_test(tc, test_map_of_small_and_large_machines);
     tcase_add_test(tc, test_map_is_sorted_and_gives_no_reserved_page_away);
+    tcase_add_test(tc, test_map_of_a_td);
     tcase_add_test(tc, test_fadt);
+    tcase_add_test(tc, test_a_td_has_a_mailbox_and_an_event_log);
     tcase_add_test(tc, test_madt_lists_each_cpu_and_the_io_apic);
     tcase_add_test(tc, test_dsdt_is_data_only_and_complete);
     tcase_add_test(tc, test_tables_that_do_not_fit_are_refused);
@@ -536,6 +609,7 @@ int main(void)
     tcase_add_test(tc, test_seed_fails_closed);
     tcase_add_test(tc, test_seed_joins_both_sources);
     tcase_add_test(tc, test_own_tables);
+    tcase_add_test(tc, test_own_tables_of_a_td);
     tcase_add_test(tc, test_linux_tables);
     suite_add_tcase(s, tc);
     return run_suite(s);

@@ -1,0 +1,12 @@
+# stage0 in a TD: the calls, what is measured, where the other CPUs wait.
+foreach(test tdx tdx_measure)
+    cl_unit_test(test_stage0_${test} SOURCES stage0_machine.c tdx_module.c LIBS cl_stage0_hosted cl_attestation)
+endforeach()
+cl_unit_test(test_stage0_sha384 LIBS cl_stage0_hosted)
+cl_unit_test(test_stage0_park LIBS cl_stage0_hosted Threads::Threads)
+get_target_property(stage0_rom stage0 STAGE0_ROM)
+get_target_property(stage0_elf stage0 STAGE0_ELF)
+target_compile_definitions(test_stage0_tdx_measure PRIVATE STAGE0_ROM_PATH="${stage0_rom}")
+target_compile_definitions(test_stage0_park PRIVATE STAGE0_ELF_PATH="${stage0_elf}")
+add_dependencies(test_stage0_tdx_measure stage0)
+add_dependencies(test_stage0_park stage0)
