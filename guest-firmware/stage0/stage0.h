@@ -67,10 +67,13 @@ struct s0_payload {
     struct s0_blob kernel;
     struct s0_blob initrd; /* size 0: none, and gpa means nothing */
     struct s0_blob cmdline;
+    bool from_fw_cfg; /* the blobs have sizes only */
 };
 /* Checks a private copy of the descriptor page. Every limit of I-1.2 has its own reason. */
 CL_NODISCARD enum stage0_reason s0_payload_parse(const uint8_t desc[static STAGE0_DESC_SIZE],
                                                  struct s0_payload *ret_payload);
+/* CPU count, RAM size and the sizes of the blobs are within I-1.2. */
+CL_NODISCARD enum stage0_reason s0_payload_check(const struct s0_payload *payload);
 
 /* layout.c: where the private copies go. */
 struct s0_layout {
@@ -189,12 +192,15 @@ _Static_assert(sizeof(struct s0_state) <= STAGE0_STATE_END - STAGE0_STATE_GPA, "
 struct s0_machine;
 typedef enum stage0_reason s0_accept_fn(const struct s0_machine *m);
 
+struct s0_fw_cfg;
+
 struct s0_machine {
     uintptr_t memory; /* where guest physical 0 lies; 0 in the firmware */
     struct s0_state *state;
     struct s0_memory_bits bits;
     enum s0_tee tee;
-    s0_accept_fn *accept; /* called when m->state->payload is there */
+    s0_accept_fn *accept;           /* called when m->state->payload is there */
+    const struct s0_fw_cfg *fw_cfg; /* fw_cfg.h; NULL wherever there is a TEE */
     s0_sha256_blocks_fn *sha256;
     struct s0_random random;
 };

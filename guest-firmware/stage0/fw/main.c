@@ -4,6 +4,7 @@
  * Trust: see stage0.h. Threads: the boot CPU only. Memory: STAGE0_STATE_GPA, no globals.
  */
 #include "cpu.h"
+#include "fw_cfg_ports.h"
 #include "snp_fw.h"
 #include "stage0.h"
 #include "tdx_fw.h"
@@ -164,6 +165,7 @@ void fw_main(enum s0_tee tee)
         start_plain(&cpu);
     }
     enable_vector_unit();
+    struct s0_fw_cfg fw_cfg = fw_cfg_ports();
     struct s0_machine m = {
         .memory = 0,
         .state = (struct s0_state *)(uintptr_t)STAGE0_STATE_GPA,
@@ -172,6 +174,7 @@ void fw_main(enum s0_tee tee)
         .accept = snp             ? fw_snp_accept
                   : tee == S0_TDX ? fw_tdx_accept
                                   : NULL,
+        .fw_cfg = tee == S0_PLAIN ? &fw_cfg : NULL, /* without a TEE only */
         .sha256 = s0_sha256_select(&cpu),
         .random = s0_random_detect(&cpu),
     };

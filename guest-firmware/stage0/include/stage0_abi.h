@@ -184,6 +184,9 @@
     X(CMDLINE_ALIGN, 29, "payload descriptor: command line is not page aligned")                   \
     X(CMDLINE_WINDOW, 30, "payload descriptor: command line lies outside the window")              \
     X(BLOBS_OVERLAP, 31, "payload descriptor: kernel, initrd and command line overlap")            \
+    X(FW_CFG_NO_KERNEL, 32, "fw_cfg: no kernel; QEMU needs -kernel")                                \
+    X(FW_CFG_DIRECTORY, 33, "fw_cfg: the file directory is malformed")                             \
+    X(FW_CFG_MEMORY, 34, "fw_cfg: no memory map, or a malformed one")                              \
     X(INITRD_NO_ROOM, 41, "the initrd does not fit into low RAM beside the kernel")                \
     X(HASH_MISSING, 48, "the page of kernel hashes is empty")                                      \
     X(HASH_GUID, 49, "kernel hashes: wrong table GUID")                                            \
