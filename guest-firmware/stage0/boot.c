@@ -42,11 +42,11 @@ enum stage0_reason s0_load(const struct s0_machine *m)
     struct s0_state *s = m->state;
     s0_copy_in(s->descriptor, at(m, STAGE0_WINDOW_GPA), STAGE0_DESC_SIZE);
     enum stage0_reason reason = s0_payload_parse(s->descriptor, &s->payload);
-    if (reason == STAGE0_R_DESC_MAGIC && m->fw_cfg != NULL && s0_fw_cfg_found(m->fw_cfg)) {
-        return s0_fw_cfg_load(m); /* no VMM of ours */
-    }
     if (reason == STAGE0_R_OK && m->accept != NULL) {
         reason = m->accept(m);
+    }
+    if (reason == STAGE0_R_DESC_MAGIC && m->fw_cfg != NULL && s0_fw_cfg_found(m->fw_cfg)) {
+        return s0_fw_cfg_load(m); /* no VMM of ours */
     }
     if (reason != STAGE0_R_OK) {
         return reason;
