@@ -24,7 +24,8 @@ static const struct blob_rule cmdline_rule = {1, STAGE0_CMDLINE_SIZE_MAX, STAGE0
 
 static enum stage0_reason check_size(const struct s0_blob *blob, const struct blob_rule *rule)
 {
-    return blob->size < rule->size_min || blob->size > rule->size_max ? rule->bad_size : STAGE0_R_OK;
+    return blob->size < rule->size_min || blob->size > rule->size_max ? rule->bad_size
+                                                                      : STAGE0_R_OK;
 }
 
 static enum stage0_reason check_blob(const struct s0_blob *blob, const struct blob_rule *rule)

@@ -108,7 +108,8 @@ static bool take_range(const uint8_t entry[static E820_ENTRY_SIZE], uint64_t *lo
     return true;
 }
 
-/* RAM as one size: 2 GiB of it may lie low, the rest is at 4 GiB. What is elsewhere stays unused. */
+/* RAM as one size: 2 GiB of it may lie low, the rest is at 4 GiB. What is elsewhere stays unused.
+ */
 static enum stage0_reason ask_ram(const struct s0_fw_cfg *dev, uint64_t *ret_size)
 {
     static const char name[] = "etc/e820";

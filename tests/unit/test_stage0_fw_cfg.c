@@ -202,7 +202,9 @@ START_TEST(test_memory_maps)
         {{{0, MIB(2560), 1}}, GIB(2), STAGE0_R_OK},
         {{{GIB(4), GIB(1), 1}, {0, GIB(2), 1}}, GIB(3), STAGE0_R_OK},
         {{{0, GIB(3), 1}, {GIB(4), GIB(1), 1}}, GIB(3), STAGE0_R_OK},
-        {{{0, GIB(1), 1}, {GIB(4), GIB(1), 1}}, GIB(1), STAGE0_R_OK}, /* a hole that we do not have */
+        {{{0, GIB(1), 1}, {GIB(4), GIB(1), 1}},
+         GIB(1),
+         STAGE0_R_OK}, /* a hole that we do not have */
         {{{0, GIB(2), 1}, {GIB(4), GIB(1), 2}}, GIB(2), STAGE0_R_OK},
         {{{0, UINT64_MAX, 1}}, GIB(2), STAGE0_R_OK},
         {{{0, MIB(127), 1}}, 0, STAGE0_R_DESC_RAM_SIZE},
@@ -237,7 +239,8 @@ START_TEST(test_map_of_a_wrong_size)
         fwd_put_file(&d, 1, "etc/e820", FWD_FILE, sizes[i]);
         expect(STAGE0_R_FW_CFG_MEMORY);
     }
-    fwd_put_file(&d, 1, "etc/e820", FWD_FILE, 64 * 20); /* behind the first range nothing but zeros */
+    fwd_put_file(&d, 1, "etc/e820", FWD_FILE,
+                 64 * 20); /* behind the first range nothing but zeros */
     expect(STAGE0_R_OK);
     fwd_put_file(&d, 1, "etc/e820", FWD_FILE, 0);
     expect(STAGE0_R_DESC_RAM_SIZE);

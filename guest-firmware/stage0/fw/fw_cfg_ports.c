@@ -14,10 +14,7 @@ static void select_item(CL_UNUSED const struct s0_fw_cfg *dev, uint16_t item)
 
 static void read_bytes(CL_UNUSED const struct s0_fw_cfg *dev, void *dst, size_t size)
 {
-    __asm__ volatile("rep insb"
-                     : "+D"(dst), "+c"(size)
-                     : "d"((uint16_t)PORT_DATA)
-                     : "memory");
+    __asm__ volatile("rep insb" : "+D"(dst), "+c"(size) : "d"((uint16_t)PORT_DATA) : "memory");
 }
 
 /* Not a constant: a table of addresses would need relocation. */
