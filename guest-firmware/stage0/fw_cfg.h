@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * fw_cfg.h - the payload from QEMU's fw_cfg device, so that a stock QEMU boots this ROM with its
- * own -kernel, -initrd and -append (I-1.9).
+ * own -kernel, -initrd and -append (I-1.10).
  * Trust: every answer is the host's and may change from one read to the next: each size is asked
  *        once, bounded, and from then on is ours. Without a measured hash page nothing vouches for
  *        the payload, so the device exists for stage0 only where there is no TEE.
