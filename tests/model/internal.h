@@ -49,6 +49,24 @@ struct model_slot {
 
 #define MODEL_CPUID_MAX 256u /* KVM_MAX_CPUID_ENTRIES */
 
+enum tdx_pending {
+    TDX_PENDING_NONE,
+    TDX_PENDING_MAP_GPA,
+    TDX_PENDING_IO,
+    TDX_PENDING_MMIO,
+    TDX_PENDING_SIMPLE, /* the VMM's ret goes to R10 */
+    TDX_PENDING_INFO,
+    TDX_PENDING_HLT,
+};
+
+/* Of a vCPU of a TD (tdx_internal.h). */
+struct tdx_vp {
+    bool initialised;
+    uint64_t rcx; /* of INIT_VCPU: initial RCX and R8 */
+    enum tdx_pending pending;
+    uint64_t map_next, map_end; /* of MapGPA, the shared bit included */
+};
+
 struct model_vcpu {
     struct model_vm *vm;
     unsigned index;
@@ -67,6 +85,7 @@ struct model_vcpu {
     uint8_t vmsa[MODEL_PAGE];
     struct kvm_run *run;   /* the mapping's once it is mapped; NULL: unmapped */
     struct guest_cpu *cpu; /* the emulator, once it has run */
+    struct tdx_vp vp;
 };
 
 enum model_launch { MODEL_NEW, MODEL_INITIALISED, MODEL_LAUNCHING, MODEL_RUNNING };
@@ -101,6 +120,7 @@ struct model_vm {
     struct model_vcpu *vcpus[MODEL_MAX_VCPUS];
     unsigned vcpu_count;
     struct guest *guest; /* guest.h; NULL until the first KVM_RUN */
+    struct tdx_td *td;   /* tdx_internal.h; NULL: not a TD */
 };
 
 struct model_mapping {
@@ -122,6 +142,7 @@ struct model {
     int fail_error[MODEL_CALLS];
     unsigned update_limit;
     unsigned updates, update_eagain_at;
+    unsigned tdx_no_entropy; /* INIT_VM calls that will say EAGAIN */
     uint64_t random;
     struct model_leaks live;
     char reason[64];
@@ -144,10 +165,11 @@ int model_system_ioctl(struct model *m, unsigned long request, void *arg);
 int model_vm_create(struct model *m, unsigned long type);
 int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg);
 void model_vm_put(struct model_vm *vm);
-#define MODEL_HOST_LEAVES 12u
+#define MODEL_HOST_LEAVES 24u
 size_t model_host_cpuid(const struct model *m,
                         struct kvm_cpuid_entry2 ret[static MODEL_HOST_LEAVES]);
 int model_extension(const struct model *m, long cap);
+int model_vm_extension(const struct model_vm *vm, long cap); /* as a VM of its type answers */
 int model_gmem_create(struct model_vm *vm, struct mu_create_guest_memfd *arg);
 void model_gmem_close(struct model_gmem *gmem);
 int model_region2(struct model_vm *vm, const struct mu_memory_region2 *r);

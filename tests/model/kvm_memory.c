@@ -3,6 +3,7 @@
  */
 #include "guest.h"
 #include "internal.h"
+#include "tdx_internal.h"
 
 #include <errno.h>
 #include <linux/falloc.h>
@@ -39,11 +40,29 @@ int model_gmem_create(struct model_vm *vm, struct mu_create_guest_memfd *arg)
     return fd;
 }
 
+/* A TD loses what a part of a guest_memfd held: through each slot that shows it (tdx.md c). */
+static void unmap(struct model_gmem *g, uint64_t offset, uint64_t size)
+{
+    struct model_vm *vm = g->vm;
+    for (size_t i = 0; vm->td != NULL && i < MODEL_MAX_SLOTS; i++) {
+        const struct model_slot *s = &vm->slots[i];
+        if (!s->used || s->gmem != g || offset >= s->r.gmem_offset + s->r.size ||
+            offset + size <= s->r.gmem_offset) {
+            continue;
+        }
+        uint64_t from = offset > s->r.gmem_offset ? offset - s->r.gmem_offset : 0;
+        uint64_t to = offset + size - s->r.gmem_offset;
+        to = to < s->r.size ? to : s->r.size;
+        tdx_sept_remove(vm, s->r.gpa + from, to - from);
+    }
+}
+
 void model_gmem_close(struct model_gmem *g)
 {
     struct model_vm *vm = g->vm;
     struct model *m = vm->m;
     guest_forget_memory(vm->guest);
+    unmap(g, 0, g->size);
     for (size_t i = 0; i < MODEL_MAX_SLOTS; i++) { /* a slot does not keep its file alive */
         if (vm->slots[i].gmem == g) {
             vm->slots[i].gmem = NULL;
@@ -71,6 +90,7 @@ int model_gmem_fallocate(struct model_gmem *g, int mode, uint64_t offset, uint64
         return 0; /* memory comes when it is touched */
     }
     guest_flush(g->vm->guest);
+    unmap(g, offset, size);
     for (uint64_t at = offset; at < offset + size; at += MODEL_PAGE) {
         struct model_rmp *rmp = &g->rmp[at / MODEL_PAGE];
         if (rmp->assigned) { /* the page goes back to the host, scrambled */
@@ -146,12 +166,18 @@ int model_region2(struct model_vm *vm, const struct mu_memory_region2 *r)
     if (fault != NULL) {
         return model_refuse(m, EINVAL, fault);
     }
+    if (vm->td != NULL && (r->flags & KVM_MEM_READONLY) != 0) {
+        return model_refuse(m, EINVAL, "tdx.readonly"); /* tdx.md c: no ROM slots */
+    }
     struct model_slot *s = &vm->slots[r->slot];
     if (r->size == 0) {
         if (!s->used) {
             return model_refuse(m, EINVAL, "region.absent");
         }
         guest_forget_memory(vm->guest);
+        if (vm->td != NULL && s->gmem != NULL) {
+            tdx_sept_remove(vm, s->r.gpa, s->r.size); /* a deleted slot loses its contents */
+        }
         *s = (struct model_slot){0};
         return 0;
     }
@@ -191,6 +217,9 @@ int model_attributes(struct model_vm *vm, const struct mu_memory_attributes *a)
         return model_refuse(m, ENOMEM, "attributes.limit"); /* the model's own bound */
     }
     guest_flush(vm->guest);
+    if (vm->td != NULL && a->attributes == 0) {
+        tdx_sept_remove(vm, a->address, a->size); /* what turns shared leaves the TD */
+    }
     memset(vm->attributes + a->address / MODEL_PAGE, a->attributes != 0 ? 1 : 0,
            a->size / MODEL_PAGE);
     return 0;

@@ -2,6 +2,7 @@
  * kvm_system.c - ioctls of /dev/kvm: what the host can do, and making VMs.
  */
 #include "internal.h"
+#include "tdx_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -11,6 +12,9 @@ int model_extension(const struct model *m, long cap)
 {
     switch (cap) {
     case MU_CAP_VM_TYPES:
+        if (m->config.intel) {
+            return m->config.no_tdx ? 1 : 1 | 1 << MU_VM_TYPE_TDX;
+        }
         return m->config.no_snp ? 1 : 1 | 1 << MU_VM_TYPE_SNP;
     case MU_CAP_EXIT_HYPERCALL:
         return 1 << MU_HC_MAP_GPA_RANGE;
@@ -33,6 +37,7 @@ int model_extension(const struct model *m, long cap)
     case KVM_CAP_IMMEDIATE_EXIT:
     case KVM_CAP_TSC_CONTROL:
     case KVM_CAP_GET_TSC_KHZ:
+    case MU_CAP_APIC_BUS_CYCLES_NS:
         return 1;
     case KVM_CAP_IRQ_ROUTING:
         return 4096;
@@ -47,11 +52,19 @@ int model_extension(const struct model *m, long cap)
     }
 }
 
+int model_vm_extension(const struct model_vm *vm, long cap)
+{
+    if (vm->td != NULL && cap == KVM_CAP_MAX_VCPUS) { /* tdx.md c: a TD has its own limit */
+        return (int)vm->td->max_vcpus;
+    }
+    return model_extension(vm->m, cap);
+}
+
 /* snp.md d.2: KVM_GET_DEVICE_ATTR on /dev/kvm, group 1. */
 static int device_attr(struct model *m, const struct kvm_device_attr *a, bool get)
 {
     uint64_t value;
-    if (m->config.no_snp || a->group != MU_GRP_SEV || a->flags != 0) {
+    if (m->config.no_snp || m->config.intel || a->group != MU_GRP_SEV || a->flags != 0) {
         return model_refuse(m, ENXIO, "attr.group");
     }
     switch (a->attr) {
@@ -117,7 +130,7 @@ size_t model_host_cpuid(const struct model *m,
 static int supported_cpuid(struct model *m, struct kvm_cpuid2 *c)
 {
     struct kvm_cpuid_entry2 host[MODEL_HOST_LEAVES];
-    size_t n = model_host_cpuid(m, host);
+    size_t n = m->config.intel ? tdx_host_cpuid(host) : model_host_cpuid(m, host);
     if (c->nent < n) {
         return model_refuse(m, E2BIG, "cpuid.nent");
     }

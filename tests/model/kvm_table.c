@@ -18,7 +18,7 @@ static int table_open(struct model *m, const char *path, int flags)
     if (strcmp(path, "/dev/kvm") == 0) {
         return model_file_add(m, MODEL_KVM, m);
     }
-    if (strcmp(path, "/dev/sev") == 0 && !m->config.no_snp) {
+    if (strcmp(path, "/dev/sev") == 0 && !m->config.no_snp && !m->config.intel) {
         return model_file_add(m, MODEL_SEV, m);
     }
     return model_refuse(m, ENOENT, "open.path");

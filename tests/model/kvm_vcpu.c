@@ -3,6 +3,7 @@
  */
 #include "guest.h"
 #include "internal.h"
+#include "tdx_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -45,12 +46,17 @@ static void reset(struct model_vcpu *v)
 int model_vcpu_create(struct model_vm *vm, unsigned long index)
 {
     struct model *m = vm->m;
-    if (index >= MODEL_MAX_VCPUS || vm->vcpus[index] != NULL) {
-        return index >= MODEL_MAX_VCPUS ? model_refuse(m, EINVAL, "vcpu.index")
-                                        : model_refuse(m, EEXIST, "vcpu.twice");
+    unsigned long most = vm->td != NULL ? vm->td->max_vcpus : MODEL_MAX_VCPUS;
+    if (index >= most || vm->vcpus[index] != NULL) {
+        return index >= most ? model_refuse(m, EINVAL, "vcpu.index")
+                             : model_refuse(m, EEXIST, "vcpu.twice");
     }
     if (vm->type == MU_VM_TYPE_SNP && !vm->irqchip) {
         return model_refuse(m, EINVAL, "vcpu.irqchip"); /* snp.md d.3 (1): required */
+    }
+    int error = vm->td != NULL ? tdx_vcpu_may_create(vm) : 0;
+    if (error != 0) {
+        return error;
     }
     if (vm->launch == MODEL_RUNNING) {
         return model_refuse(m, EINVAL, "vcpu.after_finish"); /* it would have no measured VMSA */
@@ -192,6 +198,10 @@ static bool is_state(unsigned long request)
 int model_vcpu_ioctl(struct model_vcpu *v, unsigned long request, void *arg)
 {
     struct model *m = v->vm->m;
+    int error = v->vm->td != NULL ? tdx_vcpu_refuses(v, request, arg) : 0;
+    if (error != 0) {
+        return error;
+    }
     if (v->measured && is_state(request)) {
         return model_refuse(m, EINVAL, "vcpu.sealed"); /* snp.md d.3 (7): no registers after */
     }
@@ -226,6 +236,8 @@ int model_vcpu_ioctl(struct model_vcpu *v, unsigned long request, void *arg)
         return 0;
     case KVM_GET_TSC_KHZ:
         return 2000000;
+    case MU_MEMORY_ENCRYPT_OP:
+        return v->vm->td != NULL ? tdx_vcpu_op(v, arg) : model_refuse(m, EINVAL, "vcpu.encrypt_op");
     case KVM_RUN:
         return guest_run(v);
     default:

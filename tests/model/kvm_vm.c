@@ -3,6 +3,7 @@
  */
 #include "guest.h"
 #include "internal.h"
+#include "tdx_internal.h"
 
 #include <errno.h>
 #include <string.h>
@@ -17,14 +18,20 @@ int model_vm_create(struct model *m, unsigned long type)
     uint8_t *attributes = vm != NULL ? model_alloc(m, MODEL_MAX_GFN) : NULL;
     struct model_measured *trace =
         attributes != NULL ? model_alloc(m, MODEL_MAX_TRACE * sizeof(*trace)) : NULL;
-    int fd = trace != NULL ? model_file_add(m, MODEL_VM, vm) : -ENOMEM;
+    if (vm != NULL) {
+        vm->m = m;
+    }
+    bool made = trace != NULL && (type != MU_VM_TYPE_TDX || tdx_vm_create(vm) == 0);
+    int fd = made ? model_file_add(m, MODEL_VM, vm) : -ENOMEM;
     if (fd < 0) {
+        if (vm != NULL) {
+            tdx_vm_free(vm);
+        }
         model_release(m, trace, MODEL_MAX_TRACE * sizeof(*trace));
         model_release(m, attributes, MODEL_MAX_GFN);
         model_release(m, vm, sizeof(*vm));
         return fd;
     }
-    vm->m = m;
     vm->refs = 1;
     vm->type = type;
     vm->attributes = attributes;
@@ -41,10 +48,41 @@ void model_vm_put(struct model_vm *vm)
     }
     struct model *m = vm->m;
     guest_free(vm->guest);
+    tdx_vm_free(vm);
     model_release(m, vm->trace, MODEL_MAX_TRACE * sizeof(*vm->trace));
     model_release(m, vm->attributes, MODEL_MAX_GFN);
     model_release(m, vm, sizeof(*vm));
     m->live.vms--;
+}
+
+/* tdx.md c: 40 for a TD, whose timer runs at 25 MHz. */
+static int apic_bus(struct model_vm *vm, uint64_t ns)
+{
+    if (ns == 0 || ns > UINT64_MAX / (128ull * UINT32_MAX)) {
+        return model_refuse(vm->m, EINVAL, "cap.apic_bus");
+    }
+    if (!vm->irqchip) {
+        return model_refuse(vm->m, ENXIO, "cap.apic_bus_irqchip");
+    }
+    if (vm->vcpu_count > 0) {
+        return model_refuse(vm->m, EINVAL, "cap.apic_bus_order");
+    }
+    if (vm->td != NULL) {
+        vm->td->apic_bus_ns = ns;
+    }
+    return 0;
+}
+
+static int tsc_khz(struct model_vm *vm, unsigned long khz)
+{
+    if (vm->td == NULL) {
+        return 0;
+    }
+    if (vm->td->state != TDX_NEW) { /* stricter: INIT_VM has taken the old one, in silence */
+        return model_refuse(vm->m, EINVAL, "tdx.tsc_order");
+    }
+    vm->td->tsc_khz = khz != 0 ? (uint32_t)khz : 2000000;
+    return 0;
 }
 
 static int enable_cap(struct model_vm *vm, const struct kvm_enable_cap *cap)
@@ -65,6 +103,8 @@ static int enable_cap(struct model_vm *vm, const struct kvm_enable_cap *cap)
         }
         vm->irqchip = vm->split = true;
         return 0;
+    case MU_CAP_APIC_BUS_CYCLES_NS:
+        return apic_bus(vm, cap->args[0]);
     case KVM_CAP_X2APIC_API:
     case KVM_CAP_EXCEPTION_PAYLOAD:
     case KVM_CAP_X86_DISABLE_EXITS:
@@ -78,6 +118,9 @@ static int irqchip(struct model_vm *vm)
 {
     if (vm->irqchip) {
         return model_refuse(vm->m, EEXIST, "irqchip.twice");
+    }
+    if (vm->td != NULL) {
+        return model_refuse(vm->m, ENOTTY, "tdx.irqchip"); /* tdx.md c: protected EOI */
     }
     if (vm->vcpu_count > 0) {
         return model_refuse(vm->m, EINVAL, "irqchip.order"); /* guest-boot.md 2.1: before vCPUs */
@@ -108,9 +151,12 @@ static int pit(struct model_vm *vm)
 
 int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
 {
+    if (vm->td != NULL && vm->td->dead) {
+        return model_refuse(vm->m, EIO, "tdx.dead");
+    }
     switch (request) {
     case KVM_CHECK_EXTENSION:
-        return model_extension(vm->m, (long)(uintptr_t)arg);
+        return model_vm_extension(vm, (long)(uintptr_t)arg);
     case KVM_ENABLE_CAP:
         return enable_cap(vm, arg);
     case KVM_CREATE_IRQCHIP:
@@ -128,7 +174,9 @@ int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
     case MU_SET_MEMORY_ATTRIBUTES:
         return model_attributes(vm, arg);
     case MU_MEMORY_ENCRYPT_OP:
-        return model_encrypt_op(vm, arg);
+        return vm->td != NULL ? tdx_vm_op(vm, arg) : model_encrypt_op(vm, arg);
+    case KVM_SET_TSC_KHZ:
+        return tsc_khz(vm, (unsigned long)(uintptr_t)arg);
     case KVM_SET_TSS_ADDR:
     case KVM_SET_IDENTITY_MAP_ADDR:
     case KVM_SET_GSI_ROUTING:
@@ -137,7 +185,6 @@ int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
     case KVM_IRQ_LINE:
     case KVM_SIGNAL_MSI:
     case KVM_SET_CLOCK:
-    case KVM_SET_TSC_KHZ:
     case KVM_SET_BOOT_CPU_ID:
         return 0; /* devices: of no consequence for the launch */
     default:

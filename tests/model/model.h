@@ -47,6 +47,15 @@ struct model_config {
     uint8_t cbit;   /* position of the encryption bit (snp.md e.1: 51 on Milan and later) */
     uint64_t seed;  /* where "random" values of the firmware come from */
     bool req_certs; /* the kernel knows KVM_EXIT_SNP_REQ_CERTS */
+    /* An Intel machine: no SNP; model_config_tdx() of tdx.h fills these. */
+    bool intel;
+    bool no_tdx;            /* without TDX: VM type 5 is refused */
+    bool no_ept5;           /* without 5-level EPT: GPAW 52 is refused */
+    bool two_pass;          /* INIT_MEM_REGION: all ADDs, then all EXTENDs (tdx.md b.1) */
+    bool small_pages;       /* the host augments 4 KiB at a time, as Linux 6.16 does */
+    uint64_t td_attributes; /* that INIT_VM may ask for */
+    uint64_t td_xfam;
+    unsigned td_max_vcpus;
 };
 struct model_config model_config_default(void);
 
