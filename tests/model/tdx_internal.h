@@ -142,6 +142,9 @@ bool tdx_report(const struct model_vm *vm, const uint8_t data[static 64],
 /* TDG.MR.VERIFYREPORT, and what a quoting enclave does first: MAC and both hashes hold. */
 bool tdx_report_genuine(const struct model_vm *vm, const uint8_t report[static TDX_REPORT_SIZE]);
 
+/* ---- tdx_quote.c: ECDSA P-256 and SHA-256, r and s with the most significant byte first ---- */
+bool tdx_sign(EVP_PKEY *key, const uint8_t *data, size_t size, uint8_t ret[static 64]);
+
 /* ---- tdx_cpuid.c ---- */
 /* What CPUID gives inside the TD; false: the module raises #VE. */
 bool tdx_guest_cpuid(const struct model_vcpu *v, uint32_t leaf, uint32_t subleaf,
