@@ -340,25 +340,63 @@ static void leave(const char *folder, const char *name, const void *data, size_t
     (void)fclose(f);
 }
 
+/* What verify/check_verdicts holds against the product's verifier. */
+static const struct {
+    const char *name;
+    struct model_collateral_plan plan;
+} variants[] = {
+    {"good", {0}},
+    {"platform-out-of-date", {.platform_status = "OutOfDate"}},
+    {"platform-hardening", {.platform_status = "SWHardeningNeeded"}},
+    {"module-out-of-date", {.module_status = "OutOfDate"}},
+    {"module-revoked", {.module_status = "Revoked"}},
+    {"qe-out-of-date", {.qe_status = "OutOfDate"}},
+    {"pck-revoked", {.revoke_pck = true}},
+    {"ca-revoked", {.revoke_ca = true}},
+    {"tcb-info-spoilt", {.spoil_tcb_info = true}},
+    {"qe-identity-spoilt", {.spoil_qe_identity = true}},
+    {"other-platform", {.other_fmspc = true}},
+};
+
+static void leave_quotes(const char *folder, const struct world *w)
+{
+    uint8_t *q = calloc(1, MODEL_QUOTE_MAX);
+    char mrtd[97];
+    ck_assert_ptr_nonnull(q);
+    size_t size = model_quote(w->vm, &w->pki, w->report, q);
+    ck_assert_uint_gt(size, 0);
+    leave(folder, "quote.bin", q, size);
+    q[48 + 136] ^= 1; /* MRTD */
+    leave(folder, "tampered.bin", q, size);
+    free(q);
+    for (unsigned i = 0; i < 48; i++) {
+        (void)snprintf(mrtd + (size_t)2 * i, 3, "%02x", model_mrtd(w->vm)[i]);
+    }
+    leave(folder, "mrtd", mrtd, 96);
+}
+
 START_TEST(test_leaves_files_when_asked)
 {
     const char *folder = getenv("MODEL_QUOTE_DIR");
     struct world w;
+    uint8_t *der = NULL;
+    char name[64];
     if (folder == NULL) {
         return;
     }
     setup(&w);
-    uint8_t *q = calloc(1, MODEL_QUOTE_MAX), *der = NULL;
-    char *text = model_collateral(&w.pki, time(NULL), NULL);
-    ck_assert(q != NULL && text != NULL);
-    leave(folder, "quote.bin", q, model_quote(w.vm, &w.pki, w.report, q));
-    leave(folder, "collateral.json", text, strlen(text));
+    leave_quotes(folder, &w);
+    for (size_t i = 0; i < sizeof(variants) / sizeof(variants[0]); i++) {
+        char *text = model_collateral(&w.pki, time(NULL), &variants[i].plan);
+        ck_assert_ptr_nonnull(text);
+        (void)snprintf(name, sizeof(name), "%s.json", variants[i].name);
+        leave(folder, name, text, strlen(text));
+        free(text);
+    }
     int size = i2d_X509(w.pki.root, &der);
     ck_assert_int_gt(size, 0);
     leave(folder, "root.der", der, (size_t)size);
     OPENSSL_free(der);
-    free(text);
-    free(q);
     teardown(&w);
 }
 END_TEST
