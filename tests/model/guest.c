@@ -8,12 +8,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#define FLAG_IF 0x200u
+
 struct guest *guest_of(struct model_vm *vm)
 {
     if (vm->guest == NULL) {
         vm->guest = model_alloc(vm->m, sizeof(*vm->guest));
         if (vm->guest != NULL) {
             vm->guest->vm = vm;
+            vm->guest->tee = vm->td != NULL ? &guest_tdx : &guest_snp;
         }
     }
     return vm->guest;
@@ -22,6 +25,7 @@ struct guest *guest_of(struct model_vm *vm)
 void guest_free(struct guest *g)
 {
     if (g != NULL) {
+        model_release(g->vm->m, g->accepted, MODEL_MAX_GFN / 8);
         model_release(g->vm->m, g, sizeof(*g));
     }
 }
@@ -149,34 +153,20 @@ struct guest_cpu *guest_cpu_new(struct model_vcpu *v)
     return c;
 }
 
-/* A vCPU begins: the first from its measured VMSA, another once the guest asked for it. */
-static int begin(struct guest_cpu *c)
+/* An event that the host brings; a TD takes the maskable ones only when it wants to. */
+static void injected(struct guest_cpu *c)
 {
-    struct model_vcpu *v = c->vcpu;
-    struct model *m = v->vm->m;
-    if (c->started && !c->holding) {
-        return 0;
+    bool open = (guest_reg(c, UC_X86_REG_EFLAGS) & FLAG_IF) != 0;
+    if (c->inject && (!c->guest->tee->masks || c->inject_vector < 32 || open)) {
+        c->inject = false;
+        guest_deliver(c, c->inject_vector, c->inject_has_error, c->inject_error);
     }
-    if (c->ap_vmsa == 0 && (v->mp_state == KVM_MP_STATE_UNINITIALIZED || c->holding)) {
-        return model_refuse(m, EAGAIN, "run.waiting"); /* KVM blocks here, then says EAGAIN */
-    }
-    const uint8_t *state = c->ap_vmsa != 0 ? model_private(v->vm, c->ap_vmsa) : v->vmsa;
-    c->ap_vmsa = 0;
-    if (state == NULL || !guest_state_load(c, state)) {
-        return model_refuse(m, ENOMEM, "run.engine");
-    }
-    c->started = true;
-    c->holding = false;
-    return 0;
 }
 
 /* One stretch of the engine, and what stopped it. */
 static int stretch(struct guest_cpu *c, bool *ret_exit)
 {
-    if (c->inject) {
-        c->inject = false;
-        guest_deliver(c, c->inject_vector, c->inject_has_error, c->inject_error);
-    }
+    injected(c);
     if (c->tlb_stale) {
         guest_tlb_empty(c);
     }
@@ -215,17 +205,21 @@ int guest_run(struct model_vcpu *v)
     if (v->run == NULL) {
         return model_refuse(m, EFAULT, "run.unmapped");
     }
-    if (vm->launch != MODEL_RUNNING || !v->measured) {
-        return model_refuse(m, EINVAL, "run.before_finish"); /* d.3: LAUNCH_FINISH comes first */
+    const struct guest *g = guest_of(vm);
+    if (g == NULL) {
+        return -ENOMEM;
+    }
+    if (!g->tee->launched(v)) { /* snp.md d.3: LAUNCH_FINISH comes first; tdx.md c: FINALIZE_VM */
+        return model_refuse(m, EINVAL, "run.before_finish");
     }
     if (v->cpu == NULL && (v->cpu = guest_cpu_new(v)) == NULL) {
         return -ENOMEM;
     }
     struct guest_cpu *c = v->cpu;
     bool exit = false;
-    int error = c->guest->outcome == MODEL_GOING ? begin(c) : 0;
+    int error = c->guest->outcome == MODEL_GOING ? g->tee->begin(c) : 0;
     if (error == 0 && c->pending != PENDING_NONE) {
-        error = guest_resume(c, &exit);
+        error = g->tee->resume(c, &exit);
     }
     c->slice = GUEST_SLICE;
     while (error == 0 && !exit && c->guest->outcome == MODEL_GOING) {

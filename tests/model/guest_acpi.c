@@ -42,24 +42,53 @@ static uint8_t *load(struct guest_cpu *c, uint64_t gpa, uint32_t *ret_size)
     return table;
 }
 
-/* MADT: local APICs (type 0) and x2APICs (type 9) that are enabled. */
-static void check_madt(struct guest_cpu *c, const uint8_t *t, uint32_t size)
+/* Local APICs (type 0) and x2APICs (type 9) that are enabled, and the mailbox (type 10h). */
+static void madt_entry(const uint8_t *e, uint32_t len, unsigned *cpus, struct guest_acpi *acpi)
+{
+    bool local = e[0] == 0 && len >= 8 && (e[4] & 1) != 0;
+    bool x2 = e[0] == 9 && len >= 16 && (e[8] & 1) != 0;
+    uint64_t id = local ? e[3] : x2 ? model_le(e + 4, 4) : 64;
+    *cpus += local || x2;
+    acpi->apic_ids |= id < 64 ? 1ull << id : 0;
+    if (e[0] == 0x10) { /* tdx.md d: version 0 or 1, reserved, address */
+        acpi->mailboxes++;
+        acpi->mailbox_good = len == 16 && model_le(e + 2, 2) <= 1 && model_le(e + 4, 4) == 0;
+        acpi->mailbox = len == 16 ? model_le(e + 8, 8) : 0;
+    }
+}
+
+static void check_madt(struct guest_cpu *c, const uint8_t *t, uint32_t size,
+                       struct guest_acpi *acpi)
 {
     unsigned cpus = 0;
+    acpi->madt = true;
     for (uint32_t at = HEADER + 8; at < size;) {
         uint32_t len = at + 2 <= size ? t[at + 1] : 0;
         if (len < 2 || len > size - at) {
             guest_object(c->guest, "entry.acpi", "MADT entry at %u", at);
             return;
         }
-        cpus += t[at] == 0 && len >= 8 && (t[at + 4] & 1) != 0;
-        cpus += t[at] == 9 && len >= 16 && (t[at + 8] & 1) != 0;
+        madt_entry(t + at, len, &cpus, acpi);
         at += len;
     }
     if (cpus != c->guest->entry.cpus) {
         guest_object(c->guest, "entry.acpi_cpus", "MADT has %u processors, not %u", cpus,
                      c->guest->entry.cpus);
     }
+}
+
+/* tdx.md b.5: where the event log lies. */
+static void check_ccel(struct guest_cpu *c, const uint8_t *t, uint32_t size,
+                       struct guest_acpi *acpi)
+{
+    if (size != 56 || acpi->ccel) {
+        guest_object(c->guest, "entry.acpi", "CCEL of %u bytes", size);
+        return;
+    }
+    acpi->ccel = true;
+    acpi->cc_type = t[36];
+    acpi->log_size = model_le(t + 40, 8);
+    acpi->log = model_le(t + 48, 8);
 }
 
 static void check_fadt(struct guest_cpu *c, const uint8_t *t, uint32_t size)
@@ -73,7 +102,7 @@ static void check_fadt(struct guest_cpu *c, const uint8_t *t, uint32_t size)
     free(dsdt);
 }
 
-static void check_table(struct guest_cpu *c, uint64_t gpa, bool *ret_madt, bool *ret_fadt)
+static void check_table(struct guest_cpu *c, uint64_t gpa, struct guest_acpi *acpi)
 {
     uint32_t size;
     uint8_t *t = load(c, gpa, &size);
@@ -81,20 +110,20 @@ static void check_table(struct guest_cpu *c, uint64_t gpa, bool *ret_madt, bool 
         return;
     }
     if (memcmp(t, "APIC", 4) == 0) { /* public */
-        *ret_madt = true;
-        check_madt(c, t, size);
+        check_madt(c, t, size, acpi);
     } else if (memcmp(t, "FACP", 4) == 0) { /* public */
-        *ret_fadt = true;
+        acpi->fadt = true;
         check_fadt(c, t, size);
+    } else if (memcmp(t, "CCEL", 4) == 0) { /* public */
+        check_ccel(c, t, size, acpi);
     }
     free(t);
 }
 
-void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp)
+void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp, struct guest_acpi *ret_acpi)
 {
     uint8_t root[36];
     uint32_t size;
-    bool madt = false, fadt = false;
     if (!guest_mapped_private(c, rsdp, sizeof(root), "RSDP") ||
         !guest_copy(c, rsdp, root, sizeof(root), false) ||
         memcmp(root, "RSD PTR ", 8) != 0 || /* public */
@@ -110,10 +139,10 @@ void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp)
         return;
     }
     for (uint32_t at = HEADER; at < size; at += 8) {
-        check_table(c, model_le(xsdt + at, 8), &madt, &fadt);
+        check_table(c, model_le(xsdt + at, 8), ret_acpi);
     }
     free(xsdt);
-    if (!madt || !fadt) {
-        guest_object(c->guest, "entry.acpi", "no %s", madt ? "FADT" : "MADT");
+    if (!ret_acpi->madt || !ret_acpi->fadt) {
+        guest_object(c->guest, "entry.acpi", "no %s", ret_acpi->madt ? "FADT" : "MADT");
     }
 }

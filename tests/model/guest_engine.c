@@ -14,7 +14,9 @@ static const int narrow[] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_
 
 uint64_t guest_gpr(const struct guest_cpu *c, unsigned n)
 {
-    return c->mode == GUEST_64 ? guest_reg(c, wide[n]) : n < 8 ? guest_reg(c, narrow[n]) : 0;
+    return c->mode == GUEST_64 ? guest_reg(c, wide[n])
+           : n < 8                ? guest_reg(c, narrow[n])
+                                  : c->upper[n - 8];
 }
 
 void guest_set_gpr(struct guest_cpu *c, unsigned n, uint64_t value)
@@ -23,6 +25,8 @@ void guest_set_gpr(struct guest_cpu *c, unsigned n, uint64_t value)
         guest_set_reg(c, wide[n], value);
     } else if (n < 8) {
         guest_set_reg(c, narrow[n], value);
+    } else {
+        c->upper[n - 8] = value;
     }
 }
 
@@ -67,8 +71,10 @@ static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *user)
         return;
     }
     c->guest->counts.instructions++;
-    bool entry = c->guest->has_entry && c->mode == GUEST_64 && address == c->guest->entry.rip;
-    if (entry || guest_is_special(bytes, c->mode)) {
+    const struct guest *g = c->guest;
+    bool entry = g->has_entry && c->mode == GUEST_64 && address == g->entry.rip;
+    bool woken = g->linux_played.on && c->mode == GUEST_64 && address == g->linux_played.vector;
+    if (entry || woken || guest_is_special(bytes, c->mode)) {
         c->special = true;
         (void)uc_emu_stop(uc);
     }

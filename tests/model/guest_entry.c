@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guest_entry.c - what must be true when the guest jumps to Linux (guest-boot.md 1.2 to 1.5, 2.5,
- * 6; snp.md e.7). Everything is read as the kernel will read it: through the page tables that were
+ * 6); what a TEE adds is checked beside it (struct guest_tee). Everything is read as the kernel will read it: through the page tables that were
  * left to it, from validated private memory.
  */
 #include "guest_internal.h"
@@ -8,16 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SETUP_CC_BLOB 7u
-#define CC_MAGIC 0x45444D41u
-#define E820_MAX 128u
-#define MAX_NODES 16u
 #define FLAG_IF 0x200u
-
-struct range {
-    uint64_t base, size;
-    uint32_t type;
-};
 
 void model_expect_entry(struct model_vm *vm, const struct model_entry *entry)
 {
@@ -80,43 +71,44 @@ static void check_processor(struct guest_cpu *c)
 }
 
 /* guest-boot.md 1.2, 6: E820 in order, apart, and RAM that is all there. */
-static unsigned check_e820(struct guest_cpu *c, const uint8_t *bp, struct range *ret_map)
+static void check_e820(struct guest_cpu *c, const uint8_t *bp, struct guest_map *ret_map)
 {
     unsigned count = bp[0x1E8];
     uint64_t end = 0;
-    if (count == 0 || count > E820_MAX) {
+    ret_map->count = 0;
+    if (count == 0 || count > GUEST_E820_MAX) {
         guest_object(c->guest, "entry.e820", "%u entries", count);
-        return 0;
+        return;
     }
     for (unsigned i = 0; i < count; i++) {
         const uint8_t *e = bp + 0x2D0 + 20u * (size_t)i;
-        struct range r = {model_le(e, 8), model_le(e + 8, 8), (uint32_t)model_le(e + 16, 4)};
+        struct guest_range r = {model_le(e, 8), model_le(e + 8, 8), (uint32_t)model_le(e + 16, 4)};
         if (r.size == 0 || r.base + r.size < r.base || r.base < end) {
             guest_object(c->guest, "entry.e820", "entry %u: %#lx+%#lx", i, (unsigned long)r.base,
                          (unsigned long)r.size);
         }
         end = r.base + r.size;
-        ret_map[i] = r;
+        ret_map->r[i] = r;
     }
-    return count;
+    ret_map->count = count;
 }
 
 /* 2.5, 6: Linux accepts no plain RAM by itself, so every page of it is validated. */
-static void check_ram(struct guest_cpu *c, const struct range *map, unsigned count)
+static void check_ram(struct guest_cpu *c, const struct guest_map *map)
 {
     struct model_vm *vm = c->vcpu->vm;
     uint64_t ram = 0;
-    for (unsigned i = 0; i < count; i++) {
-        if (map[i].type != 1) {
+    for (unsigned i = 0; i < map->count; i++) {
+        const struct guest_range *r = &map->r[i];
+        if (r->type != 1) {
             continue;
         }
-        for (uint64_t at = map[i].base; at < map[i].base + map[i].size; at += MODEL_PAGE) {
-            const struct model_rmp *rmp = model_is_private(vm, at) ? model_rmp_at(vm, at) : NULL;
-            if (rmp == NULL || !rmp->validated || rmp->gfn != at / MODEL_PAGE || rmp->vmsa) {
+        for (uint64_t at = r->base; at < r->base + r->size; at += MODEL_PAGE) {
+            if (!guest_usable(vm, at)) {
                 guest_object(c->guest, "entry.ram_validated", "RAM at %#lx", (unsigned long)at);
                 return;
             }
-            if (c->guest->watch_touch && rmp->touched != 3) {
+            if (c->guest->watch_touch && model_rmp_at(vm, at)->touched != 3) {
                 guest_object(c->guest, "entry.touched", "page %#lx", (unsigned long)at);
                 return;
             }
@@ -143,76 +135,15 @@ static void check_wiped(struct guest_cpu *c)
     }
 }
 
-static bool is_ram(const struct range *map, unsigned count, uint64_t gpa)
+bool guest_is_ram(const struct guest_map *map, uint64_t gpa)
 {
-    for (unsigned i = 0; i < count; i++) {
-        if (map[i].type == 1 && gpa >= map[i].base && gpa - map[i].base < map[i].size) {
+    for (unsigned i = 0; i < map->count; i++) {
+        const struct guest_range *r = &map->r[i];
+        if (r->type == 1 && gpa >= r->base && gpa - r->base < r->size) {
             return true;
         }
     }
     return false;
-}
-
-/* snp.md e.7: magic, secrets and CPUID pages, each a launch page that E820 holds back. */
-static void check_cc_blob(struct guest_cpu *c, uint64_t gpa, const struct range *map,
-                          unsigned count)
-{
-    uint8_t blob[40];
-    if (!guest_mapped_private(c, gpa, sizeof(blob), "entry.cc_blob") ||
-        !guest_copy(c, gpa, blob, sizeof(blob), false)) {
-        return;
-    }
-    uint64_t secrets = model_le(blob + 8, 8), cpuid = model_le(blob + 24, 8);
-    if (model_le(blob, 4) != CC_MAGIC || model_le(blob + 16, 4) < MODEL_PAGE ||
-        model_le(blob + 32, 4) < MODEL_PAGE) {
-        guest_object(c->guest, "entry.cc_blob", "magic or lengths");
-    }
-    bool found_secrets = false, found_cpuid = false;
-    const struct model_measured *pages;
-    size_t n = model_trace(c->vcpu->vm, &pages);
-    for (size_t i = 0; i < n; i++) {
-        found_secrets =
-            found_secrets || (pages[i].type == MU_PAGE_SECRETS && pages[i].gpa == secrets);
-        found_cpuid = found_cpuid || (pages[i].type == MU_PAGE_CPUID && pages[i].gpa == cpuid);
-    }
-    if (!found_secrets || is_ram(map, count, secrets)) {
-        guest_object(c->guest, "entry.secrets", "secrets page at %#lx", (unsigned long)secrets);
-    }
-    const uint8_t *table = model_private(c->vcpu->vm, cpuid);
-    if (found_cpuid && (table == NULL ||                                            /* public */
-                        memcmp(table, c->vcpu->vm->cpuid_page, MODEL_PAGE) != 0)) { /* public */
-        guest_object(c->guest, "entry.cpuid_changed", "the CPUID page is not as launched");
-    }
-    if (!found_cpuid || is_ram(map, count, cpuid)) {
-        guest_object(c->guest, "entry.cpuid", "CPUID page at %#lx", (unsigned long)cpuid);
-    }
-}
-
-/* 1.3: the list of setup_data; exactly one CC blob. */
-static void check_setup_data(struct guest_cpu *c, const uint8_t *bp, const struct range *map,
-                             unsigned count)
-{
-    uint64_t at = model_le(bp + 0x250, 8);
-    unsigned blobs = 0;
-    for (unsigned i = 0; at != 0 && i < MAX_NODES; i++) {
-        uint8_t node[16], address[4];
-        if (!guest_mapped_private(c, at, sizeof(node), "entry.setup_data") ||
-            !guest_copy(c, at, node, sizeof(node), false)) {
-            return;
-        }
-        if (model_le(node + 8, 4) == SETUP_CC_BLOB && model_le(node + 12, 4) == 4 &&
-            guest_copy(c, at + 16, address, 4, false)) {
-            blobs++;
-            check_cc_blob(c, model_le(address, 4), map, count);
-        }
-        at = model_le(node, 8);
-    }
-    if (at != 0) {
-        guest_object(c->guest, "entry.setup_data", "more than %u nodes", MAX_NODES);
-    }
-    if (blobs != 1) {
-        guest_object(c->guest, "entry.cc_blob", "%u CC blobs", blobs);
-    }
 }
 
 static void check_payload(struct guest_cpu *c, const uint8_t *bp)
@@ -235,7 +166,8 @@ static void check_payload(struct guest_cpu *c, const uint8_t *bp)
 void guest_check_entry(struct guest_cpu *c)
 {
     uint8_t bp[MODEL_PAGE];
-    struct range map[E820_MAX];
+    struct guest_map map;
+    struct guest_acpi acpi = {0};
     uint64_t at = guest_gpr(c, RSI);
     guest_went_on(c, "the jump to Linux");
     check_processor(c);
@@ -252,12 +184,12 @@ void guest_check_entry(struct guest_cpu *c)
     if (bp[0x1EF] != 0) {
         guest_object(c->guest, "entry.sentinel", "sentinel is %#x", bp[0x1EF]);
     }
-    unsigned count = check_e820(c, bp, map);
-    check_ram(c, map, count);
-    check_setup_data(c, bp, map, count);
+    check_e820(c, bp, &map);
+    check_ram(c, &map);
     check_payload(c, bp);
     check_wiped(c);
     if (c->guest->entry.acpi) {
-        guest_check_acpi(c, model_le(bp + 0x070, 8));
+        guest_check_acpi(c, model_le(bp + 0x070, 8), &acpi);
     }
+    c->guest->tee->check_entry(c, bp, &map, &acpi);
 }

@@ -15,6 +15,18 @@ struct gate {
     bool interrupt;
 };
 
+/* The processor reads its tables from memory of the guest alone. */
+static bool table_copy(struct guest_cpu *c, uint64_t vaddr, uint8_t *raw, size_t size)
+{
+    struct guest_walk w;
+    if (guest_translate(c, vaddr, &w) && w.shared) {
+        guest_object(c->guest, "guest.idt_shared", "IDT at %#lx is in shared memory",
+                     (unsigned long)vaddr);
+        return false;
+    }
+    return guest_copy(c, vaddr, raw, size, false);
+}
+
 static bool gate_read(struct guest_cpu *c, unsigned vector, struct gate *ret_gate)
 {
     uc_x86_mmr idtr = {0};
@@ -22,7 +34,7 @@ static bool gate_read(struct guest_cpu *c, unsigned vector, struct gate *ret_gat
     unsigned size = c->mode == GUEST_64 ? 16 : 8;
     (void)uc_reg_read(c->uc, UC_X86_REG_IDTR, &idtr);
     if (c->mode == GUEST_16 || (vector + 1) * size - 1 > idtr.limit ||
-        !guest_copy(c, idtr.base + (uint64_t)vector * size, raw, size, false) ||
+        !table_copy(c, idtr.base + (uint64_t)vector * size, raw, size) ||
         (raw[5] & 0x8E) != 0x8E) { /* present, interrupt or trap gate */
         return false;
     }

@@ -180,7 +180,7 @@ int guest_ghcb_page(struct guest_cpu *c, bool *ret_exit)
     return 0;
 }
 
-int guest_resume(struct guest_cpu *c, bool *ret_exit)
+int guest_resume_snp(struct guest_cpu *c, bool *ret_exit)
 {
     enum guest_pending pending = c->pending;
     struct kvm_run *run = c->vcpu->run;

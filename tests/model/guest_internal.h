@@ -22,14 +22,20 @@
 #define GUEST_MAX_LIES 16u
 
 #define CR0_PE 1u
+#define CR0_NE 0x20u
 #define CR0_PG 0x80000000u
 #define CR4_PAE 0x20u
+#define CR4_MCE 0x40u
 #define EFER_LME 0x100u
 #define EFER_LMA 0x400u
 #define MSR_EFER 0xC0000080u
 #define MSR_GHCB 0xC0010130u       /* snp.md e.1 */
 #define MSR_SEV_STATUS 0xC0010131u /* snp.md e.1 */
+#define VECTOR_UD 6u
+#define VECTOR_DF 8u
+#define VECTOR_GP 13u
 #define VECTOR_PF 14u
+#define VECTOR_VE 20u
 #define VECTOR_VC 29u
 /* #VC error codes: the intercept's exit code, snp.md e.3 */
 #define VC_CPUID 0x72u
@@ -52,7 +58,22 @@ struct guest_tlb {
 };
 
 /* What KVM has to finish when the VMM comes back from an exit. */
-enum guest_pending { PENDING_NONE, PENDING_PSC_MSR, PENDING_PSC_PAGE, PENDING_IO, PENDING_CERTS };
+enum guest_pending {
+    PENDING_NONE,
+    PENDING_PSC_MSR,
+    PENDING_PSC_PAGE,
+    PENDING_IO,
+    PENDING_CERTS,
+    PENDING_VMCALL, /* of a TD */
+};
+
+/* What TDG.VP.VEINFO.GET gives (tdx.md d). */
+struct guest_ve {
+    bool valid;
+    uint32_t reason;
+    uint64_t qualification, gla, gpa;
+    uint32_t length;
+};
 
 struct guest_cpu {
     struct model_vcpu *vcpu;
@@ -62,6 +83,7 @@ struct guest_cpu {
     bool started; /* has a state to run from */
     bool holding; /* AP_RESET_HOLD or AP_HLT_LOOP */
     uint64_t cr0, cr2, cr3, cr4, efer;
+    uint64_t upper[8];  /* R8 to R15 while the engine has none */
     uint64_t real_base; /* of segment F000, in real mode */
     uint16_t cs;
     uint64_t ghcb_msr;
@@ -88,6 +110,33 @@ struct guest_cpu {
     unsigned inject_vector;
     uint64_t inject_error;
     bool must_stop; /* PVALIDATE said CF=1: anything but an end is objectionable */
+    struct guest_ve ve;
+    uint64_t exposed; /* mask of the VMCALL that is served, its registers, and as they are now */
+    uint64_t vmcall[16], vmcall_now[16];
+    unsigned woken_runs; /* KVM_RUNs since the wake-up command */
+    bool arrived;        /* where Linux sent it */
+};
+
+struct guest_range {
+    uint64_t base, size;
+    uint32_t type;
+};
+
+#define GUEST_E820_MAX 128u
+struct guest_map { /* E820 */
+    unsigned count;
+    struct guest_range r[GUEST_E820_MAX];
+};
+
+/* What the tables told of the kind of guest that is checked. */
+struct guest_acpi {
+    bool madt, fadt, ccel;
+    unsigned mailboxes; /* MADT entries of type 0x10 */
+    bool mailbox_good;
+    uint64_t mailbox;
+    uint64_t apic_ids; /* one bit for each that is enabled, the first 64 */
+    uint8_t cc_type;
+    uint64_t log, log_size;
 };
 
 struct guest_plan {
@@ -97,8 +146,41 @@ struct guest_plan {
     void *ctx;
 };
 
+enum guest_look { LOOK_GOOD, LOOK_CONVERT, LOOK_UNVALIDATED, LOOK_MISMATCH, LOOK_ABSENT };
+
+/* What differs between the kinds of confidential guest: guest_snp.c, guest_tdx.c. */
+struct guest_insn;
+struct guest_tee {
+    bool set_is_shared; /* the bit in a page-table entry: SHARED; else it is the encryption bit */
+    bool masks;         /* the host cannot deliver vectors from 32 on while RFLAGS.IF is clear */
+    uint64_t (*bit)(const struct model_vm *vm);
+    bool (*launched)(const struct model_vcpu *v);
+    int (*begin)(struct guest_cpu *c);
+    int (*resume)(struct guest_cpu *c, bool *ret_exit); /* after the VMM served the exit */
+    /* Private memory: what the RMP or the secure EPT says to an access. */
+    enum guest_look (*look)(struct guest_cpu *c, uint64_t gpa, uint8_t **ret_host);
+    bool (*usable)(struct model_vm *vm, uint64_t gpa); /* validated or accepted */
+    int (*denied)(struct guest_cpu *c, uint64_t gpa);  /* an access that look() denied */
+    void (*mmio)(struct guest_cpu *c, uint64_t gpa);   /* a shared access where nothing is */
+    int (*special)(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit);
+    void (*check_entry)(struct guest_cpu *c, const uint8_t *bp, const struct guest_map *map,
+                        const struct guest_acpi *acpi);
+};
+extern const struct guest_tee guest_snp, guest_tdx;
+
+/* Linux, as the model plays it once the BSP of a TD is there: it wakes the other processors. */
+struct guest_linux {
+    bool on;
+    uint64_t mailbox, vector;
+    unsigned target;
+    unsigned polls;
+    struct guest_map map;
+};
+
 struct guest {
     struct model_vm *vm;
+    const struct guest_tee *tee;
+    struct guest_linux linux_played;
     enum model_outcome outcome;
     uint64_t termination;
     struct model_objection objections[GUEST_MAX_OBJECTIONS];
@@ -125,6 +207,12 @@ struct guest {
     bool watch_touch;
     uint32_t psc_error;
     uint8_t cbit_lie;
+    /* of a TD */
+    uint8_t *accepted; /* a bit for each page that the guest accepted and did not give back */
+    unsigned accept_refusals, rtmr_refusals; /* that still come */
+    uint64_t accept_status, rtmr_status;
+    bool map_stall, scramble;
+    uint64_t map_stall_next;
     struct model_entry entry;
     bool has_entry;
 };
@@ -143,20 +231,23 @@ void guest_went_on(struct guest_cpu *c, const char *what);
 struct guest_walk {
     uint64_t gpa;
     uint64_t page_size; /* 4 KiB, 2 MiB or 1 GiB; of real addressing 4 KiB */
-    bool shared;        /* C=0 */
+    bool shared;        /* C=0, or SHARED=1 */
     bool writable, executable;
+    unsigned levels; /* page tables that were read, from the top */
+    uint64_t tables[4];
 };
 bool guest_translate(struct guest_cpu *c, uint64_t vaddr, struct guest_walk *ret_walk);
 /* The bytes behind a translated page, or why not. */
-enum guest_look { LOOK_GOOD, LOOK_CONVERT, LOOK_UNVALIDATED, LOOK_MISMATCH, LOOK_ABSENT };
 enum guest_look guest_look(struct guest_cpu *c, uint64_t gpa, bool shared, uint8_t **ret_host);
 bool guest_copy(struct guest_cpu *c, uint64_t vaddr, void *data, size_t size, bool write);
+bool guest_usable(struct model_vm *vm, uint64_t gpa); /* private, and validated or accepted */
 uint8_t *guest_shared(struct model_vm *vm, uint64_t gpa, size_t size); /* NULL: not there */
 
 /* guest_tlb.c */
 void guest_tlb_empty(struct guest_cpu *c);
 struct guest_tlb *guest_tlb_find(struct guest_cpu *c, uint64_t vaddr);
 int guest_tlb_serve(struct guest_cpu *c, bool *ret_exit); /* the miss that stopped the engine */
+int guest_memory_fault(struct guest_cpu *c, uint64_t gpa, bool shared); /* what KVM_RUN says */
 
 /* guest_engine.c; registers by their number in an encoding */
 enum { RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI };
@@ -168,9 +259,12 @@ bool guest_engine_open(struct guest_cpu *c, enum guest_mode mode);
 void guest_engine_close(struct guest_cpu *c);
 bool guest_state_load(struct guest_cpu *c, const uint8_t vmsa[static MODEL_PAGE]);
 
-/* guest_insn.c: carries out the special instruction at RIP; ret_exit: KVM_RUN returns */
+/* guest_decode.c, guest_insn.c: carries out the special instruction at RIP; ret_exit: KVM_RUN
+ * returns */
 bool guest_is_special(const uint8_t *code, enum guest_mode mode); /* 15 bytes */
 int guest_special(struct guest_cpu *c, bool *ret_exit);
+void guest_carry_out(struct guest_cpu *c, const struct guest_insn *in); /* as every guest */
+bool guest_msr(struct guest_cpu *c, uint32_t number, bool write, uint64_t *value);
 /* guest_mode.c */
 bool guest_far(struct guest_cpu *c, uint16_t selector, uint64_t target);
 /* guest_event.c */
@@ -186,7 +280,7 @@ void guest_pvalidate(struct guest_cpu *c);
 void guest_rmpadjust(struct guest_cpu *c);
 /* guest_ghcb_msr.c, guest_ghcb.c, guest_psc.c, guest_ap.c, guest_request.c */
 int guest_vmgexit(struct guest_cpu *c, bool *ret_exit);
-int guest_resume(struct guest_cpu *c, bool *ret_exit); /* after the VMM served the exit */
+int guest_resume_snp(struct guest_cpu *c, bool *ret_exit);
 int guest_ghcb_page(struct guest_cpu *c, bool *ret_exit);
 int guest_psc_page(struct guest_cpu *c, uint8_t *ghcb, bool *ret_exit);
 int guest_hypercall(struct guest_cpu *c, uint64_t gpa, uint64_t pages, unsigned size, bool private);
@@ -199,9 +293,17 @@ void guest_resume_certs(struct guest_cpu *c, uint8_t *ghcb);
 void guest_plan_run(struct guest_cpu *c, enum model_when when);
 void guest_plan_reads(struct guest_cpu *c, uint64_t gpa);
 void guest_touch(struct guest_cpu *c, uint64_t gpa);
-/* guest_entry.c, guest_acpi.c */
+/* guest_linux.c: at the entry, or where Linux sent it; then it is dealt with */
+bool guest_at_linux(struct guest_cpu *c, int *ret_error);
+void guest_linux_begin(struct guest_cpu *c, const struct guest_map *map,
+                       const struct guest_acpi *acpi);
+/* guest_entry.c, guest_acpi.c, guest_setup.c, guest_snp_entry.c */
 void guest_check_entry(struct guest_cpu *c);
 bool guest_mapped_private(struct guest_cpu *c, uint64_t gpa, uint64_t size, const char *what);
-void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp);
+unsigned guest_setup_blobs(struct guest_cpu *c, const uint8_t *bp, uint64_t *ret_blob); /* count */
+bool guest_is_ram(const struct guest_map *map, uint64_t gpa);
+void guest_check_acpi(struct guest_cpu *c, uint64_t rsdp, struct guest_acpi *ret_acpi);
+void guest_snp_check_entry(struct guest_cpu *c, const uint8_t *bp, const struct guest_map *map,
+                           const struct guest_acpi *acpi);
 
 #endif

@@ -43,9 +43,7 @@ static bool continues(struct guest_cpu *c, uint64_t gpa, bool shared, const uint
     if (shared) {
         return guest_look(c, gpa, true, &here) == LOOK_GOOD && here == host;
     }
-    const struct model_rmp *rmp = model_is_private(vm, gpa) ? model_rmp_at(vm, gpa) : NULL;
-    return rmp != NULL && rmp->assigned && rmp->validated && rmp->gfn == gpa / MODEL_PAGE &&
-           !rmp->vmsa && model_private(vm, gpa) == host;
+    return guest_usable(vm, gpa) && model_private(vm, gpa) == host;
 }
 
 /* The largest aligned block around the page, inside the guest's own page, that is all alike. */
@@ -111,7 +109,7 @@ static void page_fault(struct guest_cpu *c, bool present)
 }
 
 /* d.3 (8): KVM_EXIT_MEMORY_FAULT; KVM_RUN itself says EFAULT with it (d.1). */
-static int memory_fault(struct guest_cpu *c, uint64_t gpa, bool shared)
+int guest_memory_fault(struct guest_cpu *c, uint64_t gpa, bool shared)
 {
     struct kvm_run *run = c->vcpu->run;
     struct mu_exit_memory_fault fault = {.flags = shared ? 0 : MU_FAULT_PRIVATE,
@@ -147,20 +145,17 @@ int guest_tlb_serve(struct guest_cpu *c, bool *ret_exit)
         (void)fill(c, c->miss_vaddr, &w, host - w.gpa % MODEL_PAGE);
         return 0;
     case LOOK_CONVERT:
-        return memory_fault(c, w.gpa, w.shared);
+        return guest_memory_fault(c, w.gpa, w.shared);
     case LOOK_UNVALIDATED:
-        guest_object(c->guest, "guest.unvalidated", "touches %#lx, which is not validated",
-                     (unsigned long)w.gpa);
-        guest_deliver(c, VECTOR_VC, true, VC_NOT_VALIDATED);
-        return 0;
+        return c->guest->tee->denied(c, w.gpa);
     case LOOK_MISMATCH:
         guest_end(c->guest, MODEL_STUCK);
         return 0;
     case LOOK_ABSENT:
         break;
     }
-    if (w.shared) {
-        guest_deliver(c, VECTOR_VC, true, VC_NPF); /* MMIO */
+    if (w.shared) { /* MMIO */
+        c->guest->tee->mmio(c, w.gpa);
     } else {
         guest_object(c->guest, "guest.no_memory", "private access of %#lx, where nothing is",
                      (unsigned long)w.gpa);

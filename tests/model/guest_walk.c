@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guest_walk.c - from a virtual address to the bytes behind it: the guest's page tables, the
- * encryption bit, and what the RMP says about the page (snp.md e.1, e.4; guest-boot.md 5.5).
+ * encryption or shared bit, and what the RMP or the secure EPT says about the page (snp.md e.1, e.4;
+ * tdx.md d; guest-boot.md 5.5).
  */
 #include "guest_internal.h"
 
@@ -26,18 +27,12 @@ enum guest_look guest_look(struct guest_cpu *c, uint64_t gpa, bool shared, uint8
     if (!model_is_private(vm, gpa)) {
         return LOOK_CONVERT;
     }
-    struct model_rmp *rmp = model_rmp_at(vm, gpa);
-    if (rmp == NULL) {
-        return LOOK_ABSENT;
-    }
-    if (!rmp->assigned) { /* KVM gives the page to the guest at its first touch */
-        *rmp = (struct model_rmp){.gfn = (uint32_t)(gpa / MODEL_PAGE), .assigned = true};
-    }
-    if (rmp->gfn != gpa / MODEL_PAGE) {
-        return LOOK_MISMATCH; /* the RMP binds a page to one guest address */
-    }
-    *ret_host = model_private(vm, gpa);
-    return rmp->validated ? LOOK_GOOD : LOOK_UNVALIDATED;
+    return c->guest->tee->look(c, gpa, ret_host);
+}
+
+bool guest_usable(struct model_vm *vm, uint64_t gpa)
+{
+    return model_is_private(vm, gpa) && vm->guest->tee->usable(vm, gpa);
 }
 
 uint8_t *guest_shared(struct model_vm *vm, uint64_t gpa, size_t size)
@@ -55,7 +50,7 @@ static bool table_entry(struct guest_cpu *c, uint64_t table, unsigned index, uin
 {
     uint8_t *host;
     if (guest_look(c, table, false, &host) != LOOK_GOOD) {
-        guest_object(c->guest, "guest.table", "page table at %#lx is not validated private memory",
+        guest_object(c->guest, "guest.table", "page table at %#lx is no usable private memory",
                      (unsigned long)table);
         return false;
     }
@@ -63,31 +58,68 @@ static bool table_entry(struct guest_cpu *c, uint64_t table, unsigned index, uin
     return (*ret_entry & PRESENT) != 0;
 }
 
+static bool is_shared(const struct guest_cpu *c, uint64_t entry)
+{
+    const struct guest_tee *tee = c->guest->tee;
+    return ((entry & tee->bit(c->vcpu->vm)) != 0) == tee->set_is_shared;
+}
+
+/* An entry that leads to a further table. */
+static bool leads_on(struct guest_cpu *c, uint64_t entry, unsigned level, uint64_t vaddr)
+{
+    if (!is_shared(c, entry)) {
+        return true;
+    }
+    if (!c->guest->tee->set_is_shared) { /* guest-boot.md 5.5: C-bit in every level */
+        guest_object(c->guest, "guest.table_cbit", "level %u entry for %#lx lacks C", level,
+                     (unsigned long)vaddr);
+        return true;
+    }
+    guest_object(c->guest, "guest.table_shared", "level %u table for %#lx is in shared memory",
+                 level, (unsigned long)vaddr);
+    return false;
+}
+
+/* Of a TD, bits above the guest's physical width are reserved. */
+static bool fits(struct guest_cpu *c, uint64_t entry, uint64_t vaddr)
+{
+    uint64_t bit = c->guest->tee->bit(c->vcpu->vm);
+    if (!c->guest->tee->set_is_shared || (entry & ADDRESS) < bit << 1) {
+        return true;
+    }
+    guest_object(c->guest, "guest.table_reserved", "entry %#lx for %#lx", (unsigned long)entry,
+                 (unsigned long)vaddr);
+    return false;
+}
+
 static bool walk_long(struct guest_cpu *c, uint64_t vaddr, struct guest_walk *w)
 {
-    uint64_t cbit = 1ull << c->vcpu->vm->m->config.cbit;
-    uint64_t table = c->cr3 & ADDRESS & ~cbit;
+    uint64_t bit = c->guest->tee->bit(c->vcpu->vm);
+    uint64_t table = c->cr3 & ADDRESS & ~bit;
     w->writable = w->executable = true;
+    if (c->guest->tee->set_is_shared && !leads_on(c, c->cr3, 5, vaddr)) {
+        return false;
+    }
     for (unsigned level = 4; level >= 1; level--) {
         unsigned shift = 12 + 9 * (level - 1);
         uint64_t e;
-        if (!table_entry(c, table, (unsigned)(vaddr >> shift) & 0x1FF, &e)) {
+        w->tables[w->levels++] = table;
+        if (!table_entry(c, table, (unsigned)(vaddr >> shift) & 0x1FF, &e) || !fits(c, e, vaddr)) {
             return false;
         }
         w->writable = w->writable && (e & WRITABLE) != 0;
         w->executable = w->executable && (e & NX) == 0;
         uint64_t size = 1ull << shift;
         if (level == 1 || (level <= 3 && (e & LARGE) != 0)) {
-            w->shared = (e & cbit) == 0;
+            w->shared = is_shared(c, e);
             w->page_size = size;
-            w->gpa = ((e & ADDRESS & ~cbit) & ~(size - 1)) | (vaddr & (size - 1));
+            w->gpa = ((e & ADDRESS & ~bit) & ~(size - 1)) | (vaddr & (size - 1));
             return true;
         }
-        if ((e & cbit) == 0) { /* guest-boot.md 5.5: C-bit in every level */
-            guest_object(c->guest, "guest.table_cbit", "level %u entry for %#lx lacks C", level,
-                         (unsigned long)vaddr);
+        if (!leads_on(c, e, level, vaddr)) {
+            return false;
         }
-        table = e & ADDRESS & ~cbit;
+        table = e & ADDRESS & ~bit;
     }
     return false;
 }
