@@ -16,9 +16,9 @@ enum model_outcome {
     MODEL_GOING,
     MODEL_TERMINATED, /* GHCB termination or fatal error of a TD: KVM_EXIT_SYSTEM_EVENT */
     MODEL_SHUTDOWN,   /* triple fault */
-    MODEL_STUCK,      /* a nested fault that the host cannot mend: the RMP or the secure EPT says no;
-                         of a TD that touches a pending page, KVM_RUN says EIO */
-    MODEL_ENTERED,    /* reached the Linux entry */
+    MODEL_STUCK,   /* a nested fault that the host cannot mend: the RMP or the secure EPT says no;
+                      of a TD that touches a pending page, KVM_RUN says EIO */
+    MODEL_ENTERED, /* reached the Linux entry */
 };
 enum model_outcome model_outcome(const struct model_vm *vm);
 /* The GHCB value: set and reason; of a TD, the code of ReportFatalError (R12). */
@@ -35,7 +35,7 @@ bool model_objects(const struct model_vm *vm, const char *rule);
 
 struct model_counts {
     uint64_t instructions;
-    uint64_t vmgexits; /* of a TD: TDG.VP.VMCALLs */
+    uint64_t vmgexits;             /* of a TD: TDG.VP.VMCALLs */
     uint64_t psc_exits, psc_pages; /* of a TD: MapGPA */
     uint64_t pvalidates;
     uint64_t tdcalls, accepts, rtmr_extends;
@@ -46,8 +46,9 @@ struct model_range {
     uint64_t gpa, size;
 };
 
-/* What must be true at the Linux entry (guest-boot.md 1). A TD with several cpus runs on until Linux,
- * which the model plays, has woken all of them through the mailbox. Bytes are borrowed until the VM ends. */
+/* What must be true at the Linux entry (guest-boot.md 1). A TD with several cpus runs on until
+ * Linux, which the model plays, has woken all of them through the mailbox. Bytes are borrowed until
+ * the VM ends. */
 struct model_entry {
     uint64_t rip;          /* load address + 0x200: the run ends here */
     const uint8_t *kernel; /* protected-mode part as it must lie at rip - 0x200 */
@@ -59,7 +60,7 @@ struct model_entry {
     unsigned cpus;
     const struct model_range *wiped; /* that the firmware must have zeroed */
     size_t wiped_count;
-    uint64_t ram_size; /* every byte of it, but for what E820 holds back, is RAM and validated */
+    uint64_t ram_size;    /* every byte of it, but for what E820 holds back, is RAM and validated */
     const uint8_t *rtmrs; /* of a TD: RTMR0 to RTMR3, 4 * MODEL_DIGEST_SIZE bytes; NULL: any */
 };
 /* At the entry also demands that each page the guest validated was then touched in its first and
@@ -72,8 +73,8 @@ void model_expect_entry(struct model_vm *vm, const struct model_entry *entry);
 enum model_when { MODEL_BEFORE_REPLY, MODEL_BEFORE_ENTRY };
 typedef void (*model_action)(struct model_vm *vm, unsigned vcpu, void *ctx);
 
-/* At the nth VMGEXIT, or TDG.VP.VMCALL, of the VM (1 is the first): before KVM looks at it, or after its reply stands
- * and just before the guest goes on. False: the plan is full. */
+/* At the nth VMGEXIT, or TDG.VP.VMCALL, of the VM (1 is the first): before KVM looks at it, or
+ * after its reply stands and just before the guest goes on. False: the plan is full. */
 bool model_plan(struct model_vm *vm, unsigned nth, enum model_when when, model_action action,
                 void *ctx);
 /* After the nth read of shared memory in [gpa, gpa + size): the bytes may change between a check
@@ -100,8 +101,9 @@ void model_evil_cpuid(struct model_vm *vm, uint32_t leaf, unsigned reg, uint32_t
 void model_evil_cbit(struct model_vm *vm, uint8_t position); /* in the SEV_INFO reply */
 
 /* Of a TD; more in tdx.h. */
-void model_td_evil_accept(struct model_vm *vm, uint64_t status, unsigned times); /* MEM.PAGE.ACCEPT */
-void model_td_evil_rtmr(struct model_vm *vm, uint64_t status, unsigned times);   /* RTMR.EXTEND */
+void model_td_evil_accept(struct model_vm *vm, uint64_t status,
+                          unsigned times);                                     /* MEM.PAGE.ACCEPT */
+void model_td_evil_rtmr(struct model_vm *vm, uint64_t status, unsigned times); /* RTMR.EXTEND */
 /* MapGPA says RETRY with this next address, for ever, and does nothing. */
 void model_td_evil_map_stall(struct model_vm *vm, bool on, uint64_t next);
 /* What a VMCALL exposed, but for results, comes back as something else. */
@@ -111,8 +113,9 @@ void model_td_evil_reply(struct model_vm *vm, unsigned vcpu, unsigned reg, uint6
 /* A #VE that no instruction caused. */
 void model_td_evil_ve(struct model_vm *vm, unsigned vcpu, uint32_t reason, uint64_t qualification,
                       uint64_t gpa);
-/* What the host had put into a page before it added it unmeasured (TD HOB, temporary memory): before
- * the first KVM_RUN, inside one page. False: the page is measured, not there, or too late. */
+/* What the host had put into a page before it added it unmeasured (TD HOB, temporary memory):
+ * before the first KVM_RUN, inside one page. False: the page is measured, not there, or too late.
+ */
 bool model_td_evil_prefill(struct model_vm *vm, uint64_t gpa, const void *data, size_t size);
 
 /* ---- For the rest of the model ---- */

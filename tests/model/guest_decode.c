@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guest_decode.c - which instructions the model carries out itself: those of SNP and TDX, those that
- * trap in such a guest, and those that change the processor's mode.
+ * guest_decode.c - which instructions the model carries out itself: those of SNP and TDX, those
+ * that trap in such a guest, and those that change the processor's mode.
  */
 #include "guest_insn.h"
 

@@ -15,8 +15,8 @@ static const int narrow[] = {UC_X86_REG_EAX, UC_X86_REG_ECX, UC_X86_REG_EDX, UC_
 uint64_t guest_gpr(const struct guest_cpu *c, unsigned n)
 {
     return c->mode == GUEST_64 ? guest_reg(c, wide[n])
-           : n < 8                ? guest_reg(c, narrow[n])
-                                  : c->upper[n - 8];
+           : n < 8             ? guest_reg(c, narrow[n])
+                               : c->upper[n - 8];
 }
 
 void guest_set_gpr(struct guest_cpu *c, unsigned n, uint64_t value)

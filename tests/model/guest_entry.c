@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guest_entry.c - what must be true when the guest jumps to Linux (guest-boot.md 1.2 to 1.5, 2.5,
- * 6); what a TEE adds is checked beside it (struct guest_tee). Everything is read as the kernel will read it: through the page tables that were
- * left to it, from validated private memory.
+ * 6); what a TEE adds is checked beside it (struct guest_tee). Everything is read as the kernel
+ * will read it: through the page tables that were left to it, from validated private memory.
  */
 #include "guest_internal.h"
 

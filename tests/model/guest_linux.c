@@ -71,8 +71,8 @@ static void check_arrival(struct guest_cpu *c)
         guest_object(g, "entry.ap_interrupts", "processor %u has RFLAGS.IF", l->target);
     }
     if (!guest_translate(c, l->vector, &w) || w.gpa != l->vector || w.shared) {
-        guest_object(g, "entry.ap_identity", "processor %u: %#lx is not mapped to itself", l->target,
-                     (unsigned long)l->vector);
+        guest_object(g, "entry.ap_identity", "processor %u: %#lx is not mapped to itself",
+                     l->target, (unsigned long)l->vector);
         return;
     }
     for (unsigned i = 0; i < w.levels; i++) {

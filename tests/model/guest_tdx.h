@@ -17,7 +17,6 @@
 #define VE_EPT 48u
 #define VE_WBINVD 54u
 
-#define TDX_OPERAND_INVALID 0xC000010000000000ull /* | operand: a register's number */
 #define TDX_NO_VALID_VE_INFO 0xC000070400000000ull
 
 /* guest_tdx.c. An instruction or an access that the module turns into #VE; a second one before

@@ -31,8 +31,8 @@ enum {
 static void trap(struct guest_cpu *c, const struct guest_insn *in, uint32_t reason,
                  uint64_t qualification)
 {
-    guest_ve(c, &(struct guest_ve){
-                    .reason = reason, .qualification = qualification, .length = in->len});
+    guest_ve(
+        c, &(struct guest_ve){.reason = reason, .qualification = qualification, .length = in->len});
 }
 
 static void cpuid(struct guest_cpu *c, const struct guest_insn *in)
@@ -123,8 +123,8 @@ static void msr(struct guest_cpu *c, const struct guest_insn *in)
 static bool to_cr(struct guest_cpu *c, const struct guest_insn *in)
 {
     uint64_t value = guest_gpr(c, in->rm);
-    bool good = in->reg == 0   ? (value & (CR0_PE | CR0_NE)) == (CR0_PE | CR0_NE) &&
-                                   (value & CR0_NW_CD) == 0
+    bool good = in->reg == 0
+                    ? (value & (CR0_PE | CR0_NE)) == (CR0_PE | CR0_NE) && (value & CR0_NW_CD) == 0
                 : in->reg == 4 ? (value & CR4_MCE) != 0 && (value & CR4_SMXE) == 0
                                : true;
     if (!good) {

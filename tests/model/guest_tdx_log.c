@@ -54,7 +54,8 @@ static const char *record(struct log *l, bool *ret_end)
     const uint64_t fixed = 12 + 2 + MODEL_DIGEST_SIZE + 4;
     uint64_t left = l->size - l->at;
     uint32_t index = left >= 4 ? (uint32_t)model_le(p, 4) : UINT32_MAX;
-    *ret_end = index == UINT32_MAX || (left >= 12 && model_le(p, 8) == 0 && model_le(p + 8, 4) == 0);
+    *ret_end =
+        index == UINT32_MAX || (left >= 12 && model_le(p, 8) == 0 && model_le(p + 8, 4) == 0);
     if (*ret_end) {
         return NULL;
     }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guest_walk.c - from a virtual address to the bytes behind it: the guest's page tables, the
- * encryption or shared bit, and what the RMP or the secure EPT says about the page (snp.md e.1, e.4;
- * tdx.md d; guest-boot.md 5.5).
+ * encryption or shared bit, and what the RMP or the secure EPT says about the page (snp.md e.1,
+ * e.4; tdx.md d; guest-boot.md 5.5).
  */
 #include "guest_internal.h"
 

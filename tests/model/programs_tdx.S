@@ -270,8 +270,6 @@ PROGRAM state /* what the reset left: EBX, ESI, R8, control registers */
     jne 9f
     test %esi, %esi
     jnz 9f
-    test %edx, %edx
-    jz 9f
     mov %cr0, %rax
     mov $0x80000021, %ecx
     cmp %rcx, %rax

@@ -3,11 +3,8 @@
  */
 #include "rig_tdx.h"
 
-#include "uapi_tdx.h"
-
 #include <check.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <linux/falloc.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,53 +14,18 @@
 #define ROM_SIZE 0x10000u
 #define LEAVES 64u
 
-static int op(struct td_rig *r, int fd, uint32_t id, uint32_t flags, void *data)
-{
-    struct mu_tdx_cmd cmd = {.id = id, .flags = flags, .data = (uint64_t)(uintptr_t)data};
-    return launcher_ioctl(&r->l, fd, MU_MEMORY_ENCRYPT_OP, &cmd);
-}
-
-static void enable(struct td_rig *r, uint32_t cap, uint64_t arg)
-{
-    struct kvm_enable_cap e = {.cap = cap, .args = {arg}};
-    ck_assert_msg(launcher_ioctl(&r->l, r->l.vm, KVM_ENABLE_CAP, &e) == 0, "cap %u: %s", cap,
-                  model_reason(r->m));
-}
-
-/* The smallest INIT_VM: GPAW alone is chosen. */
-static void init_vm(struct td_rig *r)
-{
-    struct {
-        struct mu_tdx_init_vm vm;
-        struct kvm_cpuid_entry2 entries[1];
-    } i = {.vm = {.attributes = r->attributes, .xfam = 3}};
-    i.vm.cpuid.nent = 1;
-    i.entries[0] =
-        (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = (uint32_t)r->gpaw << 16};
-    ck_assert_msg(op(r, r->l.vm, MU_TDX_INIT_VM, 0, &i) == 0, "%s", model_reason(r->m));
-}
-
-static void vcpu(struct td_rig *r, unsigned index)
+/* What td_vcpu() set, and a leaf of the hypervisor's. */
+static void host_leaf(struct td_rig *r, unsigned index)
 {
     struct {
         struct kvm_cpuid2 head;
         struct kvm_cpuid_entry2 entries[LEAVES];
     } c = {.head = {.nent = LEAVES - 1}};
-    int fd = launcher_ioctl(&r->l, r->l.vm, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
-    int error = 0;
-    ck_assert_msg(fd >= 0, "%s", model_reason(r->m));
-    r->l.vcpus[index] = fd;
-    r->l.vcpu_count = index + 1;
-    int size = launcher_ioctl(&r->l, r->l.kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
-    r->l.runs[index] = model_kvm_ops.mmap(r->m, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED,
-                                          fd, 0, &error);
-    ck_assert_ptr_nonnull(r->l.runs[index]);
-    ck_assert_msg(op(r, fd, MU_TDX_GET_CPUID, 0, &c) == 0, "%s", model_reason(r->m));
+    int fd = r->t.l.vcpus[index];
+    ck_assert_int_eq(launcher_ioctl(&r->t.l, fd, KVM_GET_CPUID2, &c), 0);
     c.entries[c.head.nent++] = (struct kvm_cpuid_entry2){
         .function = 0x40000000, .ebx = 0x4B4D564B, .ecx = 0x564B4D56, .edx = 0x4D};
-    ck_assert_msg(launcher_ioctl(&r->l, fd, KVM_SET_CPUID2, &c) == 0, "%s", model_reason(r->m));
-    ck_assert_msg(op(r, fd, MU_TDX_INIT_VCPU, 0, (void *)(uintptr_t)r->programs[index]) == 0, "%s",
-                  model_reason(r->m));
+    ck_assert_int_eq(launcher_ioctl(&r->t.l, fd, KVM_SET_CPUID2, &c), 0);
 }
 
 void td_rig_page(struct td_rig *r, uint64_t gpa, const void *data, size_t size, bool measure)
@@ -75,12 +37,7 @@ void td_rig_page(struct td_rig *r, uint64_t gpa, const void *data, size_t size, 
     if (data != NULL) {
         memcpy(copy, data, size);
     }
-    struct mu_tdx_mem_region region = {.source_addr = (uint64_t)(uintptr_t)copy,
-                                       .gpa = gpa,
-                                       .nr_pages = whole / MODEL_PAGE};
-    ck_assert_msg(op(r, r->l.vcpus[0], MU_TDX_INIT_MEM_REGION, measure ? MU_TDX_MEASURE : 0,
-                     &region) == 0,
-                  "%s", model_reason(r->m));
+    ck_assert_msg(td_region(&r->t, gpa, whole, copy, measure) == 0, "%s", model_reason(r->m));
     free(copy);
 }
 
@@ -95,24 +52,20 @@ void td_rig_launch(struct td_rig *r, const struct model_config *config, const ui
     const struct model_config usual = model_config_tdx();
     r->m = model_new(config != NULL ? config : &usual);
     ck_assert_ptr_nonnull(r->m);
-    r->l = (struct launcher){.m = r->m, .kvm = -1, .sev = -1, .vm = -1};
-    r->l.kvm = model_kvm_ops.open(r->m, "/dev/kvm", O_RDWR | O_CLOEXEC);
-    r->l.vm = launcher_ioctl(&r->l, r->l.kvm, KVM_CREATE_VM, (void *)(uintptr_t)MU_VM_TYPE_TDX);
-    ck_assert_msg(r->l.vm >= 0, "%s", model_reason(r->m));
-    r->vm = model_vm_of(r->m, r->l.vm);
-    enable(r, KVM_CAP_SPLIT_IRQCHIP, 24);
-    enable(r, MU_CAP_APIC_BUS_CYCLES_NS, 40);
-    enable(r, MU_CAP_EXIT_HYPERCALL, 1u << MU_HC_MAP_GPA_RANGE);
-    init_vm(r);
-    ck_assert_int_eq(launcher_slot(&r->l, 0, TD_RIG_RAM), 0);
-    ck_assert_int_eq(launcher_slot(&r->l, ROM_GPA, ROM_SIZE), 0);
-    ck_assert_int_eq(launcher_attributes(&r->l, 0, TD_RIG_RAM, true), 0);
-    ck_assert_int_eq(launcher_attributes(&r->l, ROM_GPA, ROM_SIZE, true), 0);
+    ck_assert_int_eq(td_open(&r->t, r->m), 0);
+    r->vm = model_vm_of(r->m, r->t.l.vm);
+    r->t.attributes = r->attributes;
+    r->t.gpaw = r->gpaw;
+    ck_assert_msg(td_init(&r->t) == 0, "%s", model_reason(r->m));
+    ck_assert_int_eq(launcher_slot(&r->t.l, 0, TD_RIG_RAM), 0);
+    ck_assert_int_eq(launcher_slot(&r->t.l, ROM_GPA, ROM_SIZE), 0);
+    ck_assert_int_eq(launcher_attributes(&r->t.l, 0, TD_RIG_RAM, true), 0);
     if (program != NULL) {
         r->programs[0] = (uint64_t)(program - td_rom);
     }
     for (unsigned i = 0; i < vcpus; i++) {
-        vcpu(r, i);
+        ck_assert_msg(td_vcpu(&r->t, i, r->programs[i]) == 0, "%s", model_reason(r->m));
+        host_leaf(r, i);
     }
     td_rig_page(r, ROM_GPA, td_rom, ROM_SIZE, true);
     td_rig_page(r, TD_RIG_TABLES, NULL, 0x5000u * vcpus, false);
@@ -120,15 +73,15 @@ void td_rig_launch(struct td_rig *r, const struct model_config *config, const ui
 
 void td_rig_seal(struct td_rig *r)
 {
-    ck_assert_msg(op(r, r->l.vm, MU_TDX_FINALIZE_VM, 0, NULL) == 0, "%s", model_reason(r->m));
+    ck_assert_msg(td_finalize(&r->t) == 0, "%s", model_reason(r->m));
 }
 
 /* Attribute, and memory of the side given up. */
 static void convert(struct td_rig *r, uint64_t gpa, uint64_t size, bool private)
 {
-    ck_assert_int_eq(launcher_attributes(&r->l, gpa, size, private), 0);
-    for (unsigned i = 0; i < r->l.slot_count; i++) {
-        struct launcher_slot *s = &r->l.slots[i];
+    ck_assert_int_eq(launcher_attributes(&r->t.l, gpa, size, private), 0);
+    for (unsigned i = 0; i < r->t.l.slot_count; i++) {
+        struct launcher_slot *s = &r->t.l.slots[i];
         if (!private && gpa >= s->gpa && gpa - s->gpa < s->size) {
             ck_assert_int_eq(model_kvm_ops.fallocate(r->m, s->gmem,
                                                      FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE,
@@ -202,14 +155,14 @@ static void serve(struct td_rig *r, struct kvm_run *run)
 enum model_outcome td_rig_run(struct td_rig *r)
 {
     for (unsigned i = 0; i < MAX_EXITS && model_outcome(r->vm) == MODEL_GOING; i++) {
-        unsigned vcpu = i % r->l.vcpu_count;
-        int error = launcher_ioctl(&r->l, r->l.vcpus[vcpu], KVM_RUN, NULL);
-        bool fault = error == -EFAULT && r->l.runs[vcpu]->exit_reason == MU_EXIT_MEMORY_FAULT;
+        unsigned vcpu = i % r->t.l.vcpu_count;
+        int error = launcher_ioctl(&r->t.l, r->t.l.vcpus[vcpu], KVM_RUN, NULL);
+        bool fault = error == -EFAULT && r->t.l.runs[vcpu]->exit_reason == MU_EXIT_MEMORY_FAULT;
         r->error = error;
         ck_assert_msg(error == 0 || error == -EAGAIN || error == -EINTR || error == -EIO || fault,
                       "KVM_RUN: %d %s", error, model_reason(r->m));
         if (error == 0 || fault) {
-            serve(r, r->l.runs[vcpu]);
+            serve(r, r->t.l.runs[vcpu]);
         }
     }
     return model_outcome(r->vm);
@@ -231,7 +184,7 @@ uint64_t td_rig_program(struct td_rig *r, const uint8_t *program)
 
 void td_rig_done(struct td_rig *r)
 {
-    launcher_close(&r->l);
+    launcher_close(&r->t.l);
     ck_assert(model_clean(r->m));
     model_free(r->m);
 }

@@ -5,8 +5,7 @@
 #define CL_MODEL_RIG_TDX_H
 
 #include "guest.h"
-#include "launcher.h"
-#include "tdx.h"
+#include "launcher_tdx.h"
 
 extern const uint8_t td_rom[], td_rom_end[];
 
@@ -17,15 +16,15 @@ extern const uint8_t td_rom[], td_rom_end[];
 struct td_rig {
     struct model *m;
     struct model_vm *vm;
-    struct launcher l;
+    struct td t;
     uint8_t out;        /* the last byte the guest wrote to a port */
     unsigned exits;     /* that the VMM served */
     unsigned faults;    /* of them conversions by memory fault */
     unsigned converted; /* pages by MapGPA */
     unsigned quotes, notifies;
-    int error;              /* of the KVM_RUN that ended it */
-    uint64_t programs[4];   /* RCX of each vCPU */
-    uint64_t attributes;    /* of the TD; SEPT_VE_DISABLE at first */
+    int error;            /* of the KVM_RUN that ended it */
+    uint64_t programs[4]; /* RCX of each vCPU */
+    uint64_t attributes;  /* of the TD; SEPT_VE_DISABLE at first */
     unsigned gpaw;
     bool refuse_map; /* the VMM refuses conversions */
 };
