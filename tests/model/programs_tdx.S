@@ -724,7 +724,20 @@ PROGRAM ap_interruptible
     jmp td_ap
 
 PROGRAM ap_deaf
-    jmp td_ap_deaf
+1:  mov $12, %r11d
+    xor %r12d, %r12d
+    xor %r13d, %r13d
+    xor %r14d, %r14d
+    xor %r15d, %r15d
+    call vmcall
+    jmp 1b
+
+PROGRAM ap_any /* takes every command for its own */
+1:  cmpw $1, MAILBOX
+    jne 1b
+    mov MAILBOX + 8, %rax
+    movw $0, MAILBOX
+    jmp *%rax
 
 PROGRAM ap_linux /* to the entry, where only the first belongs */
     mov $0x100200, %eax
@@ -732,14 +745,19 @@ PROGRAM ap_linux /* to the entry, where only the first belongs */
 
 PROGRAM ap_moved /* the trampoline's page elsewhere: 2 MiB of its own for the first 2 MiB */
     ACCEPT 0x69F000
+1:  cmpw $1, MAILBOX
+    jne 1b
+    mov MAILBOX + 8, %r9
+    movw $0, MAILBOX
     movq $0x600083, 0x2000(%rbp)
-    lea td_ap_there(%rip), %rax
-    jmp *%rax
-td_ap_there: /* the mailbox is not visible any more: the wake-up is known by heart */
     mov %cr3, %rax
     mov %rax, %cr3
-    mov $0x9F000, %eax
-    jmp *%rax
+    jmp *%r9
+
+PROGRAM empties /* the mailbox before the other one looks at it; then lets it */
+    movq $0, MAILBOX
+    movq $0, MAILBOX + 8
+    jmp td_hlt_call
 
     .code32
     .org 0xFFF0

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_model_entry.c - the Linux entry: one good hand-over, and one breach of each rule.
  */
+#include "handover.h"
 #include "rig.h"
 
 #include "../unit/check_main.h"
@@ -17,130 +18,9 @@ PROGRAM(enter_cs);
 PROGRAM(enter_gdt);
 PROGRAM(enter_cpuid);
 
-#define BOOT_PARAMS 0x20000u
-#define CMDLINE 0x21000u
-#define SETUP_DATA 0x22000u
-#define CC_BLOB 0x23000u
-#define ACPI 0x24000u
-#define KERNEL 0x100000u
-#define INITRD 0x110000u
-#define KERNEL_SIZE 0x2000u
-#define INITRD_SIZE 0x1800u
-
-/* What the guest hands to Linux, and what was verified; a test bends the first. */
-struct handover {
-    uint8_t boot_params[4096], cmdline[64], setup_data[64], cc_blob[40];
-    uint8_t acpi[0x600];
-    uint8_t kernel[KERNEL_SIZE], initrd[INITRD_SIZE];
-    struct model_entry want;
-    uint8_t want_kernel[KERNEL_SIZE], want_initrd[INITRD_SIZE];
-    const uint8_t *program;
-    bool touch;
-};
-
-static void put(uint8_t *p, unsigned size, uint64_t v)
-{
-    for (unsigned i = 0; i < size; i++) {
-        p[i] = (uint8_t)(v >> 8 * i);
-    }
-}
-
-static void e820(struct handover *h, uint64_t base, uint64_t size, uint32_t type)
-{
-    uint8_t *e = h->boot_params + 0x2D0 + 20u * (size_t)h->boot_params[0x1E8]++;
-    put(e, 8, base);
-    put(e + 8, 8, size);
-    put(e + 16, 4, type);
-}
-
-static void good(struct handover *h)
-{
-    memset(h, 0, sizeof(*h));
-    uint8_t *bp = h->boot_params;
-    put(bp + 0x1FE, 2, 0xAA55);
-    put(bp + 0x202, 4, 0x53726448);
-    bp[0x210] = 0xFF;
-    put(bp + 0x218, 4, INITRD);
-    put(bp + 0x21C, 4, INITRD_SIZE);
-    put(bp + 0x228, 4, CMDLINE);
-    put(bp + 0x250, 8, SETUP_DATA);
-    put(bp + 0x260, 4, KERNEL_SIZE);
-    e820(h, 0x20000, 0x4000, 1);
-    e820(h, ACPI, 0x2000, 2);
-    e820(h, KERNEL, 0x2000, 1);
-    e820(h, INITRD, 0x2000, 1);
-    put(h->setup_data + 8, 4, 7);
-    put(h->setup_data + 12, 4, 4);
-    put(h->setup_data + 16, 4, CC_BLOB);
-    put(h->cc_blob, 4, 0x45444D41);
-    put(h->cc_blob + 8, 8, RIG_SECRETS);
-    put(h->cc_blob + 16, 4, 4096);
-    put(h->cc_blob + 24, 8, RIG_CPUID);
-    put(h->cc_blob + 32, 4, 4096);
-    (void)snprintf((char *)h->cmdline, sizeof(h->cmdline), "panic=-1");
-    for (unsigned i = 0; i < KERNEL_SIZE; i++) {
-        h->kernel[i] = h->want_kernel[i] = (uint8_t)(i ^ i >> 8);
-    }
-    for (unsigned i = 0; i < INITRD_SIZE; i++) {
-        h->initrd[i] = h->want_initrd[i] = (uint8_t)(i * 7);
-    }
-    h->want = (struct model_entry){.rip = KERNEL + 0x200,
-                                   .kernel = h->want_kernel,
-                                   .kernel_size = KERNEL_SIZE,
-                                   .initrd = h->want_initrd,
-                                   .initrd_size = INITRD_SIZE,
-                                   .cmdline = "panic=-1",
-                                   .ram_size = 0x8000};
-    h->program = program_enter;
-}
-
-static void sum(uint8_t *p, size_t size, size_t at)
-{
-    uint8_t s = 0;
-    p[at] = 0;
-    for (size_t i = 0; i < size; i++) {
-        s = (uint8_t)(s + p[i]);
-    }
-    p[at] = (uint8_t)-s;
-}
-
-/* RSDP at 0, XSDT at 100, FADT at 200, MADT with two processors at 400, an empty DSDT at 500. */
-static void acpi(struct handover *h)
-{
-    uint8_t *a = h->acpi;
-    const struct {
-        unsigned at, size;
-        const char *name;
-    } tables[] = {
-        {0x100, 36 + 16, "XSDT"}, {0x200, 276, "FACP"}, {0x400, 60, "APIC"}, {0x500, 36, "DSDT"}};
-    put(h->boot_params + 0x070, 8, ACPI);
-    h->want.acpi = true;
-    h->want.cpus = 2;
-    memcpy(a, "RSD PTR ", 8);
-    a[15] = 2;
-    put(a + 20, 4, 36);
-    put(a + 24, 8, ACPI + 0x100);
-    put(a + 0x100 + 36, 8, ACPI + 0x200);
-    put(a + 0x100 + 44, 8, ACPI + 0x400);
-    put(a + 0x200 + 140, 8, ACPI + 0x500);
-    for (unsigned i = 0; i < 2; i++) {
-        uint8_t *e = a + 0x400 + 44 + 8u * (size_t)i;
-        e[1] = 8;
-        e[3] = (uint8_t)i;
-        e[4] = 1;
-    }
-    for (unsigned i = 0; i < 4; i++) {
-        memcpy(a + tables[i].at, tables[i].name, 4);
-        put(a + tables[i].at + 4, 4, tables[i].size);
-        sum(a + tables[i].at, tables[i].size, 9);
-    }
-    sum(a, 20, 8);
-    sum(a, 36, 32);
-}
-
 static void run(struct rig *r, const struct handover *h)
 {
-    rig_launch(r, NULL, h->program, 1);
+    rig_launch(r, NULL, h->program != NULL ? h->program : program_enter, 1);
     rig_page(r, MU_PAGE_NORMAL, BOOT_PARAMS, h->boot_params, sizeof(h->boot_params));
     rig_page(r, MU_PAGE_NORMAL, CMDLINE, h->cmdline, sizeof(h->cmdline));
     rig_page(r, MU_PAGE_NORMAL, SETUP_DATA, h->setup_data, sizeof(h->setup_data));
@@ -160,7 +40,7 @@ START_TEST(test_good_handover_meets_no_objection)
 {
     static struct handover h;
     struct rig r;
-    good(&h);
+    handover_good(&h);
     run(&r, &h);
     const struct model_objection *o = model_objection(r.vm, 0);
     ck_assert_msg(o == NULL, "%s: %s", o != NULL ? o->rule : "", o != NULL ? o->text : "");
@@ -205,11 +85,11 @@ START_TEST(test_each_breach_is_seen)
     static struct handover h;
     const struct breach *b = &breaches[_i];
     struct rig r;
-    good(&h);
+    handover_good(&h);
     if (strcmp(b->rule, "entry.ram_size") == 0) {
         h.want.ram_size = 8u << 20;
     }
-    put((uint8_t *)&h + b->at, b->size, b->value);
+    handover_put((uint8_t *)&h + b->at, b->size, b->value);
     run(&r, &h);
     ck_assert_msg(model_objects(r.vm, b->rule), "no objection %s (case %d)", b->rule, _i);
     rig_done(&r);
@@ -227,8 +107,8 @@ START_TEST(test_acpi_tables)
     static struct handover h;
     struct rig r;
     for (unsigned i = 0; i <= 6; i++) {
-        good(&h);
-        acpi(&h);
+        handover_good(&h);
+        handover_acpi(&h);
         if (i > 0) {
             h.acpi[rows[i - 1].at] ^= 0x20;
         }
@@ -237,8 +117,8 @@ START_TEST(test_acpi_tables)
         ck_assert(i == 0 || model_objects(r.vm, rows[i - 1].rule));
         rig_done(&r);
     }
-    good(&h);
-    acpi(&h);
+    handover_good(&h);
+    handover_acpi(&h);
     h.want.cpus = 1;
     run(&r, &h);
     ck_assert(model_objects(r.vm, "entry.acpi_cpus"));
@@ -251,11 +131,11 @@ START_TEST(test_validated_pages_are_touched)
     static struct handover h;
     for (unsigned lazy = 0; lazy < 2; lazy++) {
         struct rig r;
-        good(&h);
+        handover_good(&h);
         h.boot_params[0x1E8] = 1; /* RAM anew: the page at 40000 is part of it */
-        e820(&h, 0x40000, 0x1000, 1);
-        e820(&h, KERNEL, 0x2000, 1);
-        e820(&h, INITRD, 0x2000, 1);
+        handover_e820(&h, 0x40000, 0x1000, 1);
+        handover_e820(&h, KERNEL, 0x2000, 1);
+        handover_e820(&h, INITRD, 0x2000, 1);
         h.want.ram_size = 0x9000;
         h.touch = true;
         h.program = lazy != 0 ? program_enter_lazy : program_enter_touching;
@@ -272,7 +152,7 @@ START_TEST(test_what_must_be_wiped)
     static struct handover h;
     static const struct model_range ranges[] = {{0xE000, 0x1000}, {0x8000, 8}};
     struct rig r;
-    good(&h);
+    handover_good(&h);
     h.want.wiped = ranges;
     h.want.wiped_count = 1;
     run(&r, &h);
@@ -297,7 +177,7 @@ START_TEST(test_state_of_the_processor_and_the_cpuid_page)
                 {program_enter_cpuid, "entry.cpuid_changed"}};
     for (unsigned i = 0; i < 4; i++) {
         struct rig r;
-        good(&h);
+        handover_good(&h);
         h.program = rows[i].program;
         run(&r, &h);
         ck_assert_msg(model_objects(r.vm, rows[i].rule), "no objection %s", rows[i].rule);

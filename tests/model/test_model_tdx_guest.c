@@ -283,6 +283,7 @@ int main(void)
 {
     Suite *s = suite_create("model_tdx_guest");
     TCase *t = tcase_create("guest");
+    tcase_set_timeout(t, 30);
     tcase_add_loop_test(t, test_what_each_program_meets, 0,
                         (int)(sizeof(plain) / sizeof(plain[0])));
     tcase_add_test(t, test_reset_state_and_shared_bit_of_52_bits);
