@@ -659,12 +659,9 @@ PROGRAM device /* a shared page where nothing is */
     mov 0xA00010, %eax
     FINISH 0
 
-PROGRAM spin /* for the host to do something to it, with interrupts on */
+PROGRAM open /* to interrupts */
     sti
-    mov $1000, %ecx
-1:  dec %ecx
-    jnz 1b
-    FINISH 0
+    jmp td_io
 
 PROGRAM calls /* two calls, between which the host may do something */
     mov $2, %ebp
