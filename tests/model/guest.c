@@ -180,6 +180,7 @@ static int stretch(struct guest_cpu *c, bool *ret_exit)
         return 0;
     }
     if (c->sliced) {
+        c->woken_runs += c->woken_runs > 0 ? GUEST_WOKEN_SLICE : 0;
         return model_refuse(c->vcpu->vm->m, EINTR, "run.slice");
     }
     if (c->special) {

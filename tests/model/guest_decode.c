@@ -93,6 +93,9 @@ static void decode_one(struct guest_insn *in, const uint8_t *p, enum guest_mode 
     case 0x0F:
         decode_0f(in, p + 1);
         break;
+    case 0x90:
+        in->kind = in->f3 ? PAUSE : ORDINARY;
+        break;
     case 0xEA:
         in->kind = mode != GUEST_64 ? FAR_JUMP : ORDINARY;
         in->len += in->operand + 2;

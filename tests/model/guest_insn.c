@@ -100,6 +100,8 @@ void guest_carry_out(struct guest_cpu *c, const struct guest_insn *in)
     case INVLPG:
         c->tlb_stale = true;
         break;
+    case PAUSE:
+        break;
     case RANDOM:
         random_number(c, in);
         break;

@@ -26,6 +26,7 @@ enum guest_kind {
     RANDOM,
     WBINVD,
     INVLPG,
+    PAUSE,
     TRAP,
 };
 

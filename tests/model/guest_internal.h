@@ -16,6 +16,8 @@
 
 #define GUEST_TLB 64u
 #define GUEST_SLICE 2000000u /* instructions of one KVM_RUN, so that other vCPUs get their turn */
+#define GUEST_WOKEN_RUNS 10000u /* KVM_RUNs in which a processor has to see its wake-up */
+#define GUEST_WOKEN_SLICE 2500u /* as many of them is one that used up its slice */
 #define GUEST_MAX_OBJECTIONS 32u
 #define GUEST_MAX_PLAN 64u
 #define GUEST_MAX_REMAPS 64u

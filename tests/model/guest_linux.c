@@ -9,7 +9,6 @@
 
 #define LOW_RAM_END 0xA0000u
 #define FLAG_IF 0x200u
-#define WOKEN_RUNS 4u /* KVM_RUNs in which a processor has to see the command */
 #define MAX_POLLS 100000u
 
 /* Linux' trampoline lies in RAM below 1 MiB if there is some. */
@@ -103,7 +102,7 @@ static int poll(struct guest *g)
 {
     struct guest_linux *l = &g->linux_played;
     const struct model_vcpu *v = l->target < MODEL_MAX_VCPUS ? g->vm->vcpus[l->target] : NULL;
-    if (v == NULL || (v->cpu != NULL && v->cpu->woken_runs > WOKEN_RUNS) ||
+    if (v == NULL || (v->cpu != NULL && v->cpu->woken_runs > GUEST_WOKEN_RUNS) ||
         ++l->polls > MAX_POLLS) {
         guest_object(g, "entry.ap_lost", "processor %u does not come", l->target);
         guest_end(g, MODEL_ENTERED);

@@ -4,6 +4,8 @@
  */
 #include "guest_tdx.h"
 
+#include <errno.h>
+
 #define EFER_SCE 1u
 #define CR0_NW_CD 0x60000000u
 #define CR4_SMXE 0x4000u
@@ -160,6 +162,9 @@ int guest_td_special(struct guest_cpu *c, const struct guest_insn *in, bool *ret
             guest_carry_out(c, in);
         }
         break;
+    case PAUSE: /* all vCPUs run from the start: one that waits makes room for the others */
+        guest_set_ip(c, guest_ip(c) + in->len);
+        return model_refuse(c->vcpu->vm->m, EINTR, "run.slice");
     case FROM_CR:
         guest_carry_out(c, in);
         if (in->reg == 4) { /* VMXE is the host's: shadowed */

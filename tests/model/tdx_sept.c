@@ -119,6 +119,16 @@ int tdx_ept_violation(struct model_vcpu *v, uint64_t gpa, bool shared, unsigned 
     return 0;
 }
 
+/* Written only where there is something to clear: a big guest's untouched memory stays untouched.
+ */
+static void clear(uint8_t *page)
+{
+    static const uint8_t zero[MODEL_PAGE];
+    if (memcmp(page, zero, MODEL_PAGE) != 0) { /* public */
+        memset(page, 0, MODEL_PAGE);
+    }
+}
+
 enum tdx_accept tdx_accept(struct model_vm *vm, uint64_t gpa, unsigned level)
 {
     uint64_t size = level == 1 ? TDX_LARGE : MODEL_PAGE;
@@ -150,7 +160,7 @@ enum tdx_accept tdx_accept(struct model_vm *vm, uint64_t gpa, unsigned level)
     for (uint64_t at = gpa; at < gpa + size; at += MODEL_PAGE) {
         uint8_t *page = model_private(vm, at);
         if (page != NULL) {
-            memset(page, 0, MODEL_PAGE);
+            clear(page);
         }
     }
     set(vm, gpa, size, (unsigned)MODEL_SEPT_MAPPED | (level == 1 ? TDX_SEPT_LARGE : 0u));
