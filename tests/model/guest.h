@@ -83,7 +83,8 @@ bool model_plan_read(struct model_vm *vm, uint64_t gpa, uint64_t size, unsigned 
                      model_action action, void *ctx);
 uint64_t model_shared_reads(const struct model_vm *vm); /* that fell into the watched range */
 
-void model_evil_remap(struct model_vm *vm, uint64_t gpa, uint64_t onto); /* nested page table */
+/* Nested page table; of a TD, whose secure EPT is out of reach, nothing happens. */
+void model_evil_remap(struct model_vm *vm, uint64_t gpa, uint64_t onto);
 void model_evil_swap(struct model_vm *vm, uint64_t a, uint64_t b);
 void model_evil_rmpupdate(struct model_vm *vm, uint64_t gpa, bool assigned); /* unvalidates */
 void model_evil_write(struct model_vm *vm, uint64_t gpa, const void *data,
@@ -100,7 +101,9 @@ void model_evil_start(struct model_vm *vm, unsigned vcpu); /* an AP, before the 
 void model_evil_cpuid(struct model_vm *vm, uint32_t leaf, unsigned reg, uint32_t value);
 void model_evil_cbit(struct model_vm *vm, uint8_t position); /* in the SEV_INFO reply */
 
-/* Of a TD; more in tdx.h. */
+/* Of a TD; more in tdx.h. After its nth TDCALL, as the host may take the processor away at any
+ * time. */
+bool model_td_plan(struct model_vm *vm, unsigned nth, model_action action, void *ctx);
 void model_td_evil_accept(struct model_vm *vm, uint64_t status,
                           unsigned times);                                     /* MEM.PAGE.ACCEPT */
 void model_td_evil_rtmr(struct model_vm *vm, uint64_t status, unsigned times); /* RTMR.EXTEND */

@@ -214,6 +214,8 @@ struct guest {
     unsigned accept_refusals, rtmr_refusals; /* that still come */
     uint64_t accept_status, rtmr_status;
     bool map_stall, scramble;
+    struct guest_plan td_plan[GUEST_MAX_PLAN];
+    unsigned td_plan_count;
     uint64_t map_stall_next;
     struct model_entry entry;
     bool has_entry;

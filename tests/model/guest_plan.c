@@ -64,7 +64,7 @@ void guest_plan_reads(struct guest_cpu *c, uint64_t gpa)
 void model_evil_remap(struct model_vm *vm, uint64_t gpa, uint64_t onto)
 {
     struct guest *g = guest_of(vm);
-    if (g != NULL && g->remap_count < GUEST_MAX_REMAPS) {
+    if (g != NULL && vm->td == NULL && g->remap_count < GUEST_MAX_REMAPS) {
         g->remaps[g->remap_count].gpa = gpa / MODEL_PAGE;
         g->remaps[g->remap_count++].onto = onto / MODEL_PAGE;
         guest_flush(g);

@@ -26,6 +26,8 @@ bool guest_td_accepted(const struct guest *g, uint64_t gpa); /* by the guest its
 void guest_td_mark(struct guest *g, uint64_t gpa, uint64_t size, bool accepted);
 /* guest_tdx_insn.c */
 int guest_td_special(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit);
+/* guest_tdx_plan.c: after a TDCALL */
+void guest_td_plan_run(struct guest_cpu *c);
 /* guest_tdx_call.c: leaf in RAX */
 int guest_tdcall(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit);
 /* guest_tdx_vmcall.c */

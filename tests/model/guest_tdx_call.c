@@ -174,15 +174,8 @@ static int accept_page(struct guest_cpu *c)
     return 0;
 }
 
-int guest_tdcall(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit)
+static int leaf(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit)
 {
-    if (c->mode != GUEST_64) {
-        guest_object(c->guest, "guest.tdcall_mode", "TDCALL at %#lx outside of 64-bit mode",
-                     (unsigned long)guest_ip(c));
-        guest_deliver(c, VECTOR_GP, true, 0);
-        return 0;
-    }
-    c->guest->counts.tdcalls++;
     switch (guest_gpr(c, RAX)) {
     case LEAF_VMCALL:
         return guest_td_vmcall(c, in, ret_exit);
@@ -202,4 +195,20 @@ int guest_tdcall(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exi
         invalid(c, RAX);
         return 0;
     }
+}
+
+int guest_tdcall(struct guest_cpu *c, const struct guest_insn *in, bool *ret_exit)
+{
+    if (c->mode != GUEST_64) {
+        guest_object(c->guest, "guest.tdcall_mode", "TDCALL at %#lx outside of 64-bit mode",
+                     (unsigned long)guest_ip(c));
+        guest_deliver(c, VECTOR_GP, true, 0);
+        return 0;
+    }
+    c->guest->counts.tdcalls++;
+    int error = leaf(c, in, ret_exit);
+    if (error == 0) {
+        guest_td_plan_run(c);
+    }
+    return error;
 }

@@ -11,6 +11,26 @@ static struct guest_cpu *cpu(struct model_vm *vm, unsigned vcpu)
     return vcpu < MODEL_MAX_VCPUS && vm->vcpus[vcpu] != NULL ? vm->vcpus[vcpu]->cpu : NULL;
 }
 
+bool model_td_plan(struct model_vm *vm, unsigned nth, model_action action, void *ctx)
+{
+    struct guest *g = guest_of(vm);
+    if (g == NULL || g->td_plan_count == GUEST_MAX_PLAN) {
+        return false;
+    }
+    g->td_plan[g->td_plan_count++] = (struct guest_plan){.nth = nth, .action = action, .ctx = ctx};
+    return true;
+}
+
+void guest_td_plan_run(struct guest_cpu *c)
+{
+    struct guest *g = c->guest;
+    for (unsigned i = 0; i < g->td_plan_count; i++) {
+        if (g->td_plan[i].nth == g->counts.tdcalls) {
+            g->td_plan[i].action(g->vm, c->vcpu->index, g->td_plan[i].ctx);
+        }
+    }
+}
+
 void model_td_evil_accept(struct model_vm *vm, uint64_t status, unsigned times)
 {
     struct guest *g = guest_of(vm);

@@ -84,6 +84,21 @@ START_TEST(test_page_taken_away_after_acceptance)
 }
 END_TEST
 
+/* The same by an interrupt right after MEM.PAGE.ACCEPT; a page cannot be put elsewhere. */
+START_TEST(test_page_taken_away_between_two_instructions)
+{
+    struct td_rig r;
+    for (unsigned i = 0; i < 2; i++) {
+        start(&r, td_accept);
+        ck_assert(model_td_plan(r.vm, 1, i == 0 ? take_away : block, NULL));
+        ends(&r, STUCK, NULL);
+    }
+    start(&r, td_accept);
+    model_evil_remap(r.vm, PAGE, PAGE + MODEL_PAGE);
+    ends(&r, 0, NULL);
+}
+END_TEST
+
 START_TEST(test_acceptance_refused)
 {
     struct td_rig r;
@@ -217,6 +232,7 @@ int main(void)
     TCase *t = tcase_create("host");
     tcase_set_timeout(t, 30);
     tcase_add_test(t, test_page_taken_away_after_acceptance);
+    tcase_add_test(t, test_page_taken_away_between_two_instructions);
     tcase_add_test(t, test_acceptance_refused);
     tcase_add_test(t, test_rtmr_refused);
     tcase_add_test(t, test_conversion_lied_about);
