@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kvm_coco.h - what KVM's user interface gained for confidential guests after the headers that we
- * build with: SEV-SNP, private memory (guest_memfd), memory attributes, the exits that go with
+ * build with: SEV-SNP, TDX, private memory (guest_memfd), memory attributes, the exits that go with
  * them. Names are ours (KC_), so that newer kernel headers may stand beside them. Spec: snp.md d.1,
- * d.2. Every size and offset below is asserted; none is taken on trust.
+ * d.2; tdx.md c. Every size and offset below is asserted; none is taken on trust.
  */
 #ifndef TEE_KVM_COCO_H
 #define TEE_KVM_COCO_H
@@ -13,6 +13,7 @@
 
 /* KVM_CREATE_VM */
 #define KC_VM_SNP 4u
+#define KC_VM_TDX 5u
 
 /* KVM_CHECK_EXTENSION */
 #define KC_CAP_EXIT_HYPERCALL 201u
@@ -21,6 +22,7 @@
 #define KC_CAP_MEMORY_ATTRIBUTES 233u /* answers the attributes that there are */
 #define KC_CAP_GUEST_MEMFD 234u
 #define KC_CAP_VM_TYPES 235u /* answers a bit for each type */
+#define KC_CAP_APIC_BUS_CYCLES_NS 237u
 
 /* Private memory */
 #define KC_MEM_GUEST_MEMFD (1u << 2) /* a flag of a slot */
@@ -115,6 +117,48 @@ struct kc_snp_finish {
 #define KC_GROUP_SEV 1u            /* KVM_HAS_DEVICE_ATTR of /dev/kvm */
 #define KC_ATTR_SNP_REQ_CERTS 2ull /* (u) for kernels before the merge */
 
+/* TDX: KVM_MEMORY_ENCRYPT_OP */
+enum kc_tdx_command {
+    KC_TDX_CAPABILITIES = 0,
+    KC_TDX_INIT_VM = 1,
+    KC_TDX_INIT_VCPU = 2,       /* of a vCPU; data: what RCX and R8 will be */
+    KC_TDX_INIT_MEM_REGION = 3, /* of a vCPU */
+    KC_TDX_FINALIZE_VM = 4,
+    KC_TDX_GET_CPUID = 5, /* of a vCPU */
+};
+
+struct kc_tdx {
+    uint32_t id; /* enum kc_tdx_command */
+    uint32_t flags;
+    uint64_t data;     /* address of the command's structure, or a value */
+    uint64_t hw_error; /* 0 before; out: what the TDX module answered */
+};
+
+#define KC_TDX_MEASURE 1u /* a flag of INIT_MEM_REGION */
+
+/* A struct kvm_cpuid2 follows, as it does after kc_tdx_vm. */
+struct kc_tdx_capabilities {
+    uint64_t attributes; /* of a TD that there may be */
+    uint64_t xfam;
+    uint64_t vmcall_info[4]; /* subfunctions: 1_r11 of kernel and user, 1_r12 of kernel and user */
+    uint64_t reserved[250];
+};
+
+struct kc_tdx_vm {
+    uint64_t attributes;
+    uint64_t xfam;
+    uint8_t mr_config_id[48];
+    uint8_t mr_owner[48];
+    uint8_t mr_owner_config[48];
+    uint64_t reserved[12];
+};
+
+struct kc_tdx_region {
+    uint64_t hva; /* page aligned; all three move on as pages are done */
+    uint64_t gpa;
+    uint64_t pages; /* of 4 KiB */
+};
+
 /* Exits; the data stands where struct kvm_run has its union. */
 #define KC_EXIT_MEMORY_FAULT 39u /* KVM_RUN answers -1 with EFAULT or EHWPOISON */
 #define KC_EXIT_SNP_REQ_CERTS 40u
@@ -122,6 +166,17 @@ struct kc_snp_finish {
 #define KC_HC_MAP_GPA_RANGE 12u
 #define KC_MAP_GPA_ENCRYPTED (1ull << 4)
 #define KC_EVENT_SEV_TERM 6u
+#define KC_EVENT_TDX_FATAL 7u
+#define KC_EXIT_TDX 40u /* of a VM of type TDX */
+#define KC_VMCALL_INFO 0x10000ull
+#define KC_VMCALL_GET_QUOTE 0x10002ull
+#define KC_VMCALL_EVENT_NOTIFY 0x10004ull
+/* What a TDG.VP.VMCALL is answered with. */
+#define KC_VMCALL_OK 0ull
+#define KC_VMCALL_RETRY 1ull
+#define KC_VMCALL_INVALID 0x8000000000000000ull
+#define KC_VMCALL_ALIGN 0x8000000000000002ull
+#define KC_VMCALL_UNSUPPORTED 0x8000000000000003ull
 
 struct kc_exit_memory_fault {
     uint64_t flags;
@@ -134,6 +189,26 @@ struct kc_exit_certs {
     uint64_t pages;
     uint64_t ret; /* 0, or an errno value: ENOSPC with `pages`, EIO */
 };
+
+struct kc_exit_tdx {
+    uint64_t flags;
+    uint64_t nr;  /* KC_VMCALL_* */
+    uint64_t ret; /* KC_VMCALL_*, for the guest */
+    union {
+        struct {
+            uint64_t gpa; /* without the bit that means shared */
+            uint64_t size;
+        } get_quote;
+        struct {
+            uint64_t leaf, r11, r12, r13, r14;
+        } info;
+        uint64_t vector;
+    };
+};
+
+/* A TD's registers in the order of their encodings: RAX, RCX, RDX, RBX, RSP, RBP, RSI, RDI, R8 to
+ * R15; those that a fatal error has shown. */
+#define KC_FATAL_REGISTERS 16u
 
 static inline void *kc_exit_data(struct kvm_run *run)
 {
@@ -165,6 +240,31 @@ KC_IS(kc_snp_finish, host_data, 19);
 KC_IS(kc_snp_finish, flags, 54);
 KC_SIZE(kc_exit_memory_fault, 24);
 KC_SIZE(kc_exit_certs, 24);
+KC_SIZE(kc_tdx, 24);
+KC_IS(kc_tdx, data, 8);
+KC_IS(kc_tdx, hw_error, 16);
+KC_SIZE(kc_tdx_capabilities, 2048);
+KC_IS(kc_tdx_capabilities, xfam, 8);
+KC_IS(kc_tdx_capabilities, reserved, 48);
+KC_SIZE(kc_tdx_vm, 256);
+KC_IS(kc_tdx_vm, mr_config_id, 16);
+KC_IS(kc_tdx_vm, mr_owner, 64);
+KC_IS(kc_tdx_vm, mr_owner_config, 112);
+KC_IS(kc_tdx_vm, reserved, 160);
+KC_SIZE(kc_tdx_region, 24);
+KC_IS(kc_tdx_region, gpa, 8);
+KC_IS(kc_tdx_region, pages, 16);
+KC_SIZE(kc_exit_tdx, 64);
+KC_IS(kc_exit_tdx, ret, 16);
+KC_IS(kc_exit_tdx, get_quote, 24);
+KC_IS(kc_exit_tdx, get_quote.size, 32);
+KC_IS(kc_exit_tdx, info.r11, 32);
+KC_IS(kc_exit_tdx, vector, 24);
+_Static_assert(offsetof(struct kvm_run, system_event.data) ==
+                   offsetof(struct kvm_run, hypercall) + 8,
+               "system event");
+_Static_assert(sizeof(((struct kvm_run *)0)->system_event.data) >= 8 * KC_FATAL_REGISTERS,
+               "system event");
 _Static_assert(KC_CREATE_GUEST_MEMFD == 0xC040AED4u, "KVM_CREATE_GUEST_MEMFD");
 _Static_assert(KC_SET_REGION == 0x40A0AE49u, "KVM_SET_USER_MEMORY_REGION2");
 _Static_assert(KC_SET_ATTRIBUTES == 0x4020AED2u, "KVM_SET_MEMORY_ATTRIBUTES");

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * launch.c - the launch order of interfaces.md I-1.5, the same for every back-end: ROM, sections in
- * table order, vCPUs, finish. Trust: see tee.h. Threads: one. Memory: none allocated.
+ * launch.c - the launch order of interfaces.md I-1.5, the same for every back-end but that of TDX
+ * (launch_tdvf.c): ROM, sections in table order, vCPUs, finish. Trust: see tee.h. Threads: one.
+ * Memory: none allocated.
  */
-#include "tee/tee.h"
+#include "launch_internal.h"
 
 #include <string.h>
 
@@ -20,17 +21,27 @@ static enum tee_page_type page_type_of(uint32_t section_type)
     }
 }
 
+enum cl_status tee_launch_ram(const struct tee_launch *l, uint64_t gpa, uint64_t size,
+                              uint8_t **ret_page, struct cl_err *err)
+{
+    uint8_t *page = l->ram(l->ram_ctx, gpa, size);
+    if (page == NULL) {
+        return cl_err_set(
+            err, CL_ERR_MALFORMED,
+            "firmware: section at 0x%llx: expected inside the guest's RAM, got 0x%llx "
+            "bytes",
+            (unsigned long long)gpa, (unsigned long long)size);
+    }
+    *ret_page = page;
+    return CL_OK;
+}
+
 static enum cl_status place_section(const struct tee_ops *ops, struct tee *t,
                                     const struct tee_launch *l, const struct tee_section *s,
                                     struct cl_err *err)
 {
-    uint8_t *page = l->ram(l->ram_ctx, s->gpa, s->size);
-    if (page == NULL) {
-        return cl_err_set(err, CL_ERR_MALFORMED,
-                          "firmware: section at 0x%x: expected inside the guest's RAM, got 0x%x "
-                          "bytes",
-                          (unsigned)s->gpa, (unsigned)s->size);
-    }
+    uint8_t *page = NULL;
+    CL_TRY(tee_launch_ram(l, s->gpa, s->size, &page, err));
     if (s->type == TEE_SECTION_KERNEL_HASHES) {
         if (l->rom->hash_size < TEE_HASH_TABLE_SIZE) {
             return cl_err_set(err, CL_ERR_MALFORMED,
@@ -53,9 +64,10 @@ static bool has_hash_section(const struct tee_rom *rom)
     return false;
 }
 
-enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t, const struct tee_launch *l,
-                          uint8_t ret_digest[static TEE_DIGEST_SIZE], bool *ret_measured,
-                          struct cl_err *err)
+static enum cl_status launch_sev(const struct tee_ops *ops, struct tee *t,
+                                 const struct tee_launch *l,
+                                 uint8_t ret_digest[static TEE_DIGEST_SIZE], bool *ret_measured,
+                                 struct cl_err *err)
 {
     if (!has_hash_section(l->rom)) {
         /* Without the hashes the digest would say nothing about kernel and initrd. */
@@ -74,4 +86,12 @@ enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t, const struct
     }
     CL_TRY(ops->start_vcpus(t, l->rom->ap_entry, err));
     return ops->finish(t, ret_digest, ret_measured, err);
+}
+
+enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t, const struct tee_launch *l,
+                          uint8_t ret_digest[static TEE_DIGEST_SIZE], bool *ret_measured,
+                          struct cl_err *err)
+{
+    return ops->guest == TEE_GUEST_TD ? tee_launch_tdvf(ops, t, l, ret_digest, ret_measured, err)
+                                      : launch_sev(ops, t, l, ret_digest, ret_measured, err);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rom.c - reads the GUID table (backwards from 32 bytes before the image's end) and the SEV
- * metadata it points at. Trust: the image is hostile. Threads: no state. Memory: none.
+ * metadata it points at; tdvf.c reads the TDVF descriptor. Trust: the image is hostile. Threads: no
+ * state. Memory: none.
  */
 #include "tee/rom.h"
 
@@ -20,11 +21,15 @@ static const uint8_t GUID_HASHES[16] = {0x1f, 0x37, 0x55, 0x72, 0x3b, 0x3a, 0x04
                                         0x92, 0x7b, 0x1d, 0xa6, 0xef, 0xa8, 0xd4, 0x54};
 static const uint8_t GUID_SEV_METADATA[16] = {0x66, 0x65, 0x88, 0xdc, 0x4a, 0x98, 0x98, 0x47,
                                               0xa7, 0x5e, 0x55, 0x85, 0xa7, 0xbf, 0x67, 0xcc};
+static const uint8_t GUID_TDVF[16] = {0x35, 0x65, 0x7a, 0xe4, 0x4a, 0x98, 0x98, 0x47,
+                                      0x86, 0x5e, 0x46, 0x85, 0xa7, 0xbf, 0x8e, 0xc2};
 
 struct rom_tables {
     struct tee_rom rom;
     bool has_metadata;
-    uint32_t metadata_offset; /* from the image's end */
+    uint32_t metadata_offset; /* from the image's end, as the next one */
+    bool has_tdvf;
+    uint32_t tdvf_offset;
 };
 
 static enum cl_status duplicate(const char *what, struct cl_err *err)
@@ -61,7 +66,15 @@ static enum cl_status read_entry(const uint8_t guid[static 16], const uint8_t *d
         t->metadata_offset = cl_reader_le32(&r, "offset");
         return cl_reader_finish(&r, "SEV metadata entry", err);
     }
-    return CL_OK; /* TDX, IGVM, launch secret: not ours to read */
+    if (memcmp(guid, GUID_TDVF, 16) == 0) {
+        if (t->has_tdvf) {
+            return duplicate("TDVF descriptor", err);
+        }
+        t->has_tdvf = true;
+        t->tdvf_offset = cl_reader_le32(&r, "offset");
+        return cl_reader_finish(&r, "TDVF entry", err);
+    }
+    return CL_OK; /* IGVM, launch secret: not ours to read */
 }
 
 /* The table without its footer: entries that are walked from the last to the first. */
@@ -214,6 +227,9 @@ enum cl_status tee_rom_parse(const uint8_t *rom, size_t len, struct tee_rom *ret
         CL_TRY(read_metadata(rom, len, t.metadata_offset, &t.rom, err));
     }
     CL_TRY(check_hash_area(&t.rom, err));
+    if (t.has_tdvf) {
+        CL_TRY(tee_tdvf_parse(rom, len, t.tdvf_offset, &t.rom, err));
+    }
     *ret_rom = t.rom;
     return CL_OK;
 }

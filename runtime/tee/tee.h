@@ -7,6 +7,7 @@
 #ifndef TEE_TEE_H
 #define TEE_TEE_H
 
+#include "tee/cpuid_table.h"
 #include "tee/hashes.h"
 #include "tee/kvm_ops.h"
 #include "tee/rom.h"
@@ -17,9 +18,18 @@
 #define TEE_SNP_POLICY 0x30000u
 #define TEE_SNP_FEATURES 1u
 #define TEE_MAX_CPUS 16u
-#define TEE_SNP_TERM_SET_FIRMWARE 5u /* whose reasons are stage0's (interfaces.md I-1.4) */
+#define TEE_TERM_SET_FIRMWARE 5u /* whose reasons are stage0's (interfaces.md I-1.4) */
+#define TEE_MR_CONFIG_ID_SIZE 48u
+#define TEE_TDREPORT_SIZE 1024u
 
 struct kvm_run;
+
+/* What the guest's CPUID tells, who has its registers, and which tables of the ROM count. */
+enum tee_guest {
+    TEE_GUEST_PLAIN, /* registers are the VMM's; SEV metadata */
+    TEE_GUEST_SNP,   /* CPUID leaf 0x8000001f; SEV metadata */
+    TEE_GUEST_TD,    /* no kvm-clock; registers are the TDX module's; TDVF descriptor */
+};
 
 /* The values are AMD's page types; a back-end for another TEE translates. */
 enum tee_page_type {
@@ -29,6 +39,23 @@ enum tee_page_type {
     TEE_PAGE_UNMEASURED = 4,
     TEE_PAGE_SECRETS = 5,
     TEE_PAGE_CPUID = 6,
+};
+
+/* A TD's request for a quote, between its exit and its answer. */
+struct tee_quote_job {
+    uint8_t *buffer; /* the guest's, shared with it: hostile and moving; for quote_done() alone */
+    size_t size;
+    uint8_t report[TEE_TDREPORT_SIZE]; /* our copy */
+};
+
+enum tee_quote_result { TEE_QUOTE_OK, TEE_QUOTE_UNAVAILABLE, TEE_QUOTE_FAILED };
+
+/* Who has quotes made. */
+struct tee_quoter {
+    /* Takes a copy of the job; quote_done() follows, on another thread. false: too many at a time.
+     * NULL: nobody makes quotes. */
+    bool (*submit)(void *ctx, const struct tee_quote_job *job);
+    void *ctx;
 };
 
 struct tee_config {
@@ -45,6 +72,10 @@ struct tee_config {
     bool id_author;          /* id_auth holds an author key, too */
     const uint8_t *certs;    /* certificate table for the guest's reports; borrowed. snp.md a.9 */
     size_t certs_size;
+    /* tdx */
+    uint8_t mr_config_id[TEE_MR_CONFIG_ID_SIZE];
+    uint64_t td_hob_gpa; /* what RCX and R8 of each vCPU will be */
+    struct tee_quoter quoter;
 };
 
 enum tee_side {
@@ -65,23 +96,31 @@ enum tee_exit {
     TEE_EXIT_UNKNOWN, /* not one of mine */
     TEE_EXIT_DONE,
     TEE_EXIT_REFUSED, /* the firmware gave up, with a code of interfaces.md I-1.4 (0: none) */
+    TEE_EXIT_PANIC,   /* the guest's kernel gave up */
     TEE_EXIT_FAILED,
 };
 
 struct tee; /* opaque, one per VM, of the back-end */
 
 struct tee_ops {
-    const char *name;            /* "sim-snp" */
-    bool sees_memory_encryption; /* the guest's CPUID tells of it (leaf 0x8000001f) */
+    const char *name; /* "sim-snp" */
+    enum tee_guest guest;
     CL_NODISCARD enum cl_status (*open)(const struct tee_config *cfg, struct tee **ret_tee,
                                         struct cl_err *err);
     /* KVM_CREATE_VM with the type this TEE needs. */
     CL_NODISCARD enum cl_status (*create_vm)(struct tee *t, int *ret_vm_fd, struct cl_err *err);
+    /* The interrupt controller exists, memory and vCPUs do not. cpuid: the table that the first
+     * vCPU is to have. NULL: nothing to do. */
+    CL_NODISCARD enum cl_status (*init_vm)(struct tee *t, const struct tee_cpuid *cpuid,
+                                           struct cl_err *err);
     CL_NODISCARD enum cl_status (*add_memory)(struct tee *t, const struct tee_memory *m,
                                               struct cl_err *err);
     CL_NODISCARD enum cl_status (*remove_memory)(struct tee *t, uint32_t slot, struct cl_err *err);
     /* Starts the measured launch, before there are vCPUs. */
     CL_NODISCARD enum cl_status (*launch_start)(struct tee *t, struct cl_err *err);
+    /* A vCPU exists; its table may be changed before KVM gets it. NULL: nothing to do. */
+    CL_NODISCARD enum cl_status (*init_vcpu)(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
+                                             struct cl_err *err);
     /* The vCPUs exist, cpu_count of them, with their CPUID tables. The descriptors are borrowed
      * until finish. Pages follow in the order in which they are measured. */
     CL_NODISCARD enum cl_status (*take_vcpus)(struct tee *t, const int *vcpu_fd,
@@ -95,16 +134,28 @@ struct tee_ops {
     /* *ret_measured is false when nobody measured (sim without its processor). */
     CL_NODISCARD enum cl_status (*finish)(struct tee *t, uint8_t ret_digest[static TEE_DIGEST_SIZE],
                                           bool *ret_measured, struct cl_err *err);
-    /* An exit that only this TEE knows. REFUSED and FAILED fill err, REFUSED *ret_code too. */
+    /* An exit that only this TEE knows. All but DONE and UNKNOWN fill err, REFUSED *ret_code too.
+     */
     enum tee_exit (*handle_exit)(struct tee *t, unsigned cpu, struct kvm_run *run,
                                  uint32_t *ret_code, struct cl_err *err);
+    /* The answer to a job of the quoter, which is over with it. On any one thread. NULL where no
+     * guest asks. */
+    void (*quote_done)(struct tee *t, const struct tee_quote_job *job, enum tee_quote_result result,
+                       const uint8_t *quote, size_t size);
     void (*free)(struct tee *t); /* NULL is fine */
 };
 
 extern const struct tee_ops tee_sim_ops;
 extern const struct tee_ops tee_snp_ops;
+extern const struct tee_ops tee_tdx_ops;
 
-/* What is measured, in the order of I-1.5. */
+#define TEE_RAM_RANGES_MAX 2u
+
+struct tee_range {
+    uint64_t gpa, size;
+};
+
+/* What is measured, in the order of I-1.5 or I-1.7. */
 struct tee_launch {
     const struct tee_rom *rom;
     const uint8_t *rom_data;
@@ -112,13 +163,14 @@ struct tee_launch {
     /* The guest's RAM at [gpa, gpa + size), or NULL. */
     void *(*ram)(void *ctx, uint64_t gpa, uint64_t size);
     void *ram_ctx;
+    struct tee_range ram_range[TEE_RAM_RANGES_MAX]; /* ascending; of size 0: absent */
     struct tee_kernel_hashes hashes;
     const int *vcpu_fd; /* cpu_count of them */
 };
 
-/* After launch_start: writes the hash page into RAM and walks the rest of the launch. The digest is
- * valid when *ret_measured. CL_ERR_MALFORMED when the ROM's sections do not fit the guest's RAM or
- * lack the hash page, CL_ERR_REJECTED when the TEE refuses. */
+/* After launch_start: writes the hash page (and the TD HOB) into RAM and walks the rest of the
+ * launch. The digest is valid when *ret_measured. CL_ERR_MALFORMED when the ROM's sections do not
+ * fit the guest's RAM or lack the hash page, CL_ERR_REJECTED when the TEE refuses. */
 CL_NODISCARD enum cl_status tee_launch(const struct tee_ops *ops, struct tee *t,
                                        const struct tee_launch *l,
                                        uint8_t ret_digest[static TEE_DIGEST_SIZE],

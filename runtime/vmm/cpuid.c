@@ -32,6 +32,9 @@
 /* Clock, no I/O delay, EOI, wake-up and IPI help. Not: asynchronous page faults, steal time,
  * migration, what lets the host write into guest memory behind its back. */
 #define KVM_FEATURES_KEPT (BIT(0) | BIT(1) | BIT(3) | BIT(6) | BIT(7) | BIT(11) | BIT(24))
+/* A TD shares no pages for a clock or for EOI: it has a clock of its own, and APIC virtualization.
+ */
+#define KVM_FEATURES_TD (BIT(1) | BIT(7) | BIT(11))
 
 static unsigned log2_up(unsigned n)
 {
@@ -82,7 +85,8 @@ static bool is_dropped(uint32_t leaf)
     }
 }
 
-static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, bool tsc_deadline)
+static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, bool tsc_deadline,
+                   enum tee_guest guest)
 {
     switch (e->function) {
     case 1:
@@ -94,7 +98,7 @@ static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, b
         e->eax |= e->function == 4 ? (count - 1) << 26 : 0;
         break;
     case KVM_LEAF_FEATURES:
-        e->eax &= KVM_FEATURES_KEPT;
+        e->eax &= guest == TEE_GUEST_TD ? KVM_FEATURES_TD : KVM_FEATURES_KEPT;
         e->edx = 0;
         break;
     case 0x80000001:
@@ -121,9 +125,9 @@ static void adjust(struct kvm_cpuid_entry2 *e, unsigned index, unsigned count, b
 
 /* An emulated processor may offer AVX without XSAVE; Linux believes the one and dies of the other.
  */
-static void drop_avx(struct vmm_cpuid *c)
+static void drop_avx(struct tee_cpuid *c)
 {
-    for (uint32_t i = 0; i < c->head.nent && i < VMM_CPUID_MAX; i++) {
+    for (uint32_t i = 0; i < c->head.nent && i < TEE_CPUID_MAX; i++) {
         struct kvm_cpuid_entry2 *e = &c->entry[i];
         if (e->function == 1) {
             e->ecx &= ~L1_ECX_AVX;
@@ -136,25 +140,25 @@ static void drop_avx(struct vmm_cpuid *c)
     }
 }
 
-enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned count,
-                               bool tsc_deadline, bool memory_encryption, struct cl_err *err)
+enum cl_status vmm_cpuid_apply(struct tee_cpuid *c, unsigned index, unsigned count,
+                               bool tsc_deadline, enum tee_guest guest, struct cl_err *err)
 {
     bool rdrand = false;
     bool clock = false;
     bool xsave = false;
     uint32_t kept = 0;
-    for (uint32_t i = 0; i < c->head.nent && i < VMM_CPUID_MAX; i++) {
+    for (uint32_t i = 0; i < c->head.nent && i < TEE_CPUID_MAX; i++) {
         struct kvm_cpuid_entry2 *e = &c->entry[i];
-        if (is_dropped(e->function) || (e->function == LEAF_ENCRYPTION && !memory_encryption)) {
+        if (is_dropped(e->function) || (e->function == LEAF_ENCRYPTION && guest != TEE_GUEST_SNP)) {
             continue;
         }
-        adjust(e, index, count, tsc_deadline);
+        adjust(e, index, count, tsc_deadline, guest);
         xsave = xsave || (e->function == 1 && (e->ecx & L1_ECX_XSAVE) != 0);
         rdrand = rdrand || (e->function == 1 && (e->ecx & L1_ECX_RDRAND) != 0);
         clock = clock || (e->function == KVM_LEAF_FEATURES && (e->eax & KVM_CLOCK_BITS) != 0);
         c->entry[kept++] = *e;
     }
-    for (uint32_t level = 0; level < 2 && kept < VMM_CPUID_MAX; level++) {
+    for (uint32_t level = 0; level < 2 && kept < TEE_CPUID_MAX; level++) {
         c->entry[kept++] = topology(level, index, count);
     }
     c->head.nent = kept;
@@ -164,7 +168,7 @@ enum cl_status vmm_cpuid_apply(struct vmm_cpuid *c, unsigned index, unsigned cou
     if (!rdrand) {
         return cl_err_set(err, CL_ERR_SYS, "CPU: expected RDRAND, got a CPU without");
     }
-    if (!clock) {
+    if (!clock && guest != TEE_GUEST_TD) {
         return cl_err_set(err, CL_ERR_SYS, "KVM: expected kvm-clock, got none");
     }
     return CL_OK;

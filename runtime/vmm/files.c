@@ -24,7 +24,7 @@ void vmm_files_init(struct vmm_files *f)
 {
     memset(f, 0, sizeof(*f));
     f->kvm_fd = f->kernel_fd = f->initrd_fd = f->psp_fd = f->console_fd = f->status_fd = -1;
-    f->control_fd = f->vsock_fd = f->vsock_dir_fd = f->sev_fd = -1;
+    f->control_fd = f->vsock_fd = f->vsock_dir_fd = f->sev_fd = f->qgs_fd = -1;
     for (size_t i = 0; i < VMM_DISKS; i++) {
         f->disk_fd[i] = -1;
     }
@@ -37,7 +37,7 @@ void vmm_files_done(struct vmm_files *f)
 {
     int *const fds[] = {&f->kvm_fd,     &f->kernel_fd,  &f->initrd_fd, &f->psp_fd,
                         &f->console_fd, &f->control_fd, &f->vsock_fd,  &f->vsock_dir_fd,
-                        &f->status_fd,  &f->sev_fd};
+                        &f->status_fd,  &f->sev_fd,     &f->qgs_fd};
     for (size_t i = 0; i < CL_ARRAY_LEN(fds); i++) {
         cl_close_fdp(fds[i]);
     }

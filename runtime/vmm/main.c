@@ -58,6 +58,7 @@ static enum cl_status run_threads(struct vmm *v, struct cl_err *err)
     CL_TRY(vmm_loop_init(v, err));
     CL_TRY(vmm_disks_start(v, err));
     CL_TRY(vmm_nets_start(v, err));
+    CL_TRY(vmm_quotes_start(v, err));
     CL_TRY(vmm_vcpus_start(v, err));
     if (v->cfg->jailed) {
         CL_TRY(vmm_seccomp_enter(VMM_SECCOMP_MAIN, err));
@@ -86,6 +87,7 @@ static int run_vm(const struct vmm_config *cfg, struct vmm_files *files, uint64_
         vmm_vcpus_stop(&v);
         vmm_worker_stop(&v.disks);
         vmm_worker_stop(&v.nets);
+        vmm_quotes_stop(&v);
         vmm_serial_flush(&v.serial);
     } else {
         vmm_status_fail(&v.status, &err);
@@ -159,7 +161,8 @@ int main(int argc, char **argv)
     block_signals();
     (void)mallopt(M_ARENA_MAX, 1); /* little is allocated, and by one thread */
     vmm_files_init(&files);
-    if (vmm_files_open(&files, &o, &err) != CL_OK) {
+    if ((o.has_qgs && vmm_dialer_start(&o.qgs, o.cfg.jailed, &files.qgs_fd, &err) != CL_OK) ||
+        vmm_files_open(&files, &o, &err) != CL_OK) {
         rc = fail_early(o.status_fd, &err, cl_status_exit_code(err.status) == 4 ? 4 : 5);
         vmm_files_done(&files);
         return rc;

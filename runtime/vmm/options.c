@@ -42,6 +42,8 @@ enum option_id {
     OPT_ID_AUTH,
     OPT_ID_AUTHOR,
     OPT_CERTS,
+    OPT_MR_CONFIG_ID,
+    OPT_QGS,
     OPT_HELP,
     OPT_VERSION,
 };
@@ -70,6 +72,8 @@ static const struct option long_options[] = {
     {"id-auth", required_argument, NULL, OPT_ID_AUTH},
     {"id-author", no_argument, NULL, OPT_ID_AUTHOR},
     {"certs", required_argument, NULL, OPT_CERTS},
+    {"mr-config-id", required_argument, NULL, OPT_MR_CONFIG_ID},
+    {"qgs", required_argument, NULL, OPT_QGS},
     {"help", no_argument, NULL, OPT_HELP},
     {"version", no_argument, NULL, OPT_VERSION},
     {0},
@@ -81,7 +85,8 @@ static const char help_text[] =
     "\n"
     "Runs one virtual machine in a jail of its own. Normally started by 'cloister run'.\n"
     "\n"
-    "  --tee CLASS           snp; or sim-snp: a simulated security processor, protects nothing\n"
+    "  --tee CLASS           snp, tdx; or sim-snp: a simulated security processor, protects "
+    "nothing\n"
     "  --firmware FILE       the measured firmware, exactly 64 KiB\n"
     "  --kernel, --initrd    what the firmware verifies and boots\n"
     "  --cmdline-file FILE   the kernel's command line, without a line end\n"
@@ -97,6 +102,10 @@ static const char help_text[] =
     "  --id-block FILE --id-auth FILE [--id-author]\n"
     "                        snp: who vouches for this guest ('cloister idblock' makes them)\n"
     "  --certs FILE          snp: the certificate table that goes with the guest's reports\n"
+    "  --mr-config-id HEX96  tdx: MRCONFIGID, where it is not --host-data with zeros behind it\n"
+    "  --qgs PATH|vsock      tdx: Intel's quote generation service: its socket, or port 4050 of "
+    "the\n"
+    "                        host\n"
     "  --psp-socket PATH     launch socket of cloister-sim-psp\n"
     "  --console FILE|-      debug console, visible to the host\n"
     "  --status-fd N         events, one JSON object a line\n"
@@ -198,6 +207,17 @@ static int parse_digest(const char *arg, const char *name, uint8_t ret[static CL
     return cl_unhex(ret, CL_SHA256_SIZE, arg, name, &err) == CL_OK ? -1 : bad(&err);
 }
 
+static const struct tee_ops *find_tee(const char *name)
+{
+    static const struct tee_ops *const all[] = {&tee_sim_ops, &tee_snp_ops, &tee_tdx_ops};
+    for (size_t i = 0; i < CL_ARRAY_LEN(all); i++) {
+        if (strcmp(name, all[i]->name) == 0) {
+            return all[i];
+        }
+    }
+    return NULL;
+}
+
 /* Options whose value is checked here. */
 static int parse_value(int id, const char *arg, struct vmm_options *o)
 {
@@ -205,12 +225,10 @@ static int parse_value(int id, const char *arg, struct vmm_options *o)
     uint64_t n = 0;
     switch (id) {
     case OPT_TEE:
-        o->cfg.tee = strcmp(arg, tee_sim_ops.name) == 0   ? &tee_sim_ops
-                     : strcmp(arg, tee_snp_ops.name) == 0 ? &tee_snp_ops
-                                                          : NULL;
+        o->cfg.tee = find_tee(arg);
         return o->cfg.tee != NULL
                    ? -1
-                   : cl_usage_error(PROG, "--tee: expected snp or sim-snp, got '%s'", arg);
+                   : cl_usage_error(PROG, "--tee: expected snp, tdx or sim-snp, got '%s'", arg);
     case OPT_CPUS:
         if (cl_uint_parse(arg, "--cpus", 1, STAGE0_CPU_MAX, &n, &err) != CL_OK) {
             return bad(&err);
@@ -229,6 +247,14 @@ static int parse_value(int id, const char *arg, struct vmm_options *o)
         return -1;
     case OPT_HOST_DATA:
         return parse_digest(arg, "--host-data", o->cfg.host_data);
+    case OPT_MR_CONFIG_ID:
+        return cl_unhex(o->cfg.mr_config_id, TEE_MR_CONFIG_ID_SIZE, arg, "--mr-config-id", &err) ==
+                       CL_OK
+                   ? -1
+                   : bad(&err);
+    case OPT_QGS:
+        o->has_qgs = true;
+        return vmm_qgs_address_parse(arg, &o->qgs, &err) == CL_OK ? -1 : bad(&err);
     case OPT_KERNEL_DIGEST:
         o->cfg.has_kernel_digest = true;
         return parse_digest(arg, "--kernel-digest", o->cfg.kernel_digest);
@@ -283,6 +309,24 @@ static const char **string_option(int id, struct vmm_options *o)
     }
 }
 
+/* What must be there, or may not be, by class. */
+static int check_class(const struct vmm_options *o, bool have_config_id)
+{
+    bool for_snp = o->id_block != NULL || o->id_auth != NULL || o->certs != NULL;
+    if (for_snp && o->cfg.tee != &tee_snp_ops) {
+        return cl_usage_error(PROG, "--id-block, --id-auth, --certs: expected --tee snp, got %s",
+                              o->cfg.tee->name);
+    }
+    if ((have_config_id || o->has_qgs) && o->cfg.tee != &tee_tdx_ops) {
+        return cl_usage_error(PROG, "--mr-config-id, --qgs: expected --tee tdx, got %s",
+                              o->cfg.tee->name);
+    }
+    if ((o->id_block == NULL) != (o->id_auth == NULL) || (o->cfg.id_author && !o->id_auth)) {
+        return cl_usage_error(PROG, "--id-block: expected together with --id-auth");
+    }
+    return -1;
+}
+
 static int check_required(const struct vmm_options *o, bool have_host_data)
 {
     const struct {
@@ -299,21 +343,27 @@ static int check_required(const struct vmm_options *o, bool have_host_data)
             return cl_usage_error(PROG, "%s is missing", required[i].name);
         }
     }
-    bool for_snp = o->id_block != NULL || o->id_auth != NULL || o->certs != NULL;
-    if (for_snp && o->cfg.tee != &tee_snp_ops) {
-        return cl_usage_error(PROG, "--id-block, --id-auth, --certs: expected --tee snp, got %s",
-                              o->cfg.tee->name);
-    }
-    if ((o->id_block == NULL) != (o->id_auth == NULL) || (o->cfg.id_author && !o->id_auth)) {
-        return cl_usage_error(PROG, "--id-block: expected together with --id-auth");
-    }
     return -1;
+}
+
+/* MRCONFIGID has 48 bytes: a digest of 32 stands there with zeros behind it (interfaces.md I-7). */
+static int finish(struct vmm_options *o, bool have_host_data, bool have_config_id)
+{
+    if (have_host_data && have_config_id) {
+        return cl_usage_error(PROG, "--mr-config-id: expected instead of --host-data");
+    }
+    if (!have_config_id) {
+        memcpy(o->cfg.mr_config_id, o->cfg.host_data, sizeof(o->cfg.host_data));
+    }
+    int rc = check_required(o, have_host_data || have_config_id);
+    return rc >= 0 ? rc : check_class(o, have_config_id);
 }
 
 int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
 {
     struct vmm_options o = {.status_fd = -1, .cfg.cpu_sig = TEE_SNP_CPU_SIG};
     bool have_host_data = false;
+    bool have_config_id = false;
     opterr = 0;
     for (;;) {
         int id = getopt_long(argc, argv, ":", long_options, NULL);
@@ -339,6 +389,7 @@ int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
                 return rc;
             }
             have_host_data = have_host_data || id == OPT_HOST_DATA;
+            have_config_id = have_config_id || id == OPT_MR_CONFIG_ID;
         }
     }
     if (optind < argc) {
@@ -346,5 +397,5 @@ int vmm_options_parse(int argc, char **argv, struct vmm_options *ret_o)
     }
     o.cfg.jailed = !o.insecure_no_jail;
     *ret_o = o;
-    return check_required(ret_o, have_host_data);
+    return finish(ret_o, have_host_data, have_config_id);
 }

@@ -31,6 +31,8 @@ struct vmm_options {
     const char *id_block; /* of class snp, as the next two; NULL: none */
     const char *id_auth;
     const char *certs;
+    bool has_qgs; /* of class tdx */
+    struct vmm_qgs_address qgs;
     int status_fd;
     unsigned disk_count;
     struct vmm_disk_option disk[VMM_DISKS];

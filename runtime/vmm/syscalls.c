@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * syscalls.c - allow-lists by thread. A vCPU thread runs guests and writes wake-ups; the disk
- * thread moves bytes of open files, that of the interfaces packets of open taps; the main thread
- * also talks to sockets that exist. None opens a file, starts a program or makes memory executable.
- * Trust: this is what stands between an exploited VMM and the host's kernel.
+ * thread moves bytes of open files, that of the interfaces packets of open taps, that of quotes
+ * bytes of sockets it is given; the main thread also talks to sockets that exist. None opens a
+ * file, starts a program or makes memory executable. Trust: this is what stands between an
+ * exploited VMM and the host's kernel.
  */
 #include "syscalls.h"
 
@@ -32,6 +33,18 @@ static const int disk_calls[] = {SCMP_SYS(epoll_wait),
                                  END};
 static const int net_calls[] = {SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(read),
                                 SCMP_SYS(writev), END};
+static const int quote_calls[] = {SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait),
+                                  SCMP_SYS(read),       SCMP_SYS(poll),
+                                  SCMP_SYS(ppoll),      SCMP_SYS(sendto),
+                                  SCMP_SYS(recvfrom),   SCMP_SYS(recvmsg),
+                                  SCMP_SYS(close),      END};
+static const int dialer_calls[] = {SCMP_SYS(connect),
+                                   SCMP_SYS(recvfrom),
+                                   SCMP_SYS(sendmsg),
+                                   SCMP_SYS(fcntl),
+                                   SCMP_SYS(setsockopt),
+                                   SCMP_SYS(close),
+                                   END};
 static const int main_calls[] = {
     SCMP_SYS(epoll_wait), SCMP_SYS(epoll_pwait), SCMP_SYS(epoll_ctl), SCMP_SYS(accept4),
     SCMP_SYS(connect),    SCMP_SYS(sendmsg),     SCMP_SYS(sendto),    SCMP_SYS(recvmsg),
@@ -70,6 +83,12 @@ static int allow_memory(scmp_filter_ctx ctx)
                                       SCMP_A2(SCMP_CMP_MASKED_EQ, PROT_EXEC, 0));
 }
 
+static int allow_socket(scmp_filter_ctx ctx, unsigned family)
+{
+    return seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
+                            SCMP_A0(SCMP_CMP_EQ, family, 0));
+}
+
 static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
 {
     int rc = allow(ctx, common_calls);
@@ -89,12 +108,17 @@ static int allow_role(scmp_filter_ctx ctx, enum vmm_seccomp_role role)
         rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
                               SCMP_A1(SCMP_CMP_EQ, TUNSETOFFLOAD, 0));
         return rc != 0 ? rc : allow(ctx, net_calls);
+    case VMM_SECCOMP_QUOTES:
+        rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(ioctl), 1,
+                              SCMP_A1(SCMP_CMP_EQ, KVM_SIGNAL_MSI, 0));
+        return rc != 0 ? rc : allow(ctx, quote_calls);
+    case VMM_SECCOMP_DIALER:
+        rc = allow_socket(ctx, AF_UNIX);
+        rc = rc != 0 ? rc : allow_socket(ctx, AF_VSOCK);
+        return rc != 0 ? rc : allow(ctx, dialer_calls);
     case VMM_SECCOMP_MAIN:
         rc = allow_memory(ctx);
-        if (rc == 0) {
-            rc = seccomp_rule_add(ctx, SCMP_ACT_ALLOW, SCMP_SYS(socket), 1,
-                                  SCMP_A0(SCMP_CMP_EQ, AF_UNIX, 0));
-        }
+        rc = rc != 0 ? rc : allow_socket(ctx, AF_UNIX);
         return rc != 0 ? rc : allow(ctx, main_calls);
     case VMM_SECCOMP_KEEPER:
         return allow(ctx, keeper_calls);

@@ -21,17 +21,25 @@
 #define MSR_MTRR_DEF_TYPE 0x2ffu
 #define MTRR_ENABLED_WRITEBACK 0x806u
 
-static enum cl_status set_cpuid(struct vmm *v, struct vmm_vcpu *cpu, struct cl_err *err)
+enum cl_status vmm_vcpu_cpuid(struct vmm *v, unsigned index, struct tee_cpuid *ret_c,
+                              struct cl_err *err)
 {
-    struct vmm_cpuid c;
-    memset(&c, 0, sizeof(c));
-    c.head.nent = VMM_CPUID_MAX;
-    if (vmm_kvm_dev(&v->kvm, KVM_GET_SUPPORTED_CPUID, &c) < 0) {
+    memset(ret_c, 0, sizeof(*ret_c));
+    ret_c->head.nent = TEE_CPUID_MAX;
+    if (vmm_kvm_dev(&v->kvm, KVM_GET_SUPPORTED_CPUID, ret_c) < 0) {
         return cl_err_sys(err, errno, "KVM_GET_SUPPORTED_CPUID");
     }
     int deadline = vmm_kvm_dev(&v->kvm, KVM_CHECK_EXTENSION, (void *)KVM_CAP_TSC_DEADLINE_TIMER);
-    CL_TRY(vmm_cpuid_apply(&c, cpu->index, v->cfg->cpu_count, deadline > 0,
-                           v->cfg->tee->sees_memory_encryption, err));
+    return vmm_cpuid_apply(ret_c, index, v->cfg->cpu_count, deadline > 0, v->cfg->tee->guest, err);
+}
+
+static enum cl_status set_cpuid(struct vmm *v, struct vmm_vcpu *cpu, struct cl_err *err)
+{
+    struct tee_cpuid c;
+    CL_TRY(vmm_vcpu_cpuid(v, cpu->index, &c, err));
+    if (v->cfg->tee->init_vcpu != NULL) {
+        CL_TRY(v->cfg->tee->init_vcpu(v->tee, cpu->fd, &c, err));
+    }
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_SET_CPUID2, &c) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_CPUID2");
     }
@@ -82,7 +90,7 @@ static enum cl_status create(struct vmm *v, struct vmm_vcpu *cpu, size_t run_siz
     cpu->run = run;
     cpu->run_size = run_size;
     CL_TRY(set_cpuid(v, cpu, err));
-    return set_state(v, cpu, err);
+    return v->cfg->tee->guest == TEE_GUEST_TD ? CL_OK : set_state(v, cpu, err);
 }
 
 enum cl_status vmm_vcpus_create(struct vmm *v, struct cl_err *err)
@@ -130,6 +138,9 @@ static void handle_tee_exit(struct vmm_vcpu *cpu)
         break;
     case TEE_EXIT_REFUSED:
         vmm_bus_refuse(v, code);
+        break;
+    case TEE_EXIT_PANIC:
+        vmm_status_end(&v->status, VMM_END_PANIC, 0, err.msg);
         break;
     case TEE_EXIT_FAILED:
         vmm_status_fail(&v->status, &err);

@@ -43,8 +43,29 @@ static enum cl_status check_kvm(const struct vmm_kvm *k, struct cl_err *err)
     return CL_OK;
 }
 
+/* What is the host's to choose before the TEE makes a VM of it. */
+static enum cl_status init_vm(struct vmm *v, struct cl_err *err)
+{
+    const struct tee_ops *tee = v->cfg->tee;
+    if (tee->guest != TEE_GUEST_TD &&
+        vmm_kvm_vm(&v->kvm, KVM_SET_TSS_ADDR, (void *)STAGE0_KVM_TSS_GPA) < 0) {
+        return cl_err_sys(err, errno, "KVM_SET_TSS_ADDR");
+    }
+    struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {VMM_IOAPIC_PINS}};
+    if (vmm_kvm_vm(&v->kvm, KVM_ENABLE_CAP, &cap) < 0) {
+        return cl_err_sys(err, errno, "split interrupt controller");
+    }
+    if (tee->init_vm == NULL) {
+        return CL_OK;
+    }
+    struct tee_cpuid cpuid;
+    CL_TRY(vmm_vcpu_cpuid(v, 0, &cpuid, err));
+    return tee->init_vm(v->tee, &cpuid, err);
+}
+
 static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
 {
+    const struct tee_tdvf_section *hob = tee_tdvf_hob(&v->rom);
     struct tee_config cfg = {
         .kvm = &v->kvm,
         .psp_fd = v->files->psp_fd,
@@ -57,19 +78,17 @@ static enum cl_status create_vm(struct vmm *v, struct cl_err *err)
         .id_author = v->cfg->id_author,
         .certs = v->files->certs.data,
         .certs_size = v->files->certs.len,
+        .td_hob_gpa = hob != NULL ? hob->gpa : 0,
     };
     memcpy(cfg.host_data, v->cfg->host_data, sizeof(cfg.host_data));
+    memcpy(cfg.mr_config_id, v->cfg->mr_config_id, sizeof(cfg.mr_config_id));
+    if (v->files->qgs_fd >= 0) {
+        cfg.quoter = (struct tee_quoter){.submit = vmm_quotes_submit, .ctx = v};
+    }
     CL_TRY(check_kvm(&v->kvm, err));
     CL_TRY(v->cfg->tee->open(&cfg, &v->tee, err));
     CL_TRY(v->cfg->tee->create_vm(v->tee, &v->kvm.vm_fd, err));
-    if (vmm_kvm_vm(&v->kvm, KVM_SET_TSS_ADDR, (void *)STAGE0_KVM_TSS_GPA) < 0) {
-        return cl_err_sys(err, errno, "KVM_SET_TSS_ADDR");
-    }
-    struct kvm_enable_cap cap = {.cap = KVM_CAP_SPLIT_IRQCHIP, .args = {VMM_IOAPIC_PINS}};
-    if (vmm_kvm_vm(&v->kvm, KVM_ENABLE_CAP, &cap) < 0) {
-        return cl_err_sys(err, errno, "split interrupt controller");
-    }
-    return CL_OK;
+    return init_vm(v, err);
 }
 
 static enum cl_status add_slot(struct vmm *v, const struct tee_memory *m, struct cl_err *err)
@@ -153,6 +172,8 @@ static enum cl_status launch(struct vmm *v, struct cl_err *err)
         .rom_size = STAGE0_ROM_SIZE,
         .ram = ram_view,
         .ram_ctx = &v->mem,
+        .ram_range = {{v->mem.range[0].gpa, v->mem.range[0].size},
+                      {v->mem.range[1].gpa, v->mem.range[1].size}},
         .hashes = v->payload.hashes,
         .vcpu_fd = fds,
     };
@@ -181,6 +202,7 @@ static void init_fields(struct vmm *v, const struct vmm_kvm_ops *ops, void *ops_
     v->signal_fd = -1;
     vmm_worker_init(&v->disks);
     vmm_worker_init(&v->nets);
+    vmm_quotes_init(&v->quotes);
     for (size_t i = 0; i < CL_ARRAY_LEN(v->irq_fd); i++) {
         v->irq_fd[i] = -1;
     }
@@ -242,6 +264,7 @@ void vmm_done(struct vmm *v)
             vmm_net_done(&v->net[i]);
         }
     }
+    vmm_quotes_done(&v->quotes);
     close_all(v->irq_fd, CL_ARRAY_LEN(v->irq_fd));
     close_all(v->queue_fd, CL_ARRAY_LEN(v->queue_fd));
     cl_close_fdp(&v->serial_irq_fd);

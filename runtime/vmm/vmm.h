@@ -2,9 +2,9 @@
  * vmm.h - one VM: memory, vCPUs, devices, threads. The parts that need KVM meet here; the devices
  * themselves know nothing of it.
  * Trust: the guest is an attacker; the command line is the user's.
- * Threads: main (events, vsock, control), disks, interfaces, and one for each vCPU. `bus_lock`
- * serialises the I/O APIC, the serial port and the payload; each virtio device has a lock of its
- * own.
+ * Threads: main (events, vsock, control), disks, interfaces, quotes, and one for each vCPU.
+ * `bus_lock` serialises the I/O APIC, the serial port and the payload; each virtio device has a
+ * lock of its own.
  */
 #ifndef VMM_VMM_H
 #define VMM_VMM_H
@@ -15,6 +15,7 @@
 #include "mem.h"
 #include "net.h"
 #include "payload.h"
+#include "quotes.h"
 #include "serial.h"
 #include "stage0_abi.h"
 #include "status.h"
@@ -50,6 +51,7 @@ struct vmm_files {
     int vsock_fd;     /* listening: DIR/host.sock */
     int vsock_dir_fd; /* DIR */
     int sev_fd;       /* /dev/sev, of a VM of class snp */
+    int qgs_fd;       /* class tdx: of the process that connects to the quote service (qgs.h) */
     int disk_fd[VMM_DISKS];
     int net_fd[VMM_NETS];
     uint8_t *rom; /* STAGE0_ROM_SIZE bytes, page aligned */
@@ -64,6 +66,7 @@ struct vmm_config {
     uint32_t cpu_sig; /* TEE_SNP_CPU_SIG, but in tests */
     uint64_t ram_size;
     uint8_t host_data[TEE_HOST_DATA_SIZE];
+    uint8_t mr_config_id[TEE_MR_CONFIG_ID_SIZE]; /* of class tdx, instead of host_data */
     const struct tee_ops *tee;
     bool id_author; /* the ID authentication has an author key */
     bool has_kernel_digest;
@@ -111,6 +114,7 @@ struct vmm {
     int signal_fd;
     struct vmm_worker disks;
     struct vmm_worker nets;
+    struct vmm_quotes quotes;
     struct vmm_vcpu vcpu[TEE_MAX_CPUS];
 };
 
@@ -128,6 +132,9 @@ void vmm_done(struct vmm *v);
 /* vcpu.c */
 CL_NODISCARD enum cl_status vmm_vcpus_create(struct vmm *v, struct cl_err *err);
 CL_NODISCARD enum cl_status vmm_vcpus_start(struct vmm *v, struct cl_err *err);
+/* The table that CPU `index` is to have, as far as KVM and our devices are concerned. */
+CL_NODISCARD enum cl_status vmm_vcpu_cpuid(struct vmm *v, unsigned index, struct tee_cpuid *ret_c,
+                                           struct cl_err *err);
 void vmm_vcpus_stop(struct vmm *v); /* waits for the threads */
 void vmm_vcpus_done(struct vmm *v);
 /* Runs until one exit has been handled. false: this vCPU cannot go on. */
@@ -149,6 +156,11 @@ CL_NODISCARD enum cl_status vmm_disks_start(struct vmm *v, struct cl_err *err);
 
 /* nets.c */
 CL_NODISCARD enum cl_status vmm_nets_start(struct vmm *v, struct cl_err *err);
+
+/* quotes.c: quotes.h has the queue. */
+CL_NODISCARD enum cl_status vmm_quotes_start(struct vmm *v, struct cl_err *err);
+void vmm_quotes_stop(struct vmm *v); /* waits for the thread; jobs that wait are dropped */
+bool vmm_quotes_submit(void *ctx, const struct tee_quote_job *job); /* ctx: struct vmm */
 
 /* loop.c: the main thread. _init before the system-call filter, _run returns when the VM has ended.
  */

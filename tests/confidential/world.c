@@ -68,7 +68,7 @@ static void init_files(struct world *w)
 {
     struct vmm_files *f = &w->files;
     f->kvm_fd = f->kernel_fd = f->initrd_fd = f->psp_fd = f->console_fd = f->status_fd = -1;
-    f->control_fd = f->vsock_fd = f->vsock_dir_fd = f->sev_fd = -1;
+    f->control_fd = f->vsock_fd = f->vsock_dir_fd = f->sev_fd = f->qgs_fd = -1;
     for (size_t i = 0; i < VMM_DISKS; i++) {
         f->disk_fd[i] = -1;
     }

@@ -17,7 +17,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-static struct vmm_cpuid table;
+static struct tee_cpuid table;
 
 static struct kvm_cpuid_entry2 *leaf(uint32_t function, uint32_t index)
 {
@@ -53,7 +53,7 @@ static void setup(void)
 
 START_TEST(test_topology_of_one_of_three)
 {
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 2, 3, true, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 2, 3, true, TEE_GUEST_PLAIN, NULL), CL_OK);
     ck_assert_uint_eq(leaf(1, 0)->ebx, 0x02035678);
     ck_assert_uint_eq(leaf(0x0b, 0)->eax, 0);
     ck_assert_uint_eq(leaf(0x0b, 0)->ebx, 1);
@@ -70,13 +70,13 @@ END_TEST
 START_TEST(test_no_avx_without_xsave)
 {
     add(7, 0, UINT32_MAX, UINT32_MAX, 0);
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, NULL), CL_OK);
     ck_assert_uint_ne(leaf(1, 0)->ecx & 1u << 28, 0);
     ck_assert_uint_ne(leaf(7, 0)->ebx & 1u << 5, 0);
     setup();
     add(7, 0, UINT32_MAX, UINT32_MAX, 0);
     leaf(1, 0)->ecx &= ~(1u << 26);
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, NULL), CL_OK);
     ck_assert_uint_eq(leaf(1, 0)->ecx & (1u << 12 | 1u << 28 | 1u << 29), 0);
     ck_assert_uint_ne(leaf(1, 0)->ecx & 1u << 25, 0); /* AES-NI needs no XSAVE */
     ck_assert_uint_eq(leaf(7, 0)->ebx & (1u << 5 | 1u << 16), 0);
@@ -89,7 +89,7 @@ END_TEST
 START_TEST(test_nothing_nested_and_no_other_tee)
 {
     static const uint32_t gone[] = {0x1f, 0x21, 0x8000000a, 0x8000001f};
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, NULL), CL_OK);
     for (size_t i = 0; i < CL_ARRAY_LEN(gone); i++) {
         ck_assert_ptr_null(leaf(gone[i], 0));
     }
@@ -104,11 +104,11 @@ END_TEST
 
 START_TEST(test_tsc_deadline_follows_kvm)
 {
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, false, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, false, TEE_GUEST_PLAIN, NULL), CL_OK);
     ck_assert_uint_eq(leaf(1, 0)->ecx & 1u << 24, 0);
     setup();
     leaf(1, 0)->ecx &= ~(1u << 24);
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, NULL), CL_OK);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, NULL), CL_OK);
     ck_assert_uint_eq(leaf(1, 0)->ecx & 1u << 24, 1u << 24);
 }
 END_TEST
@@ -117,11 +117,11 @@ START_TEST(test_rdrand_and_clock_are_required)
 {
     struct cl_err err = {0};
     leaf(1, 0)->ecx &= ~(1u << 30);
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, &err), CL_ERR_SYS);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, &err), CL_ERR_SYS);
     ck_assert_str_eq(err.msg, "CPU: expected RDRAND, got a CPU without");
     setup();
     leaf(0x40000001, 0)->eax = ~9u;
-    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, false, &err), CL_ERR_SYS);
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_PLAIN, &err), CL_ERR_SYS);
     ck_assert_str_eq(err.msg, "KVM: expected kvm-clock, got none");
 }
 END_TEST

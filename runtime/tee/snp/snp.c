@@ -15,30 +15,18 @@
 #define PARAM_INVALID 0x16u
 #define RESET_ENTRY 0xfffffff0u
 
-static enum cl_status need(const struct tee_config *cfg, uint32_t capability, uint32_t bits,
-                           const char *name, struct cl_err *err)
-{
-    int have = vmm_kvm_dev(cfg->kvm, KVM_CHECK_EXTENSION, (void *)(uintptr_t)capability);
-    if (have <= 0 || ((uint32_t)have & bits) != bits) {
-        return cl_err_set(err, CL_ERR_UNAVAILABLE, "KVM: expected %s, got a KVM without", name);
-    }
-    return CL_OK;
-}
-
 static enum cl_status snp_open(const struct tee_config *cfg, struct tee **ret_tee,
                                struct cl_err *err)
 {
-    CL_TRY(need(cfg, KC_CAP_VM_TYPES, 1u << KC_VM_SNP, "VMs of type SEV-SNP", err));
-    CL_TRY(need(cfg, KC_CAP_GUEST_MEMFD, 0, "private memory", err));
-    CL_TRY(need(cfg, KC_CAP_USER_MEMORY2, 0, "slots with private memory", err));
-    CL_TRY(need(cfg, KC_CAP_MEMORY_ATTRIBUTES, KC_ATTRIBUTE_PRIVATE, "the private attribute", err));
-    CL_TRY(need(cfg, KC_CAP_MEMORY_FAULT_INFO, 0, "memory fault exits", err));
-    CL_TRY(need(cfg, KC_CAP_EXIT_HYPERCALL, 1u << KC_HC_MAP_GPA_RANGE, "page state exits", err));
+    CL_TRY(tee_need_capability(cfg->kvm, KC_CAP_VM_TYPES, 1u << KC_VM_SNP, "VMs of type SEV-SNP",
+                               err));
+    CL_TRY(tee_private_check(cfg->kvm, err));
     struct tee *t = calloc(1, sizeof(*t));
     if (t == NULL) {
         return cl_err_nomem(err, "SNP back-end");
     }
     t->cfg = *cfg;
+    t->memory.kvm = cfg->kvm;
     t->cpuid_page = aligned_alloc(TEE_PAGE_SIZE, TEE_PAGE_SIZE);
     if (t->cpuid_page == NULL) {
         free(t);
@@ -108,12 +96,19 @@ static enum cl_status snp_create_vm(struct tee *t, int *ret_vm_fd, struct cl_err
         return cl_err_sys(err, errno, "KVM_CREATE_VM of type SEV-SNP");
     }
     *ret_vm_fd = fd; /* the caller closes it, whatever follows */
-    struct kvm_enable_cap cap = {.cap = KC_CAP_EXIT_HYPERCALL, .args = {1u << KC_HC_MAP_GPA_RANGE}};
-    if (vmm_kvm_vm(t->cfg.kvm, KVM_ENABLE_CAP, &cap) < 0) {
-        return cl_err_sys(err, errno, "page state exits");
-    }
+    CL_TRY(tee_private_enable_exits(t->cfg.kvm, err));
     struct kc_sev_init init = {.ghcb_version = 2};
     return snp_command(t, KC_SEV_INIT2, &init, NULL, "KVM_SEV_INIT2", err);
+}
+
+static enum cl_status snp_add_memory(struct tee *t, const struct tee_memory *m, struct cl_err *err)
+{
+    return tee_private_add(&t->memory, m, err);
+}
+
+static enum cl_status snp_remove_memory(struct tee *t, uint32_t slot, struct cl_err *err)
+{
+    return tee_private_remove(&t->memory, slot, err);
 }
 
 static enum cl_status snp_launch_start(struct tee *t, struct cl_err *err)
@@ -176,14 +171,14 @@ static bool is_measured(enum tee_page_type type)
 static enum cl_status snp_place_page(struct tee *t, enum tee_page_type type, uint64_t gpa,
                                      const void *hva, size_t size, struct cl_err *err)
 {
-    const struct snp_slot *s = snp_slot_of(t, gpa, size);
+    const struct tee_private_slot *s = tee_private_slot_of(&t->memory, gpa, size);
     if (s == NULL || (type == TEE_PAGE_CPUID && size != TEE_PAGE_SIZE)) {
         return cl_err_set(err, CL_ERR_MALFORMED,
                           "launch: 0x%zx bytes at 0x%llx: expected pages of one slot with private "
                           "memory, and one for CPUID",
                           size, (unsigned long long)gpa);
     }
-    CL_TRY(snp_set_private(t, s, gpa, size, true, false, err));
+    CL_TRY(tee_private_set(&t->memory, s, gpa, size, true, false, err));
     const uint8_t *source = type == TEE_PAGE_CPUID ? t->cpuid_page : hva;
     struct kc_snp_update u = {
         .gfn = gpa / TEE_PAGE_SIZE, .hva = (uintptr_t)source, .size = size, .type = (uint8_t)type};
@@ -238,7 +233,7 @@ static enum cl_status snp_finish(struct tee *t, uint8_t ret_digest[static TEE_DI
 static void snp_free(struct tee *t)
 {
     if (t != NULL) {
-        snp_memory_done(t);
+        tee_private_done(&t->memory);
         free(t->cpuid_page);
         free(t);
     }
@@ -246,7 +241,7 @@ static void snp_free(struct tee *t)
 
 const struct tee_ops tee_snp_ops = {
     .name = "snp",
-    .sees_memory_encryption = true,
+    .guest = TEE_GUEST_SNP,
     .open = snp_open,
     .create_vm = snp_create_vm,
     .add_memory = snp_add_memory,

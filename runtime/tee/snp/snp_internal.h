@@ -5,44 +5,17 @@
 #ifndef TEE_SNP_INTERNAL_H
 #define TEE_SNP_INTERNAL_H
 
-#include "tee/kvm_coco.h"
-#include "tee/tee.h"
-
-#define SNP_SLOTS_MAX 8u
-
-/* Memory with a private side: the guest says for each page which side it means. */
-struct snp_slot {
-    uint32_t slot;
-    uint64_t gpa, size;
-    uint8_t *hva;  /* the shared side; borrowed */
-    int memfd;     /* the private side; owned */
-    bool may_turn; /* the guest may make pages shared or private: RAM, never the firmware */
-};
+#include "tee/private_memory.h"
 
 struct tee {
     struct tee_config cfg;
-    size_t slot_count;
-    struct snp_slot slot[SNP_SLOTS_MAX];
+    struct tee_private memory;
     uint8_t digest[TEE_DIGEST_SIZE]; /* of what was placed, so far */
     uint8_t *cpuid_page;             /* owned, page aligned; NULL before launch_start */
     const int *vcpu_fd;              /* borrowed from start_vcpus on */
 };
 
-/* memory.c */
-
-CL_NODISCARD enum cl_status snp_add_memory(struct tee *t, const struct tee_memory *m,
-                                           struct cl_err *err);
-CL_NODISCARD enum cl_status snp_remove_memory(struct tee *t, uint32_t slot, struct cl_err *err);
-void snp_memory_done(struct tee *t);
-/* The slot with a private side that holds all of [gpa, gpa + size), or NULL. */
-const struct snp_slot *snp_slot_of(const struct tee *t, uint64_t gpa, uint64_t size);
-/* Makes the range private or shared; when it `turns` (not at launch), the bytes of the side that is
- * given up go back to the host. */
-CL_NODISCARD enum cl_status snp_set_private(struct tee *t, const struct snp_slot *s, uint64_t gpa,
-                                            uint64_t size, bool private, bool turns,
-                                            struct cl_err *err);
-
-/* launch.c: one KVM_MEMORY_ENCRYPT_OP. CL_ERR_REJECTED with the firmware's word, CL_ERR_SYS. */
+/* snp.c: one KVM_MEMORY_ENCRYPT_OP. CL_ERR_REJECTED with the firmware's word, CL_ERR_SYS. */
 CL_NODISCARD enum cl_status snp_command(struct tee *t, uint32_t id, void *data, uint32_t *ret_error,
                                         const char *name, struct cl_err *err);
 /* digest.c: SHA-384 of PAGE_INFO (snp.md c); page is NULL for types whose contents do not count. */
