@@ -119,8 +119,8 @@ struct tee_ops {
     /* Starts the measured launch, before there are vCPUs. */
     CL_NODISCARD enum cl_status (*launch_start)(struct tee *t, struct cl_err *err);
     /* A vCPU exists; its table may be changed before KVM gets it. NULL: nothing to do. */
-    CL_NODISCARD enum cl_status (*init_vcpu)(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
-                                             struct cl_err *err);
+    CL_NODISCARD enum cl_status (*vcpu_cpuid)(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
+                                              struct cl_err *err);
     /* The vCPUs exist, cpu_count of them, with their CPUID tables. The descriptors are borrowed
      * until finish. Pages follow in the order in which they are measured. */
     CL_NODISCARD enum cl_status (*take_vcpus)(struct tee *t, const int *vcpu_fd,

@@ -37,8 +37,8 @@ static enum cl_status set_cpuid(struct vmm *v, struct vmm_vcpu *cpu, struct cl_e
 {
     struct tee_cpuid c;
     CL_TRY(vmm_vcpu_cpuid(v, cpu->index, &c, err));
-    if (v->cfg->tee->init_vcpu != NULL) {
-        CL_TRY(v->cfg->tee->init_vcpu(v->tee, cpu->fd, &c, err));
+    if (v->cfg->tee->vcpu_cpuid != NULL) {
+        CL_TRY(v->cfg->tee->vcpu_cpuid(v->tee, cpu->fd, &c, err));
     }
     if (vmm_kvm_fd(&v->kvm, cpu->fd, KVM_SET_CPUID2, &c) < 0) {
         return cl_err_sys(err, errno, "KVM_SET_CPUID2");

@@ -92,9 +92,9 @@ static enum cl_status begin(struct cl_err *err)
     CL_TRY(ops->launch_start(td, err));
     for (size_t i = 0; i < 2; i++) {
         make_cpuid(&cpuid);
-        CL_TRY(ops->init_vcpu(td, vcpus[i], &cpuid, err));
+        CL_TRY(ops->vcpu_cpuid(td, vcpus[i], &cpuid, err));
     }
-    return ops->take_vcpus(td, vcpus, err);
+    return CL_OK;
 }
 
 static void begun(void)
@@ -294,6 +294,7 @@ START_TEST(test_golden_mrtd)
     }
     ck_assert_int_eq(tee_rom_parse(image.data, image.size, &rom, NULL), CL_OK);
     begun();
+    ck_assert_int_eq(ops->take_vcpus(td, vcpus, NULL), CL_OK);
     place_all(&rom);
     ck_assert_int_eq(ops->start_vcpus(td, 0, NULL), CL_OK);
     ck_assert_int_eq(ops->finish(td, digest, &measured, NULL), CL_OK);
@@ -424,7 +425,7 @@ START_TEST(test_cpuid_of_a_vcpu)
     begun();
     make_cpuid(&c);
     c.entry[c.head.nent++] = (struct kvm_cpuid_entry2){.function = 0x0b, .edx = 1};
-    ck_assert_int_eq(ops->init_vcpu(td, vcpus[1], &c, NULL), CL_OK);
+    ck_assert_int_eq(ops->vcpu_cpuid(td, vcpus[1], &c, NULL), CL_OK);
     ck_assert_uint_eq(c.head.nent, 7);
     ck_assert_uint_eq(c.entry[0].eax, 0xc06f2);
     ck_assert_uint_eq(c.entry[0].ebx, 0x01100800); /* the APIC id stays ours */
@@ -436,7 +437,7 @@ START_TEST(test_cpuid_of_a_vcpu)
     ck_assert_uint_eq(c.entry[6].ecx, 25000000);
     c.head.nent = TEE_CPUID_MAX;
     c.entry[5].function = c.entry[6].function = 0x99;
-    ck_assert_int_eq(ops->init_vcpu(td, vcpus[1], &c, NULL), CL_ERR_UNSUPPORTED);
+    ck_assert_int_eq(ops->vcpu_cpuid(td, vcpus[1], &c, NULL), CL_ERR_UNSUPPORTED);
 }
 END_TEST
 

@@ -101,10 +101,18 @@ static enum cl_status tdx_launch_start(struct tee *t, struct cl_err *err)
     return cl_sha384_new(&t->mrtd, err);
 }
 
-static enum cl_status tdx_take_vcpus(struct tee *t, const int *vcpu_fd,
-                                     CL_UNUSED struct cl_err *err)
+/* KVM lists INIT_VCPU before SET_CPUID2; but it turns x2APIC on, which the CPUID table must have.
+ */
+static enum cl_status tdx_take_vcpus(struct tee *t, const int *vcpu_fd, struct cl_err *err)
 {
     t->vcpu_fd = vcpu_fd;
+    for (unsigned i = 0; i < t->cfg.cpu_count; i++) {
+        enum cl_status st = tdx_command(t, vcpu_fd[i], KC_TDX_INIT_VCPU, 0, t->cfg.td_hob_gpa,
+                                        "KVM_TDX_INIT_VCPU", err);
+        if (st != CL_OK) {
+            return cl_err_wrap(err, st, "vCPU %u", i);
+        }
+    }
     return CL_OK;
 }
 
@@ -200,7 +208,7 @@ const struct tee_ops tee_tdx_ops = {
     .add_memory = tdx_add_memory,
     .remove_memory = tdx_remove_memory,
     .launch_start = tdx_launch_start,
-    .init_vcpu = tdx_init_vcpu,
+    .vcpu_cpuid = tdx_vcpu_cpuid,
     .take_vcpus = tdx_take_vcpus,
     .place_page = tdx_place_page,
     .start_vcpus = tdx_start_vcpus,

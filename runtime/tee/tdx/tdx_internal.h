@@ -46,9 +46,9 @@ CL_NODISCARD enum cl_status tdx_command(struct tee *t, int fd, uint32_t id, uint
 CL_NODISCARD enum cl_status tdx_read_capabilities(struct tee *t, struct cl_err *err);
 CL_NODISCARD enum cl_status tdx_init_vm(struct tee *t, const struct tee_cpuid *cpuid,
                                         struct cl_err *err);
-/* vcpu.c */
-CL_NODISCARD enum cl_status tdx_init_vcpu(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
-                                          struct cl_err *err);
+/* cpuid.c */
+CL_NODISCARD enum cl_status tdx_vcpu_cpuid(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
+                                           struct cl_err *err);
 /* digest.c: TDH.MEM.PAGE.ADD and, when measured, TDH.MR.EXTEND of one page (tdx.md b.1). */
 CL_NODISCARD enum cl_status tdx_digest_page(struct cl_sha384_ctx *mrtd, uint64_t gpa,
                                             const uint8_t page[static TEE_PAGE_SIZE], bool measured,

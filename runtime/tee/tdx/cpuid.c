@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vcpu.c - makes a vCPU one of the TD, and its CPUID table in KVM that which the TDX module shows:
- * what the module does not answer itself, KVM answers from there.
+ * cpuid.c - makes a vCPU's CPUID table in KVM the one that the TDX module shows: what the module
+ * does not answer itself, KVM answers from there.
  * Trust: KVM's answers. Threads: one. Memory: none. Spec: tdx.md c.
  */
 #include "tdx_internal.h"
@@ -65,11 +65,9 @@ static enum cl_status merge(struct tee *t, struct tee_cpuid *c, const struct tee
     return CL_OK;
 }
 
-enum cl_status tdx_init_vcpu(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
-                             struct cl_err *err)
+enum cl_status tdx_vcpu_cpuid(struct tee *t, int vcpu_fd, struct tee_cpuid *cpuid,
+                              struct cl_err *err)
 {
-    CL_TRY(
-        tdx_command(t, vcpu_fd, KC_TDX_INIT_VCPU, 0, t->cfg.td_hob_gpa, "KVM_TDX_INIT_VCPU", err));
     struct tee_cpuid *td = calloc(1, sizeof(*td));
     if (td == NULL) {
         return cl_err_nomem(err, "CPUID table");
