@@ -54,9 +54,3 @@ const char *cl_family_names(char *ret, size_t size)
     }
     return ret;
 }
-
-void cl_initdata_fit(uint8_t *ret, size_t size, const uint8_t *digest, size_t len)
-{
-    memset(ret, 0, size);
-    memcpy(ret, digest, len < size ? len : size);
-}

@@ -6,6 +6,7 @@
 #ifndef CL_BROKER_FAMILY_H
 #define CL_BROKER_FAMILY_H
 
+#include "cloister/initdata.h"
 #include "cloister/rcar.h"
 #include "cloister/verify.h"
 #include "trust.h"
@@ -75,8 +76,5 @@ const struct cl_family *cl_family_by_number(unsigned n);
 unsigned cl_family_number(const struct cl_family *f);
 /* "snp, tdx or tpm" */
 const char *cl_family_names(char *ret, size_t size);
-
-/* The field of `size` bytes in which a digest stands: cut, or zeros behind it. */
-void cl_initdata_fit(uint8_t *ret, size_t size, const uint8_t *digest, size_t len);
 
 #endif

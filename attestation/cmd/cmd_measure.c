@@ -37,6 +37,9 @@ static void help(void)
            "  --kernel FILE         default: the installed guest's, with its initrd and command\n"
            "                        line; with --firmware none\n"
            "  --initrd FILE, --cmdline TEXT\n"
+           "  --class CLASS         snp: the guest's command line as class snp is launched with it,\n"
+           "                        without " CL_GUEST_SIM_WORD "; default: as it stands, which\n"
+           "                        is what sim-snp has\n"
            "  --cpus N              (or --vcpus N)\n"
            "  --vcpu-type TYPE      EPYC-Milan and so on, or --vcpu-sig HEX (CPUID 1 EAX);\n"
            "                        default for --vmm cloister: 00a00f11\n"
@@ -98,7 +101,7 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
     if (o->common.help) {
         return CL_OK;
     }
-    CL_TRY(measure_corim_check(&o->common.corim, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
+    CL_TRY(measure_check_class(&o->common, CL_TEE_CLASS_SNP, CL_TEE_CLASS_SIM_SNP, err));
     return check_cpu_options(o, err);
 }
 

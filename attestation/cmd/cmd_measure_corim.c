@@ -15,8 +15,9 @@
 #define ID_BYTES 16u /* of the measurement, in the id */
 #define FILE_MODE 0644
 
-enum cl_status measure_corim_check(struct measure_corim *c, enum cl_tee_class own,
-                                   enum cl_tee_class simulated, struct cl_err *err)
+enum cl_status measure_corim_check(struct measure_corim *c, enum cl_tee_class by_default,
+                                   enum cl_tee_class own, enum cl_tee_class simulated,
+                                   struct cl_err *err)
 {
     if (c->file == NULL && c->key == NULL && c->tee_class == CL_TEE_CLASS_NONE && c->expires == 0) {
         return CL_OK;
@@ -26,7 +27,7 @@ enum cl_status measure_corim_check(struct measure_corim *c, enum cl_tee_class ow
                           "%s: expected a file beside the other options of --corim, got none",
                           c->file == NULL ? "--corim" : "--corim-key");
     }
-    c->tee_class = c->tee_class == CL_TEE_CLASS_NONE ? own : c->tee_class;
+    c->tee_class = c->tee_class == CL_TEE_CLASS_NONE ? by_default : c->tee_class;
     if (c->tee_class != own && c->tee_class != simulated) {
         return cl_err_set(err, CL_ERR_MALFORMED, "--corim-class: expected %s or %s, got %s",
                           cl_tee_class_name(own), cl_tee_class_name(simulated),

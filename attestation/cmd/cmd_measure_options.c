@@ -62,6 +62,7 @@ enum cl_status measure_parse(struct measure_common *m, const struct measure_opti
         {"kernel", .text = &m->kernel},
         {"initrd", .text = &m->initrd},
         {"cmdline", .text = &m->cmdline},
+        {"class", .take = take_class, .arg = &m->tee_class},
         {"corim", .text = &m->corim.file},
         {"corim-key", .text = &m->corim.key},
         {"corim-class", .take = take_class, .arg = &m->corim.tee_class},
@@ -92,6 +93,29 @@ enum cl_status measure_parse(struct measure_common *m, const struct measure_opti
     return m->help ? CL_OK : take_operands(m, argc, argv, err);
 }
 
+enum cl_status measure_check_class(struct measure_common *m, enum cl_tee_class hardware,
+                                   enum cl_tee_class simulated, struct cl_err *err)
+{
+    enum cl_tee_class said = m->tee_class;
+    if (said != CL_TEE_CLASS_NONE && said != hardware && said != simulated) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--class: expected %s or %s, got %s",
+                          cl_tee_class_name(hardware), cl_tee_class_name(simulated),
+                          cl_tee_class_name(said));
+    }
+    if (said != CL_TEE_CLASS_NONE && m->corim.tee_class != CL_TEE_CLASS_NONE &&
+        m->corim.tee_class != said) {
+        return cl_err_set(err, CL_ERR_MALFORMED, "--corim-class: expected %s, as --class, got %s",
+                          cl_tee_class_name(said), cl_tee_class_name(m->corim.tee_class));
+    }
+    return measure_corim_check(&m->corim, said != CL_TEE_CLASS_NONE ? said : hardware, hardware,
+                               simulated, err);
+}
+
+static bool is_hardware(enum cl_tee_class c)
+{
+    return c == CL_TEE_CLASS_SNP || c == CL_TEE_CLASS_TDX;
+}
+
 enum cl_status measure_take_files(struct measure_common *m, struct cl_err *err)
 {
     if (m->firmware != NULL) {
@@ -105,7 +129,8 @@ enum cl_status measure_take_files(struct measure_common *m, struct cl_err *err)
     m->kernel = m->guest.kernel;
     m->initrd = m->initrd != NULL ? m->initrd : m->guest.initrd;
     if (m->cmdline == NULL) {
-        CL_TRY(cl_guest_read_cmdline(m->guest.cmdline, &m->guest_cmdline, err));
+        CL_TRY(cl_guest_read_class_cmdline(m->guest.cmdline, is_hardware(m->tee_class),
+                                           &m->guest_cmdline, err));
         CL_TRY(cl_buf_cstr(&m->guest_cmdline, "command line", &m->cmdline, err));
     }
     return CL_OK;

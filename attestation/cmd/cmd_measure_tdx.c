@@ -40,6 +40,8 @@ static void help(void)
            "  --kernel FILE       default: the installed guest's, with its initrd and command\n"
            "                      line; with --firmware none\n"
            "  --initrd FILE, --cmdline TEXT\n"
+           "  --class CLASS       tdx (default): the guest's command line as class tdx is launched\n"
+           "                      with it, without " CL_GUEST_SIM_WORD "; sim-tdx: as it stands\n"
            "  --memory SIZE       RAM of the TD; RTMR0 needs it\n"
            "  --vmm NAME          cloister (default), or qemu: direct boot of OVMF\n"
            "  --two-pass          the VMM adds all pages of a section before it measures them\n"
@@ -87,9 +89,12 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
     };
     CL_TRY(measure_parse(&o->common, own, CL_ARRAY_LEN(own), argc, argv, err));
     c->variants |= o->two_pass ? CL_TDX_TWO_PASS : 0;
+    if (o->common.tee_class == CL_TEE_CLASS_NONE && o->common.corim.tee_class == CL_TEE_CLASS_NONE) {
+        o->common.tee_class = CL_TEE_CLASS_TDX; /* nobody launches another */
+    }
     return o->common.help
                ? CL_OK
-               : measure_corim_check(&o->common.corim, CL_TEE_CLASS_TDX, CL_TEE_CLASS_SIM_TDX, err);
+               : measure_check_class(&o->common, CL_TEE_CLASS_TDX, CL_TEE_CLASS_SIM_TDX, err);
 }
 
 /* ---- --explain ---- */

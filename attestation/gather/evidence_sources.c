@@ -9,14 +9,12 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "cloister/hcl_report.h"
-#include "cloister/snp_evidence.h"
 #include "cloister/tdx_quote.h"
 #include "cloister/vtpm_evidence.h"
 
 #include <errno.h>
 #include <string.h>
 
-#define CCEL "/sys/firmware/acpi/tables/data/CCEL"
 #define USER_DATA_TIMEOUT_MS 15000u
 
 void evidence_request_done(struct evidence_request *r)
@@ -40,39 +38,14 @@ static enum cl_status put_text(json_t *obj, const char *key, const struct cl_buf
 
 /* ---- from each source; CL_ERR_SYS with ENOENT when there is none ---- */
 
-static enum cl_status snp_to_json(const struct cl_buf *report, const struct cl_buf *certs,
-                                  json_t **ret_j, struct cl_err *err)
-{
-    CL_CLEANUP(cl_snp_evidence_freep) struct cl_snp_evidence *ev = NULL;
-    CL_TRY(cl_snp_evidence_from_report(report->data, report->len, &ev, err));
-    CL_TRY(cl_snp_evidence_add_table(ev, certs->data, certs->len, err));
-    return cl_snp_evidence_to_json(ev, ret_j, err);
-}
-
-/* The log that explains a TD's registers is the firmware's CCEL, where there is one. */
-static enum cl_status put_log(json_t *obj, struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf raw = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    if (cl_buf_read_file(&raw, CCEL, CL_GATHER_MAX_BLOB, /* err= */ NULL) != CL_OK) {
-        return json_object_set_new(obj, "cc_eventlog", json_null()) == 0
-                   ? CL_OK
-                   : cl_err_nomem(err, "evidence");
-    }
-    CL_TRY(cl_b64_encode(&text, raw.data, raw.len, err));
-    return put_text(obj, "cc_eventlog", &text, err);
-}
-
-/* Trustee's form. */
+/* A log that cannot be read is as none: what is written is for people to look at. */
 static enum cl_status tdx_to_json(const struct cl_buf *quote, json_t **ret_j, struct cl_err *err)
 {
-    CL_CLEANUP(cl_json_decrefp) json_t *j = json_object();
-    CL_CLEANUP(cl_buf_done) struct cl_buf text = {0};
-    CL_TRY(cl_b64_encode(&text, quote->data, quote->len, err));
-    CL_TRY(put_log(j, err));
-    CL_TRY(put_text(j, "quote", &text, err));
-    *ret_j = CL_TAKE(j);
-    return CL_OK;
+    CL_CLEANUP(cl_buf_done) struct cl_buf log = {0};
+    if (cl_ccel_read(CL_CCEL_PATH, &log, /* err= */ NULL) != CL_OK) {
+        cl_buf_reset(&log);
+    }
+    return cl_tdx_gathered_json(quote, &log, ret_j, err);
 }
 
 static enum cl_status from_tsm(const struct evidence_request *r, struct evidence_found *f,
@@ -81,7 +54,7 @@ static enum cl_status from_tsm(const struct evidence_request *r, struct evidence
     CL_CLEANUP(cl_tsm_report_done) struct cl_tsm_report t = {0};
     CL_TRY(cl_tsm_get(CL_TSM_ROOT, r->report_data, &t, err));
     if (strcmp(t.provider, "sev_guest") == 0) {
-        return snp_to_json(&t.report, &t.certs, &f->json, err);
+        return cl_snp_gathered_json(&t.report, &t.certs, &f->json, err);
     }
     if (strcmp(t.provider, "tdx_guest") == 0) {
         return tdx_to_json(&t.report, &f->json, err);
@@ -97,7 +70,7 @@ static enum cl_status from_sev_guest(const struct evidence_request *r, struct ev
     CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf certs = {0};
     CL_TRY(cl_sev_guest_get(CL_SEV_GUEST_DEVICE, r->report_data, &report, &certs, err));
-    return snp_to_json(&report, &certs, &f->json, err);
+    return cl_snp_gathered_json(&report, &certs, &f->json, err);
 }
 
 /* As the metadata service takes it: without padding. */
@@ -111,8 +84,10 @@ static enum cl_status put_tdreport(json_t *obj, const uint8_t *tdreport, struct 
 enum cl_status evidence_of_tdreport(const uint8_t *tdreport, struct evidence_found *ret_f,
                                     struct cl_err *err)
 {
-    CL_CLEANUP(cl_json_decrefp) json_t *j = json_object();
-    CL_TRY(put_log(j, err));
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    const struct cl_buf no_quote = {0};
+    CL_TRY(tdx_to_json(&no_quote, &j, err));
+    (void)json_object_del(j, "quote");
     CL_TRY(put_tdreport(j, tdreport, err));
     *ret_f = (struct evidence_found){
         .json = CL_TAKE(j),

@@ -98,3 +98,41 @@ enum cl_status cl_guest_read_cmdline(const char *path, struct cl_buf *out, struc
     }
     return CL_OK;
 }
+
+/* Where the word stands, whole, between spaces or ends; NULL. */
+static char *find_word(char *text, const char *word)
+{
+    size_t n = strlen(word);
+    for (char *p = strstr(text, word); p != NULL; p = strstr(p + 1, word)) {
+        if ((p == text || p[-1] == ' ') && (p[n] == ' ' || p[n] == '\0')) {
+            return p;
+        }
+    }
+    return NULL;
+}
+
+/* With the space behind it; at the end, with the one before it. */
+static void drop_word(char *text, char *at, size_t n)
+{
+    size_t behind = n + (at[n] == ' ' ? 1 : 0);
+    if (at[n] == '\0' && at > text) {
+        at--;
+        behind++;
+    }
+    memmove(at, at + behind, strlen(at + behind) + 1);
+}
+
+enum cl_status cl_guest_read_class_cmdline(const char *path, bool hardware, struct cl_buf *out,
+                                           struct cl_err *err)
+{
+    CL_TRY(cl_guest_read_cmdline(path, out, err));
+    if (!hardware || out->len == 0) {
+        return CL_OK;
+    }
+    char *text = (char *)out->data; /* without a NUL in it, and one behind it */
+    for (char *at; (at = find_word(text, CL_GUEST_SIM_WORD)) != NULL;) {
+        drop_word(text, at, strlen(CL_GUEST_SIM_WORD));
+    }
+    out->len = strlen(text);
+    return CL_OK;
+}

@@ -11,6 +11,7 @@
 #include "base/toml.h"
 #include "cloister/pod_policy.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,21 +37,30 @@ enum cl_status cl_initdata_digest(const void *data, size_t len, uint8_t ret[stat
     return cl_sha256(ret, data, len, err);
 }
 
-enum cl_status cl_initdata_verify(const void *data, size_t len,
-                                  const uint8_t expected[static CL_SHA256_SIZE], struct cl_err *err)
+void cl_initdata_fit(uint8_t *ret, size_t size, const uint8_t *digest, size_t len)
 {
-    static const uint8_t zero[CL_SHA256_SIZE];
-    if (memcmp(expected, zero, sizeof(zero)) == 0) {
+    memset(ret, 0, size);
+    memcpy(ret, digest, len < size ? len : size);
+}
+
+enum cl_status cl_initdata_verify(const void *data, size_t len, const uint8_t *field, size_t size,
+                                  struct cl_err *err)
+{
+    static const uint8_t zero[CL_INITDATA_FIELD_MAX];
+    uint8_t digest[CL_SHA256_SIZE];
+    uint8_t got[CL_INITDATA_FIELD_MAX];
+    assert(size >= CL_SHA256_SIZE && size <= sizeof(got));
+    if (memcmp(field, zero, size) == 0) { /* both values are public */
         return cl_err_set(err, CL_ERR_REJECTED,
                           "initdata: measured digest: expected one, got all zero");
     }
-    uint8_t got[CL_SHA256_SIZE];
-    CL_TRY(cl_sha256(got, data, len, err));
-    if (memcmp(got, expected, sizeof(got)) != 0) { /* both values are public */
-        char want_hex[2 * CL_SHA256_SIZE + 1];
+    CL_TRY(cl_sha256(digest, data, len, err));
+    cl_initdata_fit(got, size, digest, sizeof(digest));
+    if (memcmp(got, field, size) != 0) {
+        char want_hex[2 * CL_INITDATA_FIELD_MAX + 1];
         char got_hex[2 * CL_SHA256_SIZE + 1];
-        cl_hex(want_hex, expected, CL_SHA256_SIZE);
-        cl_hex(got_hex, got, CL_SHA256_SIZE);
+        cl_hex(want_hex, field, size);
+        cl_hex(got_hex, digest, sizeof(digest));
         return cl_err_set(err, CL_ERR_REJECTED, "initdata: digest: expected %s, got %s", want_hex,
                           got_hex);
     }

@@ -74,8 +74,11 @@ static const char info_help[] =
     "\n"
     "The installed guest: where it is, size and SHA-256 of firmware, kernel, initrd and command "
     "line,\n"
-    "and what guest.json says of their versions. `cloister measure snp` computes the launch "
-    "digest.\n"
+    "and what guest.json says of their versions; the command line as it stands (class sim) and as "
+    "the\n"
+    "hardware classes are launched with it. `cloister measure snp --class snp` and `cloister "
+    "measure\n"
+    "tdx --class tdx` compute what those measure.\n"
     "example: cloister guest info\n";
 
 static enum cl_status file_json(const char *path, json_t *files, struct cl_err *err)
@@ -112,7 +115,9 @@ static enum cl_status guest_json(const char *dir, json_t **ret, struct cl_err *e
     CL_CLEANUP(cl_json_decrefp) json_t *files = json_object();
     CL_CLEANUP(cl_json_decrefp) json_t *about = NULL;
     CL_CLEANUP(cl_buf_done) struct cl_buf cmdline = {0};
+    CL_CLEANUP(cl_buf_done) struct cl_buf hardware = {0};
     const char *text = NULL;
+    const char *hardware_text = NULL;
     CL_TRY(cl_guest_find(dir, &g, err));
     CL_TRY(file_json(g.firmware, files, err));
     CL_TRY(file_json(g.kernel, files, err));
@@ -122,11 +127,14 @@ static enum cl_status guest_json(const char *dir, json_t **ret, struct cl_err *e
     }
     CL_TRY(cl_guest_read_cmdline(g.cmdline, &cmdline, err));
     CL_TRY(cl_buf_cstr(&cmdline, "command line", &text, err));
+    CL_TRY(cl_guest_read_class_cmdline(g.cmdline, /* hardware= */ true, &hardware, err));
+    CL_TRY(cl_buf_cstr(&hardware, "command line", &hardware_text, err));
     if (access(g.info, F_OK) == 0) {
         CL_TRY(cl_json_read_file(g.info, MAX_INFO, &about, err));
     }
-    *ret = json_pack("{s:s, s:s, s:O, s:s, s:O?}", "schema", "cloister.guest/1", "dir", g.dir,
-                     "files", files, "cmdline", text, "about", about);
+    *ret = json_pack("{s:s, s:s, s:O, s:s, s:s, s:O?}", "schema", "cloister.guest/1", "dir", g.dir,
+                     "files", files, "cmdline", text, "cmdline_hardware", hardware_text, "about",
+                     about);
     return *ret != NULL ? CL_OK : cl_err_nomem(err, "guest info");
 }
 

@@ -30,6 +30,11 @@ enum option_id {
     OPT_RESULT,
     OPT_GUEST,
     OPT_PSP_STATE,
+    OPT_ID_BLOCK,
+    OPT_ID_AUTH,
+    OPT_ID_AUTHOR,
+    OPT_CERTS,
+    OPT_QGS,
     OPT_CONSOLE,
     OPT_REGISTRY_CA,
     OPT_NO_JAIL,
@@ -57,6 +62,11 @@ static const struct option run_options[] = {
     {"result", required_argument, NULL, OPT_RESULT},
     {"guest", required_argument, NULL, OPT_GUEST},
     {"psp-state", required_argument, NULL, OPT_PSP_STATE},
+    {"id-block", required_argument, NULL, OPT_ID_BLOCK},
+    {"id-auth", required_argument, NULL, OPT_ID_AUTH},
+    {"id-author", no_argument, NULL, OPT_ID_AUTHOR},
+    {"certs", required_argument, NULL, OPT_CERTS},
+    {"qgs", required_argument, NULL, OPT_QGS},
     {"console", required_argument, NULL, OPT_CONSOLE},
     {"registry-ca", required_argument, NULL, OPT_REGISTRY_CA},
     {"insecure-no-jail", no_argument, NULL, OPT_NO_JAIL},
@@ -100,7 +110,11 @@ static const char run_help[] =
     "  --cpus N, --memory SIZE  1 and 512M unless given (--vcpus N: the same as --cpus)\n"
     "  --scratch SIZE         refused: scratch disks are not built yet\n"
     "  --guest DIR            the installed guest (see cloister guest info)\n"
-    "  --psp-state DIR        keys of the simulated security processor\n"
+    "  --psp-state DIR        sim: keys of the simulated security processor\n"
+    "  --id-block FILE --id-auth FILE [--id-author]\n"
+    "                         snp: who vouches for this guest (cloister idblock makes them)\n"
+    "  --certs FILE           snp: the certificate table that goes with the guest's reports\n"
+    "  --qgs WHERE            tdx: the quoting service (see cloister-vmm --help)\n"
     "  --registry-ca FILE     PEM of the CA of the image's registry\n"
     "  --console FILE|-       the guest's debug console, which the host can read\n"
     "  --timing FILE, --result FILE   phases, and who failed where and why, as JSON\n"
@@ -238,6 +252,14 @@ static const char **plain_slot(struct cli_run_args *a, int id)
         return &a->guest;
     case OPT_PSP_STATE:
         return &a->psp_state;
+    case OPT_ID_BLOCK:
+        return &a->id_block;
+    case OPT_ID_AUTH:
+        return &a->id_auth;
+    case OPT_CERTS:
+        return &a->certs;
+    case OPT_QGS:
+        return &a->qgs;
     case OPT_CONSOLE:
         return &a->console;
     case OPT_REGISTRY_CA:
@@ -267,9 +289,29 @@ static int take_option(const struct parser *p, int id, const char *value)
     case OPT_NO_JAIL:
         p->a->insecure_no_jail = true;
         return -1;
+    case OPT_ID_AUTHOR:
+        p->a->id_author = true;
+        return -1;
     default:
         return take_checked(p, id, value);
     }
+}
+
+/* Options of one class belong to no other; auto may become either. */
+static int check_class_options(const struct parser *p)
+{
+    const struct cli_run_args *a = p->a;
+    bool for_snp = a->id_block != NULL || a->id_auth != NULL || a->certs != NULL || a->id_author;
+    if (for_snp && a->tee != CLI_TEE_SNP && a->tee != CLI_TEE_AUTO) {
+        return USAGE(p, "--id-block, --id-auth, --id-author, --certs: expected --tee snp");
+    }
+    if (a->qgs != NULL && a->tee != CLI_TEE_TDX && a->tee != CLI_TEE_AUTO) {
+        return USAGE(p, "--qgs: expected --tee tdx");
+    }
+    if ((a->id_block == NULL) != (a->id_auth == NULL) || (a->id_author && a->id_auth == NULL)) {
+        return USAGE(p, "--id-block: expected together with --id-auth");
+    }
+    return -1;
 }
 
 static int take_rest(const struct parser *p, int argc, char **argv)
@@ -293,7 +335,7 @@ static int take_rest(const struct parser *p, int argc, char **argv)
     if (p->a->kbs_cert != NULL && p->a->kbs_url == NULL && p->a->initdata == NULL) {
         return USAGE(p, "--kbs: expected the broker's URL beside --kbs-cert, got none");
     }
-    return -1;
+    return check_class_options(p);
 }
 
 int cli_run_args_parse(int argc, char **argv, bool make, int usage_status, struct cli_run_args *ret)

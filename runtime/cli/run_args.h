@@ -30,6 +30,9 @@ struct cli_run_args {
     const char *initdata; /* file */
     const char *guest;    /* folder */
     const char *psp_state;
+    const char *id_block, *id_auth, *certs; /* files for class snp */
+    bool id_author;
+    const char *qgs; /* class tdx: where the quoting service is */
     const char *console;
     const char *registry_ca;
     const char *timing;

@@ -23,6 +23,7 @@
 
 struct run {
     struct cli_run_args args;
+    enum host_vm_class tee_class; /* what --tee became */
     struct cli_report report;
     struct cl_guest_files guest;
     struct cl_image *image;

@@ -18,27 +18,20 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static enum cl_status not_started(const struct run *r, const char *tee, struct cl_err *err)
+static void take_class(struct run *r, enum host_vm_class class)
 {
-    return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                      "run '%.200s': --tee: expected a class that this build can start (sim), got "
-                      "%s",
-                      r->args.image, tee);
+    r->tee_class = class;
+    (void)snprintf(r->report.tee, sizeof(r->report.tee), "%s", host_vm_class_name(class));
 }
 
-/* snp or tdx, whichever the host can run; never sim. */
-static enum cl_status pick_tee(struct run *r, struct cl_err *err)
+/* snp or tdx, whichever the host is known to run; never sim. */
+static enum cl_status pick_tee(struct run *r, const struct hc_report *report, struct cl_err *err)
 {
-    struct hc_facts facts;
-    struct hc_report report;
-    CL_TRY(hc_read(NULL, NULL, &facts, err));
-    hc_judge(&facts, &report);
-    const struct hc_check *snp = hc_obstacle(&report, HC_SNP);
-    const struct hc_check *tdx = hc_obstacle(&report, HC_TDX);
+    const struct hc_check *snp = hc_obstacle(report, HC_SNP);
+    const struct hc_check *tdx = hc_obstacle(report, HC_TDX);
     if (snp == NULL || tdx == NULL) {
-        const char *picked = snp == NULL ? "snp" : "tdx";
-        (void)snprintf(r->report.tee, sizeof(r->report.tee), "%s", picked);
-        return not_started(r, picked, err);
+        take_class(r, snp == NULL ? HOST_VM_SNP : HOST_VM_TDX);
+        return CL_OK;
     }
     return cl_err_set(err, CL_ERR_UNSUPPORTED,
                       "run '%.100s': --tee auto: expected a host that can run snp or tdx (cloister "
@@ -46,19 +39,38 @@ static enum cl_status pick_tee(struct run *r, struct cl_err *err)
                       r->args.image, snp->id, snp->actual, tdx->id, tdx->actual);
 }
 
+/* The person has decided: what cannot be told is tried, and what has failed is not. */
+static enum cl_status want_tee(struct run *r, const struct hc_report *report,
+                               enum host_vm_class class, struct cl_err *err)
+{
+    enum hc_class asked = class == HOST_VM_SNP ? HC_SNP : HC_TDX;
+    take_class(r, class);
+    if (report->verdict[asked] != HC_NO) {
+        return CL_OK;
+    }
+    const struct hc_check *o = hc_obstacle(report, asked);
+    return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                      "run '%.100s': --tee %s: expected a host that can run it (cloister host check "
+                      "--class %s), got %s: %.90s",
+                      r->args.image, hc_class_name(asked), hc_class_name(asked), o->id, o->actual);
+}
+
 static enum cl_status check_tee(struct run *r, struct cl_err *err)
 {
-    static const char *const names[] = {"auto", "snp", "tdx", "sim-snp"};
-    (void)snprintf(r->report.tee, sizeof(r->report.tee), "%s", names[r->args.tee]);
+    struct hc_facts facts;
+    struct hc_report report;
     if (r->args.tee == CLI_TEE_SIM) {
+        take_class(r, HOST_VM_SIM_SNP);
         (void)fprintf(stderr, "cloister: --tee sim protects nothing: the host can read and change "
                               "the guest's memory\n");
         return CL_OK;
     }
-    if (r->args.tee == CLI_TEE_AUTO) {
-        return pick_tee(r, err);
-    }
-    return not_started(r, names[r->args.tee], err);
+    (void)snprintf(r->report.tee, sizeof(r->report.tee), "auto");
+    CL_TRY(hc_read(NULL, NULL, &facts, err));
+    hc_judge(&facts, &report);
+    return r->args.tee == CLI_TEE_AUTO
+               ? pick_tee(r, &report, err)
+               : want_tee(r, &report, r->args.tee == CLI_TEE_SNP ? HOST_VM_SNP : HOST_VM_TDX, err);
 }
 
 static enum cl_status open_image(struct run *r, struct cl_err *err)

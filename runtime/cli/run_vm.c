@@ -49,8 +49,14 @@ bool run_start_vm(struct run *r)
     const struct host_vm_config cfg = {
         .base = r->base,
         .guest = &r->guest,
+        .tee_class = r->tee_class,
         .dir = r->dir.path,
         .psp_state = r->args.psp_state,
+        .id_block = r->tee_class == HOST_VM_SNP ? r->args.id_block : NULL,
+        .id_auth = r->tee_class == HOST_VM_SNP ? r->args.id_auth : NULL,
+        .id_author = r->tee_class == HOST_VM_SNP && r->args.id_author,
+        .certs = r->tee_class == HOST_VM_SNP ? r->args.certs : NULL,
+        .qgs = r->tee_class == HOST_VM_TDX ? r->args.qgs : NULL,
         .cpus = r->args.cpus,
         .memory = r->args.memory,
         .initdata_digest = r->initdata_digest,
@@ -70,7 +76,7 @@ bool run_start_vm(struct run *r)
                               "not confined\n");
     }
     if (host_vm_start(&cfg, &r->vm, &err) != CL_OK) {
-        cli_report_err(&r->report, "sim-psp", &err);
+        cli_report_err(&r->report, r->tee_class == HOST_VM_SIM_SNP ? "sim-psp" : "vmm", &err);
         return false;
     }
     return true;

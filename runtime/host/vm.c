@@ -3,21 +3,16 @@
  */
 #include "vm_internal.h"
 
-#include "base/encode.h"
 #include "base/io.h"
-#include "cloister/guest_files.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
 #include <unistd.h>
 
 #define PSP_POLL_MS 5
-#define FIRST_FD 3u /* of the VMM: takes its events; then a disk's, then the taps' */
-#define NET_SIZE 48u
 
 enum cl_status vm_path(const struct host_vm *vm, const char *name, char ret[static VM_PATH_SIZE],
                        struct cl_err *err)
@@ -39,79 +34,6 @@ static void mark(struct host_vm *vm, const char *name)
     vm->cfg.cb.mark(vm->cfg.cb.ctx, name, 0);
 }
 
-/* --- starting the VMM
- * --------------------------------------------------------------------------------- */
-
-struct vmm_argv {
-    const char *v[HOST_CHILD_MAX_ARGS + 1];
-    size_t count;
-};
-
-static void put(struct vmm_argv *a, const char *option, const char *value)
-{
-    if (value != NULL && a->count + 2 <= HOST_CHILD_MAX_ARGS) {
-        a->v[a->count++] = option;
-        a->v[a->count++] = value;
-    }
-}
-
-static enum cl_status start_vmm(struct host_vm *vm, int status_fd, struct cl_err *err)
-{
-    static const uint8_t no_initdata[CL_SHA256_SIZE];
-    const struct host_vm_config *cfg = &vm->cfg;
-    char cpus[24];
-    char memory[32];
-    char psp[VM_PATH_SIZE];
-    char control[VM_PATH_SIZE];
-    char host_data[2 * CL_SHA256_SIZE + 1];
-    const char *initrd = access(cfg->guest->initrd, F_OK) == 0 ? cfg->guest->initrd : NULL;
-    (void)snprintf(cpus, sizeof(cpus), "%llu", (unsigned long long)cfg->cpus);
-    (void)snprintf(memory, sizeof(memory), "%lluM", (unsigned long long)(cfg->memory >> 20));
-    cl_hex(host_data, cfg->initdata_digest != NULL ? cfg->initdata_digest : no_initdata,
-           CL_SHA256_SIZE);
-    CL_TRY(vm_path(vm, "psp.sock", psp, err));
-    CL_TRY(vm_path(vm, "control.sock", control, err));
-    struct vmm_argv a = {.v = {"cloister-vmm"}, .count = 1};
-    struct host_keep keep = {.fd = {status_fd}, .count = 1};
-    char net[HOST_VM_NETS][NET_SIZE];
-    char scratch[16];
-    put(&a, "--tee", "sim-snp");
-    put(&a, "--firmware", cfg->guest->firmware);
-    put(&a, "--kernel", cfg->guest->kernel);
-    put(&a, "--initrd", initrd);
-    put(&a, "--cmdline-file", cfg->guest->cmdline);
-    put(&a, "--cpus", cpus);
-    put(&a, "--memory", memory);
-    put(&a, "--host-data", host_data);
-    put(&a, "--vsock-dir", cfg->dir);
-    for (size_t i = 0; i < cfg->disk_count && i < HOST_VM_DISKS; i++) {
-        put(&a, "--disk", cfg->disk[i]);
-    }
-    if (cfg->scratch_fd > 0) {
-        put(&a, "--disk", cfg->disk_count == 0 ? "none" : NULL);
-        (void)snprintf(scratch, sizeof(scratch), "fd:%zu", FIRST_FD + keep.count);
-        put(&a, "--disk", scratch);
-        keep.fd[keep.count++] = cfg->scratch_fd;
-    }
-    for (size_t i = 0; i < cfg->net_count && i < HOST_VM_NETS; i++) {
-        const struct host_vm_net *n = &cfg->net[i];
-        char *text = net[i];
-        char mac[CL_MAC_TEXT_SIZE];
-        cl_mac_format(mac, n->mac);
-        (void)snprintf(text, NET_SIZE, "%zu,%s,%u", FIRST_FD + keep.count, mac, (unsigned)n->mtu);
-        put(&a, "--net", text);
-        keep.fd[keep.count++] = n->tap_fd;
-    }
-    put(&a, "--psp-socket", psp);
-    put(&a, "--control", control);
-    put(&a, "--status-fd", "3");
-    put(&a, "--console", cfg->console);
-    if (cfg->insecure_no_jail) {
-        a.v[a.count++] = "--insecure-no-jail";
-    }
-    return host_child_start(&vm->vmm, "cloister-vmm", a.v, &keep, err);
-}
-
 static void on_status(evutil_socket_t fd, short what, void *ctx);
 
 static enum cl_status start_vm(struct host_vm *vm, struct cl_err *err)
@@ -129,7 +51,7 @@ static enum cl_status start_vm(struct host_vm *vm, struct cl_err *err)
     if (vm->status_ev == NULL || event_add(vm->status_ev, NULL) != 0) {
         return cl_err_nomem(err, "event");
     }
-    return start_vmm(vm, theirs, err);
+    return vm_vmm_start(vm, theirs, err);
 }
 
 /* --- ends
@@ -262,13 +184,14 @@ static void on_status(evutil_socket_t fd, short what, void *ctx)
     host_status_feed(&vm->status, bytes, (size_t)n, on_event, vm);
 }
 
-/* --- the security processor, then the VMM
+/* --- of class sim the security processor, then the VMM
  * ------------------------------------------------------------- */
 
 static void wait_psp(struct host_vm *vm)
 {
     struct cl_err err = {0};
-    if (!vm_psp_ready(vm)) {
+    bool sim = vm->cfg.tee_class == HOST_VM_SIM_SNP;
+    if (sim && !vm_psp_ready(vm)) {
         if (cl_monotonic_us() <= vm->psp_deadline_us) {
             set_timer(vm, PSP_POLL_MS);
             return;
@@ -277,7 +200,9 @@ static void wait_psp(struct host_vm *vm)
         fail(vm, "sim-psp", "sim-psp", &err);
         return;
     }
-    mark(vm, "psp.ready");
+    if (sim) {
+        mark(vm, "psp.ready");
+    }
     if (start_vm(vm, &err) != CL_OK) {
         fail(vm, "host", "vmm", &err);
         return;
@@ -317,6 +242,11 @@ static enum cl_status start(struct host_vm *vm, struct cl_err *err)
     vm->child_ev = evsignal_new(vm->cfg.base, SIGCHLD, on_child, vm);
     if (vm->timer == NULL || vm->child_ev == NULL || event_add(vm->child_ev, NULL) != 0) {
         return cl_err_nomem(err, "VM");
+    }
+    if (vm->cfg.tee_class != HOST_VM_SIM_SNP) {
+        CL_TRY(vm_vmm_write_cmdline(vm, err));
+        set_timer(vm, 0); /* from the loop, as in the other class */
+        return CL_OK;
     }
     CL_TRY(vm_psp_start(vm, err));
     vm->psp_deadline_us = cl_monotonic_us() + HOST_VM_PSP_S * UINT64_C(1000000);

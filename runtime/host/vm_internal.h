@@ -21,6 +21,7 @@ struct host_vm {
     struct host_child psp;
     struct host_child vmm;
     uint64_t psp_deadline_us;
+    char cmdline[VM_PATH_SIZE]; /* of the hardware classes: our file; empty: the guest's */
     bool stopping;
     bool over; /* `ended` was called */
     struct host_vm_end end;
@@ -29,6 +30,10 @@ struct host_vm {
 CL_NODISCARD enum cl_status vm_path(const struct host_vm *vm, const char *name,
                                     char ret[static VM_PATH_SIZE], struct cl_err *err);
 CL_NODISCARD enum cl_status vm_psp_start(struct host_vm *vm, struct cl_err *err);
+/* Starts cloister-vmm, whose descriptor 3 is status_fd. */
+CL_NODISCARD enum cl_status vm_vmm_start(struct host_vm *vm, int status_fd, struct cl_err *err);
+/* Of the hardware classes: the command line, as a file of the run folder for the VMM to read. */
+CL_NODISCARD enum cl_status vm_vmm_write_cmdline(struct host_vm *vm, struct cl_err *err);
 /* The VMM may be started: the launch socket is there. */
 bool vm_psp_ready(const struct host_vm *vm);
 

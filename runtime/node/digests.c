@@ -20,12 +20,13 @@
 
 struct guest { /* the payload's, and what is not there is NULL */
     struct cl_guest_files files;
-    struct cl_buf cmdline;
+    struct cl_buf sim_cmdline, cmdline; /* of class sim, of the hardware classes */
     const char *initrd;
 };
 
 static void guest_done(struct guest *g)
 {
+    cl_buf_done(&g->sim_cmdline);
     cl_buf_done(&g->cmdline);
 }
 
@@ -35,18 +36,22 @@ static enum cl_status open_guest(const struct node_payload *payload, struct gues
     char dir[NODE_PATH_SIZE + 16];
     (void)snprintf(dir, sizeof(dir), "%s/guest", payload->dir);
     CL_TRY(cl_guest_find(dir, &g->files, err));
-    CL_TRY(cl_guest_read_cmdline(g->files.cmdline, &g->cmdline, err));
+    CL_TRY(cl_guest_read_class_cmdline(g->files.cmdline, /* hardware= */ false, &g->sim_cmdline,
+                                       err));
+    CL_TRY(cl_guest_read_class_cmdline(g->files.cmdline, /* hardware= */ true, &g->cmdline, err));
     g->initrd = access(g->files.initrd, F_OK) == 0 ? g->files.initrd : NULL;
     return CL_OK;
 }
 
-static enum cl_status add_snp(const struct guest *g, const struct node_options *o, const char *name,
+static enum cl_status add_snp(const struct guest *g, const struct node_options *o, bool sim,
                               json_t *list, struct cl_err *err)
 {
+    const char *name = sim ? "sim-snp" : "snp";
+    const struct cl_buf *cmdline = sim ? &g->sim_cmdline : &g->cmdline;
     struct cl_snp_measure_config c = {.firmware = g->files.firmware,
                                       .kernel = g->files.kernel,
                                       .initrd = g->initrd,
-                                      .cmdline = (const char *)g->cmdline.data,
+                                      .cmdline = (const char *)cmdline->data,
                                       .guest_features = 1,
                                       .vmm = CL_SNP_VMM_CLOISTER};
     const char *type = o->vcpu_type != NULL ? o->vcpu_type : VCPU_TYPE;
@@ -93,12 +98,12 @@ static enum cl_status all_digests(const struct node_options *o, unsigned classes
     CL_CLEANUP(guest_done) struct guest g = {0};
     CL_TRY(open_guest(payload, &g, err));
     if ((classes & NODE_CLASS_SNP) != 0) {
-        CL_TRY(add_snp(&g, o, "snp", list, err));
+        CL_TRY(add_snp(&g, o, /* sim= */ false, list, err));
     }
     if ((classes & NODE_CLASS_TDX) != 0) {
         CL_TRY(add_tdx(&g, list, err));
     }
-    return (classes & NODE_CLASS_SIM) != 0 ? add_snp(&g, o, "sim-snp", list, err) : CL_OK;
+    return (classes & NODE_CLASS_SIM) != 0 ? add_snp(&g, o, /* sim= */ true, list, err) : CL_OK;
 }
 
 enum cl_status node_plan(const struct node_options *o, json_t **ret, const char **ret_hint,

@@ -5,6 +5,8 @@
  */
 #include "items.h"
 
+#include "cloister/hostcheck.h"
+
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -14,8 +16,6 @@
 #include <unistd.h>
 
 #include "base/io.h"
-
-#define STARTABLE NODE_CLASS_SIM /* what shim and VMM of this build start: shim/vm_host.c */
 
 enum cl_status node_item(json_t *list, const char *id, const char *status, const char *expected,
                          const char *actual, struct cl_err *err)
@@ -96,17 +96,39 @@ static enum cl_status snapshotter(const struct node_run *r, unsigned classes,
                      now, err);
 }
 
-static enum cl_status class_items(unsigned classes, json_t *list, struct cl_err *err)
+/* A hardware class by what `cloister host check` says of it; class sim needs nothing else. */
+static enum cl_status class_item(const struct hc_report *report, unsigned one, json_t *list,
+                                 struct cl_err *err)
 {
+    enum hc_class class = one == NODE_CLASS_SNP ? HC_SNP : HC_TDX;
+    const struct hc_check *o = one == NODE_CLASS_SIM ? NULL : hc_obstacle(report, class);
+    char id[64];
+    char actual[2 * HC_MAX_TEXT] = "it can";
+    (void)snprintf(id, sizeof(id), "class.%s", node_class_name(one));
+    if (o != NULL) {
+        (void)snprintf(actual, sizeof(actual), "%s: %s (cloister host check)", o->id, o->actual);
+    }
+    return node_item(list, id,
+                     o == NULL                ? "pass"
+                     : o->status == HC_FAIL ? "fail"
+                                              : "unknown",
+                     "a host that can run this class", actual, err);
+}
+
+static enum cl_status class_items(const struct node_run *r, unsigned classes, json_t *list,
+                                  struct cl_err *err)
+{
+    struct hc_facts facts;
+    struct hc_report report;
+    if (r->tree.root[0] != '\0') {
+        return CL_OK; /* said by devices() */
+    }
+    CL_TRY(hc_read(NULL, NULL, &facts, err));
+    hc_judge(&facts, &report);
     for (unsigned one = NODE_CLASS_SNP; one <= NODE_CLASS_SIM; one <<= 1) {
-        char id[64];
-        if ((classes & one) == 0) {
-            continue;
+        if ((classes & one) != 0) {
+            CL_TRY(class_item(&report, one, list, err));
         }
-        bool good = (one & STARTABLE) != 0;
-        (void)snprintf(id, sizeof(id), "class.%s", node_class_name(one));
-        CL_TRY(node_item(list, id, good ? "pass" : "fail", "a class that this build can start",
-                         good ? "it can" : "it cannot (only cloister-sim)", err));
     }
     return CL_OK;
 }
@@ -116,7 +138,7 @@ enum cl_status node_preflight_items(const struct node_run *r, unsigned classes,
 {
     CL_TRY(devices(r, list, err));
     CL_TRY(node_item(list, "containerd.version", "pass", "1.6 or later", v->text, err));
-    CL_TRY(class_items(classes, list, err));
+    CL_TRY(class_items(r, classes, list, err));
     return snapshotter(r, classes, v, list, err);
 }
 

@@ -80,18 +80,17 @@ static void on_ended(void *ctx, const struct host_vm_end *end)
 /* --- starting
  * ----------------------------------------------------------------------------------------- */
 
-static enum cl_status check_tee(const struct shim_config *c, struct cl_err *err)
+/* The node's settings alone name the class; nothing of a pod does. */
+static enum cl_status take_class(const struct shim_config *c, enum host_vm_class *ret_class,
+                                 struct cl_err *err)
 {
     if (c->tee == NULL) {
         return cl_err_set(err, CL_ERR_REJECTED,
                           "settings: vm.tee: expected sim, snp or tdx, got none");
     }
-    if (strcmp(c->tee, "sim") != 0) {
-        return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                          "settings: vm.tee: expected a class that this build can start (sim), got "
-                          "%s",
-                          c->tee);
-    }
+    *ret_class = strcmp(c->tee, "snp") == 0   ? HOST_VM_SNP
+                 : strcmp(c->tee, "tdx") == 0 ? HOST_VM_TDX
+                                              : HOST_VM_SIM_SNP; /* as config.c checked */
     return CL_OK;
 }
 
@@ -152,7 +151,8 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
 {
     const struct shim_config *c = cfg->settings;
     bool has_initdata = cfg->initdata != NULL;
-    CL_TRY(check_tee(c, err));
+    enum host_vm_class class = HOST_VM_SIM_SNP;
+    CL_TRY(take_class(c, &class, err));
     CL_TRY(cl_guest_find(c->guest, &vm->guest, err));
     CL_TRY(host_rundir_make(&vm->dir, err));
     if (has_initdata) {
@@ -168,6 +168,7 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
     }
     struct host_vm_config host = {.base = cfg->base,
                                   .guest = &vm->guest,
+                                  .tee_class = class,
                                   .dir = vm->dir.path,
                                   .psp_state = c->psp_state,
                                   .cpus = cfg->size.cpus,

@@ -80,11 +80,19 @@ void bw_guest_init(struct bw_guest *g, enum bw_kind kind, const char *initdata)
 
 /* ---- snp ---- */
 
-static void snp_json(const struct bw_guest *g, const uint8_t report_data[64], json_t **ret_j)
+struct cl_snp_evidence *bw_snp(const struct bw_guest *g, const uint8_t report_data[64],
+                               uint8_t ret_raw[static CL_SNP_REPORT_SIZE])
 {
     struct cl_snp_report r = g->report;
     memcpy(r.report_data, report_data, 64);
-    struct cl_snp_evidence *ev = world_evidence(&r, &g->chain.ek, &g->chain.ask, &g->chain.ark);
+    world_sign(&r, ret_raw);
+    return world_evidence(&r, &g->chain.ek, &g->chain.ask, &g->chain.ark);
+}
+
+static void snp_json(const struct bw_guest *g, const uint8_t report_data[64], json_t **ret_j)
+{
+    uint8_t raw[CL_SNP_REPORT_SIZE];
+    struct cl_snp_evidence *ev = bw_snp(g, report_data, raw);
     must(cl_snp_evidence_to_json(ev, ret_j, NULL) == CL_OK);
     cl_snp_evidence_free(ev);
 }
@@ -104,7 +112,7 @@ static void event(struct cl_writer *w, uint32_t mr, uint8_t fill)
     cl_writer_bytes(w, "words", 5);
 }
 
-static size_t event_log(const struct bw_guest *g, uint8_t *raw, size_t size)
+size_t bw_event_log(const struct bw_guest *g, uint8_t *raw, size_t size)
 {
     struct cl_writer w = cl_writer_init(raw, size);
     cl_writer_le32(&w, 1);
@@ -132,13 +140,19 @@ static json_t *b64(const void *data, size_t len)
     return json_string((const char *)text.data);
 }
 
+const struct cl_tdx_td *bw_td(struct bw_guest *g, const uint8_t report_data[64])
+{
+    set_registers(g);
+    memcpy(g->td.td.report_data, report_data, 64);
+    return &g->td.td;
+}
+
 static void tdx_json(struct bw_guest *g, const uint8_t report_data[64], json_t **ret_j)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf quote = {0};
     uint8_t log[1024];
-    size_t log_len = event_log(g, log, sizeof(log));
-    set_registers(g);
-    memcpy(g->td.td.report_data, report_data, 64);
+    size_t log_len = bw_event_log(g, log, sizeof(log));
+    (void)bw_td(g, report_data);
     tw_quote_bytes(&g->td, &quote);
     *ret_j = json_pack("{s:o, s:o}", "quote", b64(quote.data, quote.len), "cc_eventlog",
                        g->no_event_log ? json_null() : b64(log, log_len));

@@ -45,6 +45,12 @@ void bw_guest_init(struct bw_guest *g, enum bw_kind kind, const char *initdata);
 /* A cl_kbs evidence function; ctx is the guest. */
 enum cl_status bw_evidence(void *ctx, const uint8_t report_data[64], struct cl_buf *out,
                            struct cl_err *err);
+/* What its evidence is made of: a signed report with its certificates; the TD as it stands, and the
+ * firmware's log of it. */
+struct cl_snp_evidence *bw_snp(const struct bw_guest *g, const uint8_t report_data[64],
+                               uint8_t ret_raw[static CL_SNP_REPORT_SIZE]);
+const struct cl_tdx_td *bw_td(struct bw_guest *g, const uint8_t report_data[64]);
+size_t bw_event_log(const struct bw_guest *g, uint8_t *raw, size_t size);
 /* cloister.reference/1 of this guest, expiring at `expires`. */
 void bw_reference(const struct bw_guest *g, const char *expires, struct cl_buf *out);
 

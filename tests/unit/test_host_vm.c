@@ -28,6 +28,7 @@ struct life {
     unsigned stop_ms; /* stop it after that time; 0: not */
     int scratch_fd;   /* 0: none, and two disks */
     bool initdata;    /* with scratch_fd: a disk before it */
+    enum host_vm_class tee_class;
 };
 
 static void on_mark(void *ctx, const char *name, uint64_t us)
@@ -91,9 +92,17 @@ static void live(struct life *l, const char *psp, const char *vmm)
 {
     static struct cl_guest_files guest = {
         .firmware = "fw", .kernel = "k", .initrd = "none", .cmdline = "c"};
+    static const uint8_t digest[32] = {0xAB, [31] = 0xCD};
     const struct host_vm_config cfg = {
         .base = l->base = event_base_new(),
         .guest = &guest,
+        .tee_class = l->tee_class,
+        .id_block = "block",
+        .id_auth = "auth",
+        .id_author = true,
+        .certs = "certs",
+        .qgs = "/run/qgs",
+        .initdata_digest = l->tee_class != HOST_VM_SIM_SNP ? digest : NULL,
         .dir = "run",
         .psp_state = "state/keys",
         .cpus = 3,
@@ -150,6 +159,43 @@ START_TEST(test_a_whole_life)
                            "0000000000000000000000000000000000000000000000000000000000000000 "
                            "--vsock-dir run --disk ro:a --disk rw:b --psp-socket run/psp.sock "
                            "--control run/control.sock --status-fd 3\n");
+}
+END_TEST
+
+#define DIGEST "ab000000000000000000000000000000000000000000000000000000000000cd"
+
+/* No security processor is started, nothing names the simulated one, and each class has its own
+ * options and no other's. */
+START_TEST(test_hardware_classes)
+{
+    static const struct {
+        enum host_vm_class tee_class;
+        const char *args;
+    } cases[] = {
+        {HOST_VM_SNP, "--tee snp --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
+                      "--memory 512M --host-data " DIGEST " --vsock-dir run --disk ro:a --disk rw:b "
+                      "--id-block block --id-auth auth --id-author --certs certs --control "
+                      "run/control.sock --status-fd 3\n"},
+        {HOST_VM_TDX, "--tee tdx --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
+                      "--memory 512M --mr-config-id " DIGEST "00000000000000000000000000000000 "
+                      "--vsock-dir run --disk ro:a --disk rw:b --qgs /run/qgs --control "
+                      "run/control.sock --status-fd 3\n"},
+    };
+    struct life l = {.tee_class = cases[_i].tee_class};
+    char args[1024] = "";
+    char line[128] = "";
+    fixture_write("c", "cloister.tee=sim panic=-1", 25);
+    live(&l, "#!/bin/sh\n: > psp-ran\n", "#!/bin/sh\necho \"$@\" > args\n");
+    ck_assert_str_eq(l.marks, "vmm.spawned vmm.end ");
+    ck_assert_int_ne(access("psp-ran", F_OK), 0);
+    int fd = open("args", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_gt(read(fd, args, sizeof(args) - 1), 0);
+    (void)close(fd);
+    ck_assert_str_eq(args, cases[_i].args);
+    fd = open("run/guest.cmdline", O_RDONLY | O_CLOEXEC);
+    ck_assert_int_gt(read(fd, line, sizeof(line) - 1), 0);
+    (void)close(fd);
+    ck_assert_str_eq(line, "panic=-1");
 }
 END_TEST
 
@@ -259,6 +305,7 @@ static int run_tests(void)
     TCase *t = tcase_create("all");
     tcase_set_timeout(t, 60);
     tcase_add_test(t, test_a_whole_life);
+    tcase_add_loop_test(t, test_hardware_classes, 0, 2);
     tcase_add_loop_test(t, test_scratch_disk, 0, 2);
     tcase_add_test(t, test_a_vmm_that_ends_without_a_word);
     tcase_add_test(t, test_a_security_processor_that_ends_at_once);

@@ -191,14 +191,14 @@ START_TEST(test_digest_of_the_bytes)
     uint8_t zero[32] = {0};
     struct cl_err err = {0};
     ck_assert_int_eq(cl_initdata_digest("abc", 3, digest, NULL), CL_OK);
-    ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, NULL), CL_OK);
+    ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, sizeof(digest), NULL), CL_OK);
     for (size_t i = 0; i < 256; i++) {
         digest[i / 8] ^= (uint8_t)(1u << (i % 8));
-        ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, &err), CL_ERR_REJECTED);
+        ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, sizeof(digest), &err), CL_ERR_REJECTED);
         digest[i / 8] ^= (uint8_t)(1u << (i % 8));
     }
     ck_assert_ptr_nonnull(strstr(err.msg, "initdata: digest: expected ba7816bf"));
-    ck_assert_int_eq(cl_initdata_verify("abc", 3, zero, &err), CL_ERR_REJECTED);
+    ck_assert_int_eq(cl_initdata_verify("abc", 3, zero, sizeof(zero), &err), CL_ERR_REJECTED);
     ck_assert_str_eq(err.msg, "initdata: measured digest: expected one, got all zero");
 }
 END_TEST

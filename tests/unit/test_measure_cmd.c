@@ -185,6 +185,19 @@ START_TEST(test_measure_takes_the_installed_guest)
     CL_CLEANUP(outcome_done) struct outcome guest = run("measure snp --guest @ --cpus 1");
     ck_assert_int_eq(guest.status, 0);
     ck_assert_str_eq((const char *)guest.out.data, (const char *)named.out.data);
+    /* What `cloister run --tee snp` launches: without the word. */
+    CL_CLEANUP(outcome_done)
+    struct outcome bare = run(FW "--kernel @/kernel --initrd @/kernel --cmdline quiet");
+    ck_assert_int_eq(cl_write_file(path, "cloister.tee=sim quiet", 22, 0600, NULL), CL_OK);
+    CL_CLEANUP(outcome_done) struct outcome snp = run("measure snp --guest @ --cpus 1 --class snp");
+    ck_assert_str_eq((const char *)snp.out.data, (const char *)bare.out.data);
+    CL_CLEANUP(outcome_done)
+    struct outcome sim = run("measure snp --guest @ --cpus 1 --class sim-snp");
+    ck_assert_str_ne((const char *)sim.out.data, (const char *)bare.out.data);
+    expect("measure snp --guest @ --cpus 1 --class tdx", 2, "--class: expected snp or sim-snp");
+    expect("measure snp --guest @ --cpus 1 --class snp --corim @/c --corim-key @/k --corim-class "
+           "sim-snp",
+           2, "--corim-class: expected snp, as --class, got sim-snp");
     ck_assert_int_eq(cl_write_file(path, "cloister.tee=sim\n", 17, 0600, NULL), CL_OK);
     expect("measure snp --guest @ --cpus 1", 4, "last byte: expected no line end, got one");
     expect("measure snp --guest /nonexistent --cpus 1", 5, "cloister: guest file '/nonexistent/");

@@ -11,6 +11,8 @@
 #include "base/buf.h"
 #include "cloister/tpm_quote.h"
 
+#include <jansson.h>
+
 #define CL_REPORT_DATA_SIZE 64u
 #define CL_GATHER_MAX_BLOB (1u << 20) /* bytes of one answer of the kernel */
 
@@ -55,6 +57,25 @@ CL_NODISCARD enum cl_status cl_sev_guest_get(const char *device,
 CL_NODISCARD enum cl_status cl_tdx_guest_get(const char *device,
                                              const uint8_t report_data[static CL_REPORT_DATA_SIZE],
                                              struct cl_buf *ret_report, struct cl_err *err);
+
+/* ---- as brokers take it (kbs-protocol.md 13) ---- */
+
+#define CL_CCEL_PATH "/sys/firmware/acpi/tables/data/CCEL"
+
+/* The firmware's event log of a TD, appended to out. Nothing is appended where there is none, which
+ * is no error. CL_ERR_SYS; CL_ERR_MALFORMED for more than CL_TDX_EVENT_LOG_MAX_SIZE bytes. */
+CL_NODISCARD enum cl_status cl_ccel_read(const char *path, struct cl_buf *out, struct cl_err *err);
+
+/* An SNP report and the certificate table beside it (empty: none), each hostile.
+ * *ret_j   owned
+ * Returns  CL_OK; what cl_snp_evidence_from_report(), _add_table() and _to_json() return */
+CL_NODISCARD enum cl_status cl_snp_gathered_json(const struct cl_buf *report,
+                                                 const struct cl_buf *certs, json_t **ret_j,
+                                                 struct cl_err *err);
+/* A quote and the event log of its TD (empty: none), which are not looked at. *ret_j: owned. */
+CL_NODISCARD enum cl_status cl_tdx_gathered_json(const struct cl_buf *quote,
+                                                 const struct cl_buf *log, json_t **ret_j,
+                                                 struct cl_err *err);
 
 /* ---- a TPM; in the library cl_gather, which needs tpm2-tss ---- */
 

@@ -9,6 +9,8 @@
 
 #include "base/buf.h"
 
+#include <stdbool.h>
+
 #define CL_GUEST_PATH_SIZE 1024u
 #define CL_GUEST_CMDLINE_MAX 2047u /* bytes without the NUL: I-1.2 */
 
@@ -35,5 +37,12 @@ CL_NODISCARD enum cl_status cl_guest_find(const char *dir, struct cl_guest_files
  */
 CL_NODISCARD enum cl_status cl_guest_read_cmdline(const char *path, struct cl_buf *out,
                                                   struct cl_err *err);
+
+/* The command line with which a class is launched, from the guest's own: of class sim as it is; of
+ * the hardware classes without each word CL_GUEST_SIM_WORD and the space at it, so that it is byte
+ * for byte that of a guest made for hardware. Errors as cl_guest_read_cmdline(). */
+#define CL_GUEST_SIM_WORD "cloister.tee=sim"
+CL_NODISCARD enum cl_status cl_guest_read_class_cmdline(const char *path, bool hardware,
+                                                        struct cl_buf *out, struct cl_err *err);
 
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * initdata.h - initdata: what a guest will run and whom it will trust, one TOML document in CoCo's
- * format whose SHA-256 the hardware carries (HOST_DATA).
+ * format whose SHA-256 the hardware carries (HOST_DATA, MRCONFIGID).
  * Trust: in the guest the bytes are the host's until cl_initdata_verify() found their digest to be
  *        the measured one; only then may they be parsed. The parser is strict all the same: an
  *        unknown key is an error, for it would be a wish that nobody fulfils.
@@ -19,6 +19,7 @@
 struct cl_pod_policy;
 
 #define CL_INITDATA_MAX_SIZE (1u << 20)
+#define CL_INITDATA_FIELD_MAX 48u
 #define CL_INITDATA_MAX_ARGS 1024u
 #define CL_INITDATA_MAX_ARG 65536u
 
@@ -50,11 +51,13 @@ void cl_initdata_done(struct cl_initdata *i); /* zeroed is fine */
 CL_NODISCARD enum cl_status cl_initdata_digest(const void *data, size_t len,
                                                uint8_t ret[static CL_SHA256_SIZE],
                                                struct cl_err *err);
-/* CL_OK when the digest of the bytes is `expected` and that is not all zero; else CL_ERR_REJECTED
- * "initdata: digest: expected .., got ..". */
-CL_NODISCARD enum cl_status cl_initdata_verify(const void *data, size_t len,
-                                               const uint8_t expected[static CL_SHA256_SIZE],
-                                               struct cl_err *err);
+/* The field of `size` bytes in which a digest stands at launch: cut, or with zeros behind it
+ * (HOST_DATA has 32 bytes, MRCONFIGID 48). */
+void cl_initdata_fit(uint8_t *ret, size_t size, const uint8_t *digest, size_t len);
+/* CL_OK when the digest of the bytes, fitted, is the launch's field, and that is not all zero; else
+ * CL_ERR_REJECTED "initdata: digest: expected .., got ..". size: 32 to CL_INITDATA_FIELD_MAX. */
+CL_NODISCARD enum cl_status cl_initdata_verify(const void *data, size_t len, const uint8_t *field,
+                                               size_t size, struct cl_err *err);
 /* CL_ERR_MALFORMED, CL_ERR_UNSUPPORTED (version, algorithm, encryption word we do not know). */
 CL_NODISCARD enum cl_status cl_initdata_parse(const void *data, size_t len, struct cl_initdata *ret,
                                               struct cl_err *err);

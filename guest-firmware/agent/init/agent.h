@@ -8,6 +8,7 @@
 #ifndef AGENT_AGENT_H
 #define AGENT_AGENT_H
 
+#include "agent/evidence.h"
 #include "agent/ports.h"
 #include "agent/tee.h"
 #include "base/buf.h"
@@ -41,13 +42,9 @@ CL_NODISCARD enum cl_status agent_loopback_up(struct cl_err *err);
 /* --- tee.c: what the processor says we run in. CL_ERR_REJECTED when that is nothing we trust. */
 CL_NODISCARD enum cl_status agent_tee_decide(enum agent_tee *ret_tee, struct cl_err *err);
 
-/* --- evidence.c: the report that the security processor signs over report_data. */
-CL_NODISCARD enum cl_status agent_evidence_get(enum agent_tee tee, const uint8_t report_data[64],
-                                               struct cl_buf *ret_report, struct cl_buf *ret_certs,
-                                               struct cl_err *err);
-/* The same as the broker wants it (kbs-protocol.md 13). */
-CL_NODISCARD enum cl_status agent_evidence_json(enum agent_tee tee, const uint8_t report_data[64],
-                                                struct cl_buf *out, struct cl_err *err);
+/* --- evidence.c: makes the kernel's interfaces ready and names them. */
+CL_NODISCARD enum cl_status agent_evidence_open(enum agent_tee tee, struct agent_evidence *ret_e,
+                                                struct cl_err *err);
 
 /* --- disk.c: "/dev/vdb" for a block slot; *ret_present is false when the host has no disk there,
  * or an empty one (which is what a slot without a disk looks like). */

@@ -12,7 +12,6 @@
 #include "agent/start_check.h"
 #include "cloister/kbs_client.h"
 #include "cloister/pod_policy.h"
-#include "cloister/snp_report.h"
 
 #include "base/io.h"
 
@@ -30,6 +29,7 @@
 
 struct agent {
     enum agent_tee tee;
+    struct agent_evidence evidence;
     struct agent_host host;
     struct agent_container container;
     struct cl_buf raw; /* initdata's bytes */
@@ -83,27 +83,19 @@ static bool is_zero(const uint8_t *data, size_t len)
     return any == 0;
 }
 
-static enum cl_status read_host_data(struct agent *a, struct cl_snp_report *ret, struct cl_err *err)
-{
-    CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
-    CL_CLEANUP(cl_buf_done) struct cl_buf certs = {0};
-    uint8_t fresh[64];
-    CL_TRY(cl_random(fresh, sizeof(fresh), err));
-    CL_TRY(agent_evidence_get(a->tee, fresh, &report, &certs, err));
-    return cl_snp_report_decode(report.data, report.len, ret, err);
-}
-
-/* HOST_DATA is what the launcher fixed and the processor reports; initdata's bytes must be its
- * preimage. Without initdata, and only where nothing is protected anyway, the host may have its
- * pods.
+/* HOST_DATA or MRCONFIGID is what the launcher fixed and the processor reports; initdata's bytes
+ * must be its preimage. Without initdata, and only where nothing is protected anyway, the host may
+ * have its pods.
  */
 static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
 {
-    struct cl_snp_report r;
+    uint8_t field[AGENT_LAUNCH_FIELD_MAX];
+    size_t size = 0;
     bool present = false;
     CL_TRY(agent_initdata_present(&present, err));
-    CL_TRY(read_host_data(a, &r, err));
-    if (!present && a->tee == AGENT_TEE_SIM && is_zero(r.host_data, sizeof(r.host_data))) {
+    CL_TRY(agent_evidence_open(a->tee, &a->evidence, err));
+    CL_TRY(agent_evidence_launch_field(&a->evidence, field, &size, err));
+    if (!present && a->tee == AGENT_TEE_SIM && is_zero(field, size)) {
         a->pods = true;
         agent_say("NO INITDATA: this guest runs whatever the host asks for; nothing of it is "
                   "measured");
@@ -111,7 +103,7 @@ static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
         return CL_OK;
     }
     CL_TRY(agent_initdata_read(&a->raw, err));
-    CL_TRY(cl_initdata_verify(a->raw.data, a->raw.len, r.host_data, err));
+    CL_TRY(cl_initdata_verify(a->raw.data, a->raw.len, field, size, err));
     CL_TRY(cl_initdata_parse(a->raw.data, a->raw.len, &a->initdata, err));
     a->pods = a->initdata.pod != NULL;
     if (a->pods) {
@@ -212,7 +204,7 @@ static enum cl_status get_evidence(void *ctx, const uint8_t report_data[64], str
                                    struct cl_err *err)
 {
     const struct agent *a = ctx;
-    return agent_evidence_json(a->tee, report_data, out, err);
+    return agent_evidence_json(&a->evidence, report_data, out, err);
 }
 
 static enum cl_status step_attest(struct agent *a, struct cl_err *err)
@@ -226,7 +218,7 @@ static enum cl_status step_attest(struct agent *a, struct cl_err *err)
         .initdata = a->raw.data,
         .initdata_len = a->raw.len,
         .transport = {a, dial_broker},
-        .evidence = {a, "snp", get_evidence},
+        .evidence = {a, agent_evidence_form(a->tee), get_evidence},
     };
     CL_TRY(cl_kbs_new(&cfg, &a->kbs, err));
     return cl_kbs_attest(a->kbs, err);

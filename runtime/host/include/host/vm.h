@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vm.h - one VM on this host: starts cloister-sim-psp, then cloister-vmm, follows what the VMM says
- * of itself (docs/interfaces.md I-2), and ends both.
+ * vm.h - one VM on this host: starts cloister-vmm (of class sim cloister-sim-psp before it), follows
+ * what the VMM says of itself (docs/interfaces.md I-2), and ends both.
  * Trust: both are our programs, but the VMM has been close to the guest: its events are hostile
  *        bytes, and texts of callbacks are printable and bounded, and no more than its claim.
  * Threads: the loop's, which must be one that lives as long as the VM (the children die with the
@@ -21,6 +21,9 @@
 
 struct cl_guest_files;
 struct host_vm; /* opaque */
+
+enum host_vm_class { HOST_VM_SIM_SNP = 0, HOST_VM_SNP, HOST_VM_TDX };
+const char *host_vm_class_name(enum host_vm_class class); /* "sim-snp", "snp", "tdx" */
 
 /* How the VM ended. */
 struct host_vm_end {
@@ -59,12 +62,19 @@ struct host_vm_net {
 struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     struct event_base *base;
     const struct cl_guest_files *guest;
+    enum host_vm_class tee_class;
     const char *dir;       /* the run folder: all sockets */
-    const char *psp_state; /* folder of the security processor's keys; NULL: this
+    const char *psp_state; /* class sim: folder of the security processor's keys; NULL: this
                             * machine's, see host_psp_state_find() */
+    /* Files that go to the VMM as they are; NULL: none. */
+    const char *id_block, *id_auth; /* snp, both or neither */
+    bool id_author;                 /* with them */
+    const char *certs;              /* snp */
+    const char *qgs;                /* tdx: where the quoting service is */
     uint64_t cpus;
     uint64_t memory;                 /* bytes; whole MiB */
-    const uint8_t *initdata_digest;  /* 32 bytes: HOST_DATA; NULL: none, which is zeros */
+    const uint8_t *initdata_digest;  /* 32 bytes, for HOST_DATA or MRCONFIGID; NULL: none, which is
+                                      * zeros */
     const char *disk[HOST_VM_DISKS]; /* the VMM's --disk: "ro:FILE" or "rw:FILE", from slot 1 on */
     size_t disk_count;
     /* A file open for writing, for slot 2 (I-4.5), where disk_count is at most 1; the caller's
@@ -77,7 +87,9 @@ struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     struct host_vm_callbacks cb;
 };
 
-/* Starts the security processor; the rest follows in the loop. After CL_OK, `ended` will come. */
+/* Starts it, or of class sim its security processor: the rest follows in the loop. Of the hardware
+ * classes the command line is the guest's without the word that names the simulated processor
+ * (cl_guest_read_class_cmdline()), in a file of the run folder. After CL_OK, `ended` will come. */
 CL_NODISCARD enum cl_status host_vm_start(const struct host_vm_config *cfg, struct host_vm **ret_vm,
                                           struct cl_err *err);
 /* Asks the VMM to end, and makes it after HOST_VM_STOP_S. Again: nothing more. */
