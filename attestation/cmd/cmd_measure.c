@@ -29,26 +29,27 @@ struct options {
 
 static void help(void)
 {
-    printf("usage: " PROG " --cpus N [OPTION]...\n\n"
-           "Prints the SEV-SNP launch digest that a report must show.\n\n"
-           "  --guest DIR           the installed guest to take files from\n"
-           "  --firmware FILE       default: the installed guest, with its kernel, initrd and\n"
-           "                        command line\n"
-           "  --kernel FILE         default: the installed guest's, with its initrd and command\n"
-           "                        line; with --firmware none\n"
-           "  --initrd FILE, --cmdline TEXT\n"
-           "  --class CLASS         snp: the guest's command line as class snp is launched with it,\n"
-           "                        without " CL_GUEST_SIM_WORD "; default: as it stands, which\n"
-           "                        is what sim-snp has\n"
-           "  --cpus N              (or --vcpus N)\n"
-           "  --vcpu-type TYPE      EPYC-Milan and so on, or --vcpu-sig HEX (CPUID 1 EAX);\n"
-           "                        default for --vmm cloister: 00a00f11\n"
-           "  --guest-features HEX  SEV_FEATURES; default 1\n"
-           "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
-           "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
-           "                        the one; if not (exit status 1), which known variation\n"
-           "                        of the configuration has it\n" MEASURE_CORIM_HELP "  --json\n\n"
-           "example: " PROG " --cpus 2\n");
+    printf(
+        "usage: " PROG " --cpus N [OPTION]...\n\n"
+        "Prints the SEV-SNP launch digest that a report must show.\n\n"
+        "  --guest DIR           the installed guest to take files from\n"
+        "  --firmware FILE       default: the installed guest, with its kernel, initrd and\n"
+        "                        command line\n"
+        "  --kernel FILE         default: the installed guest's, with its initrd and command\n"
+        "                        line; with --firmware none\n"
+        "  --initrd FILE, --cmdline TEXT\n"
+        "  --class CLASS         snp: the guest's command line as class snp is launched with it,\n"
+        "                        without " CL_GUEST_SIM_WORD "; default: as it stands, which\n"
+        "                        is what sim-snp has\n"
+        "  --cpus N              (or --vcpus N)\n"
+        "  --vcpu-type TYPE      EPYC-Milan and so on, or --vcpu-sig HEX (CPUID 1 EAX);\n"
+        "                        default for --vmm cloister: 00a00f11\n"
+        "  --guest-features HEX  SEV_FEATURES; default 1\n"
+        "  --vmm NAME            cloister (default), qemu, ec2, gce\n"
+        "  --explain [DIGEST]    print every measured page; with a digest, say whether it is\n"
+        "                        the one; if not (exit status 1), which known variation\n"
+        "                        of the configuration has it\n" MEASURE_CORIM_HELP "  --json\n\n"
+        "example: " PROG " --cpus 2\n");
 }
 
 static enum cl_status take_vmm(void *arg, const char *value, struct cl_err *err)

@@ -15,7 +15,7 @@ struct measure_common { /* options of both; strings are borrowed from argv and f
     const char *firmware, *kernel, *initrd, *cmdline; /* NULL: not named */
     const char *expected;                             /* the digest after --explain */
     struct measure_corim corim;
-    enum cl_tee_class tee_class;                      /* of --class; NONE: not said */
+    enum cl_tee_class tee_class; /* of --class; NONE: not said */
     bool explain, json, help;
     struct cl_guest_files guest; /* the installed one */
     struct cl_buf guest_cmdline;

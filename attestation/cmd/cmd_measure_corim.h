@@ -10,7 +10,8 @@
 #define MEASURE_CORIM_HELP                                                                         \
     "  --corim FILE          write the measurement as a signed CoRIM too\n"                        \
     "  --corim-key FILE      the private key that signs it: P-256, P-384 or Ed25519, in PEM\n"     \
-    "  --corim-class CLASS   the class it holds for; default: --class, or the one of this command\n"          \
+    "  --corim-class CLASS   the class it holds for; default: --class, or the one of this "        \
+    "command\n"                                                                                    \
     "  --corim-expires TIME  until when it holds (2027-01-31T00:00:00Z); default: for a year\n"
 
 struct measure_corim { /* zeroed: no CoRIM is asked for; strings are borrowed */

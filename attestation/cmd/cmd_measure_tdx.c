@@ -32,29 +32,29 @@ struct trace { /* of --explain --json */
 
 static void help(void)
 {
-    printf("usage: " PROG " [OPTION]...\n\n"
-           "Prints MRTD and RTMR0 to RTMR2 that a TDX quote must show.\n\n"
-           "  --guest DIR         the installed guest to take files from\n"
-           "  --firmware FILE     default: the installed guest, with its kernel, initrd and\n"
-           "                      command line\n"
-           "  --kernel FILE       default: the installed guest's, with its initrd and command\n"
-           "                      line; with --firmware none\n"
-           "  --initrd FILE, --cmdline TEXT\n"
-           "  --class CLASS       tdx (default): the guest's command line as class tdx is launched\n"
-           "                      with it, without " CL_GUEST_SIM_WORD "; sim-tdx: as it stands\n"
-           "  --memory SIZE       RAM of the TD; RTMR0 needs it\n"
-           "  --vmm NAME          cloister (default), or qemu: direct boot of OVMF\n"
-           "  --two-pass          the VMM adds all pages of a section before it measures them\n"
-           "  --variant WORD      what versions do differently; may be repeated: two-pass,\n"
-           "                      read-on, patched-kernel, separator-rtmr0, initrd-arg-first,\n"
-           "                      no-initrd-arg\n"
-           "  --acpi-loader FILE, --acpi-rsdp FILE, --acpi-tables FILE\n"
-           "                      QEMU's fw_cfg files; RTMR0 needs them with --vmm qemu\n"
-           "  --explain [DIGEST]  print every added page and every event; with a digest, say\n"
-           "                      which register has it; if none (exit status 1), which known\n"
-           "                      variation of the configuration\n" MEASURE_CORIM_HELP
-           "  --json\n\n"
-           "example: " PROG " --memory 512M\n");
+    printf(
+        "usage: " PROG " [OPTION]...\n\n"
+        "Prints MRTD and RTMR0 to RTMR2 that a TDX quote must show.\n\n"
+        "  --guest DIR         the installed guest to take files from\n"
+        "  --firmware FILE     default: the installed guest, with its kernel, initrd and\n"
+        "                      command line\n"
+        "  --kernel FILE       default: the installed guest's, with its initrd and command\n"
+        "                      line; with --firmware none\n"
+        "  --initrd FILE, --cmdline TEXT\n"
+        "  --class CLASS       tdx (default): the guest's command line as class tdx is launched\n"
+        "                      with it, without " CL_GUEST_SIM_WORD "; sim-tdx: as it stands\n"
+        "  --memory SIZE       RAM of the TD; RTMR0 needs it\n"
+        "  --vmm NAME          cloister (default), or qemu: direct boot of OVMF\n"
+        "  --two-pass          the VMM adds all pages of a section before it measures them\n"
+        "  --variant WORD      what versions do differently; may be repeated: two-pass,\n"
+        "                      read-on, patched-kernel, separator-rtmr0, initrd-arg-first,\n"
+        "                      no-initrd-arg\n"
+        "  --acpi-loader FILE, --acpi-rsdp FILE, --acpi-tables FILE\n"
+        "                      QEMU's fw_cfg files; RTMR0 needs them with --vmm qemu\n"
+        "  --explain [DIGEST]  print every added page and every event; with a digest, say\n"
+        "                      which register has it; if none (exit status 1), which known\n"
+        "                      variation of the configuration\n" MEASURE_CORIM_HELP "  --json\n\n"
+        "example: " PROG " --memory 512M\n");
 }
 
 static enum cl_status take_memory(void *arg, const char *value, struct cl_err *err)
@@ -89,7 +89,8 @@ static enum cl_status parse(struct options *o, int argc, char **argv, struct cl_
     };
     CL_TRY(measure_parse(&o->common, own, CL_ARRAY_LEN(own), argc, argv, err));
     c->variants |= o->two_pass ? CL_TDX_TWO_PASS : 0;
-    if (o->common.tee_class == CL_TEE_CLASS_NONE && o->common.corim.tee_class == CL_TEE_CLASS_NONE) {
+    if (o->common.tee_class == CL_TEE_CLASS_NONE &&
+        o->common.corim.tee_class == CL_TEE_CLASS_NONE) {
         o->common.tee_class = CL_TEE_CLASS_TDX; /* nobody launches another */
     }
     return o->common.help

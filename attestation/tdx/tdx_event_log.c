@@ -19,6 +19,7 @@ struct cl_tdx_event_log {
     struct cl_buf raw;
     struct cl_tdx_event *events; /* owned */
     size_t count, room;
+    size_t size; /* of the records in raw */
 };
 
 void cl_tdx_event_log_free(struct cl_tdx_event_log *log)
@@ -106,8 +107,14 @@ enum cl_status cl_tdx_event_log_parse(const uint8_t *data, size_t len,
     while (!ends_here(&it)) {
         CL_TRY(read_event(&it, log, err));
     }
+    log->size = it.r.pos;
     *ret_log = CL_TAKE(log);
     return CL_OK;
+}
+
+size_t cl_tdx_event_log_size(const struct cl_tdx_event_log *log)
+{
+    return log->size;
 }
 
 size_t cl_tdx_event_log_count(const struct cl_tdx_event_log *log)

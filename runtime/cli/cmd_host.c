@@ -162,9 +162,7 @@ static void print_text(const struct hc_report *r)
         if (o != NULL) {
             (void)printf(" (%s: %s)", o->id, o->actual);
         }
-        (void)printf("%s\n", r->verdict[i] == HC_YES && (i == HC_SNP || i == HC_TDX)
-                                 ? "; `cloister run` of this build does not start it yet"
-                                 : "");
+        (void)printf("\n");
     }
 }
 

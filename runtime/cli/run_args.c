@@ -114,7 +114,7 @@ static const char run_help[] =
     "  --id-block FILE --id-auth FILE [--id-author]\n"
     "                         snp: who vouches for this guest (cloister idblock makes them)\n"
     "  --certs FILE           snp: the certificate table that goes with the guest's reports\n"
-    "  --qgs WHERE            tdx: the quoting service (see cloister-vmm --help)\n"
+    "  --qgs PATH|vsock       tdx: the quoting service; default: its usual socket, else vsock\n"
     "  --registry-ca FILE     PEM of the CA of the image's registry\n"
     "  --console FILE|-       the guest's debug console, which the host can read\n"
     "  --timing FILE, --result FILE   phases, and who failed where and why, as JSON\n"

@@ -32,7 +32,7 @@ struct cli_run_args {
     const char *psp_state;
     const char *id_block, *id_auth, *certs; /* files for class snp */
     bool id_author;
-    const char *qgs; /* class tdx: where the quoting service is */
+    const char *qgs; /* class tdx: the quoting service; NULL: find it */
     const char *console;
     const char *registry_ca;
     const char *timing;

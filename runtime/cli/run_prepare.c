@@ -49,10 +49,11 @@ static enum cl_status want_tee(struct run *r, const struct hc_report *report,
         return CL_OK;
     }
     const struct hc_check *o = hc_obstacle(report, asked);
-    return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                      "run '%.100s': --tee %s: expected a host that can run it (cloister host check "
-                      "--class %s), got %s: %.90s",
-                      r->args.image, hc_class_name(asked), hc_class_name(asked), o->id, o->actual);
+    return cl_err_set(
+        err, CL_ERR_UNSUPPORTED,
+        "run '%.100s': --tee %s: expected a host that can run it (cloister host check "
+        "--class %s), got %s: %.90s",
+        r->args.image, hc_class_name(asked), hc_class_name(asked), o->id, o->actual);
 }
 
 static enum cl_status check_tee(struct run *r, struct cl_err *err)

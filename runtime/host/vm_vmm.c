@@ -59,6 +59,13 @@ static void put_field(const struct host_vm_config *cfg, struct vmm_text *t, stru
     put(a, tdx ? "--mr-config-id" : "--host-data", t->field);
 }
 
+/* Where Intel's service has its socket, if it has one; else it is asked by vsock. */
+static const char *find_qgs(void)
+{
+    static const char socket[] = "/var/run/tdx-qgs/qgs.socket";
+    return access(socket, F_OK) == 0 ? socket : "vsock";
+}
+
 static enum cl_status put_class(const struct host_vm *vm, struct vmm_text *t, struct vmm_argv *a,
                                 struct cl_err *err)
 {
@@ -75,7 +82,7 @@ static enum cl_status put_class(const struct host_vm *vm, struct vmm_text *t, st
         put(a, "--certs", cfg->certs);
         break;
     case HOST_VM_TDX:
-        put(a, "--qgs", cfg->qgs);
+        put(a, "--qgs", cfg->qgs != NULL ? cfg->qgs : find_qgs());
         break;
     }
     return CL_OK;

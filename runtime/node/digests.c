@@ -36,8 +36,8 @@ static enum cl_status open_guest(const struct node_payload *payload, struct gues
     char dir[NODE_PATH_SIZE + 16];
     (void)snprintf(dir, sizeof(dir), "%s/guest", payload->dir);
     CL_TRY(cl_guest_find(dir, &g->files, err));
-    CL_TRY(cl_guest_read_class_cmdline(g->files.cmdline, /* hardware= */ false, &g->sim_cmdline,
-                                       err));
+    CL_TRY(
+        cl_guest_read_class_cmdline(g->files.cmdline, /* hardware= */ false, &g->sim_cmdline, err));
     CL_TRY(cl_guest_read_class_cmdline(g->files.cmdline, /* hardware= */ true, &g->cmdline, err));
     g->initrd = access(g->files.initrd, F_OK) == 0 ? g->files.initrd : NULL;
     return CL_OK;

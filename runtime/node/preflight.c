@@ -109,9 +109,9 @@ static enum cl_status class_item(const struct hc_report *report, unsigned one, j
         (void)snprintf(actual, sizeof(actual), "%s: %s (cloister host check)", o->id, o->actual);
     }
     return node_item(list, id,
-                     o == NULL                ? "pass"
+                     o == NULL              ? "pass"
                      : o->status == HC_FAIL ? "fail"
-                                              : "unknown",
+                                            : "unknown",
                      "a host that can run this class", actual, err);
 }
 

@@ -46,7 +46,7 @@ static void extend(uint8_t rtmr[static 48], const uint8_t digest[static 48])
     must(cl_sha384(rtmr, both, sizeof(both), NULL) == CL_OK);
 }
 
-/* RTMR1: two events; RTMR0 and RTMR2: one each; RTMR3: none. */
+/* RTMR1: two events; RTMR0 and RTMR2: one each; RTMR3: as it is. */
 static void set_registers(struct bw_guest *g)
 {
     uint8_t digest[48];
@@ -59,6 +59,7 @@ static void set_registers(struct bw_guest *g)
     }
     memset(digest, 0x30, sizeof(digest));
     extend(g->td.td.rtmr[2], digest);
+    memcpy(g->td.td.rtmr[3], g->rtmr3, sizeof(g->rtmr3));
 }
 
 void bw_guest_init(struct bw_guest *g, enum bw_kind kind, const char *initdata)
@@ -299,6 +300,9 @@ void bw_reference(const struct bw_guest *g, const char *expires, struct cl_buf *
     if (g->kind == BW_TDX) {
         if (!g->rtmr0_unnamed) {
             json_object_set_new(j, "rtmr0", hex_of(copy.td.td.rtmr[0], 48));
+        }
+        if (g->rtmr3_named) {
+            json_object_set_new(j, "rtmr3", hex_of(copy.td.td.rtmr[3], 48));
         }
         json_object_set_new(j, "rtmr1", hex_of(copy.td.td.rtmr[1], 48));
         json_object_set_new(j, "rtmr2", hex_of(copy.td.td.rtmr[2], 48));

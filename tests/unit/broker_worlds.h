@@ -24,7 +24,9 @@ struct bw_guest { /* change what a test asks for before evidence is made */
     struct tw td;
     uint8_t kernel_events[2]; /* fill bytes of the digests in RTMR1 */
     bool no_event_log, log_differs;
+    uint8_t rtmr3[48];  /* what the running guest measured */
     bool rtmr0_unnamed; /* in the reference */
+    bool rtmr3_named;
     enum tpm_world_key ak;
     uint8_t pcr4; /* fill byte of register 4 */
     bool wrong_nonce, wrong_initdata, wrong_user_data;

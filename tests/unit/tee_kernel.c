@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/sev-guest.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -27,6 +28,8 @@ static struct tee_kernel *current;
 // NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier): the linker chose these names (--wrap)
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __real_ioctl(int fd, unsigned long request, ...);
+ssize_t __wrap_write(int fd, const void *data, size_t len);
+ssize_t __real_write(int fd, const void *data, size_t len);
 // NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier)
 
 static int answer(int error)
@@ -67,10 +70,38 @@ int __wrap_ioctl(int fd, unsigned long request, ...)
     if (current != NULL && request == GET_REPORT0 && current->tdreport != NULL) {
         return answer(current->tdreport(current->ctx, io, io + 64));
     }
-    if (current != NULL && request == EXTEND_RTMR && current->extend != NULL) {
+    if (current != NULL && request == EXTEND_RTMR && current->extend != NULL && !current->sysfs) {
         return answer(current->extend(current->ctx, io[48], io));
     }
     return __real_ioctl(fd, request, arg);
+}
+
+static void rtmr_path(const struct tee_kernel *k, char ret[static 160])
+{
+    (void)snprintf(ret, 160, "%s/rtmr3:sha384", k->root);
+}
+
+static bool is_rtmr3(int fd)
+{
+    char path[160];
+    struct stat a, b;
+    if (current == NULL || !current->sysfs) {
+        return false;
+    }
+    rtmr_path(current, path);
+    return stat(path, &a) == 0 && fstat(fd, &b) == 0 && a.st_ino == b.st_ino &&
+           a.st_dev == b.st_dev;
+}
+
+ssize_t __wrap_write(int fd, const void *data, size_t len)
+{
+    if (!is_rtmr3(fd)) {
+        return __real_write(fd, data, len);
+    }
+    if (len != 48) {
+        return answer(EINVAL);
+    }
+    return answer(current->extend(current->ctx, 3, data)) == 0 ? (ssize_t)len : -1;
 }
 
 /* ---- configfs-tsm ---- */
@@ -117,7 +148,7 @@ static void serve_one(struct tee_kernel *k, int fd)
     if (atomic_fetch_add(&k->readings, 1) < k->races) {
         put_generation(k);
     }
-    (void)cl_write_all(fd, out.data, out.len, "outblob", NULL);
+    (void)!cl_write_all(fd, out.data, out.len, "outblob", NULL); /* who asked may have gone */
 }
 
 static void *serve(void *arg)
@@ -144,6 +175,10 @@ void tee_kernel_start(struct tee_kernel *k)
     ck_assert_ptr_nonnull(mkdtemp(k->root));
     (void)snprintf(k->dir, sizeof(k->dir), "%s/cloister-%d", k->root, (int)getpid());
     (void)snprintf(k->ccel, sizeof(k->ccel), "%s/CCEL", k->root);
+    if (k->sysfs) {
+        rtmr_path(k, path);
+        ck_assert_int_eq(cl_write_file(path, "", 0, 0600, NULL), CL_OK);
+    }
     current = k;
     if (k->provider == NULL) {
         return;
@@ -183,7 +218,9 @@ struct agent_evidence tee_kernel_evidence(const struct tee_kernel *k, enum agent
 {
     return (struct agent_evidence){.tee = tee,
                                    .tsm_root = k->provider != NULL ? k->root : "/nonexistent",
-                                   .sev_guest = k->ext_report != NULL ? "/dev/null" : "/nonexistent",
+                                   .sev_guest =
+                                       k->ext_report != NULL ? "/dev/null" : "/nonexistent",
                                    .tdx_guest = k->tdreport != NULL ? "/dev/null" : "/nonexistent",
-                                   .ccel = k->ccel};
+                                   .ccel = k->ccel,
+                                   .measurements = k->root};
 }

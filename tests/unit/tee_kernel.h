@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tee_kernel.h - the kernel of a confidential guest, played: configfs-tsm by a folder whose outblob
- * is a FIFO, so that each reading is answered at that moment, and the two devices by ioctl(), which
- * the linker has come here (-Wl,--wrap=ioctl). One at a time in a program.
+ * is a FIFO, so that each reading is answered at that moment, and the two devices by ioctl() and
+ * write(), which the linker has come here (-Wl,--wrap=ioctl,--wrap=write). One at a time in a
+ * program.
  */
 #ifndef CL_TEST_TEE_KERNEL_H
 #define CL_TEST_TEE_KERNEL_H
@@ -21,7 +22,9 @@ struct tee_kernel { /* zeroed, then set what is to be played; NULL: not there */
     int (*ext_report)(void *ctx, const uint8_t report_data[64], uint8_t ret_answer[4000],
                       struct cl_buf *certs);
     int (*tdreport)(void *ctx, const uint8_t report_data[64], uint8_t ret_report[1024]);
+    /* A register: by the file of Linux 6.16 when `sysfs`, else by the request of Intel's driver. */
     int (*extend)(void *ctx, unsigned rtmr, const uint8_t digest[48]);
+    bool sysfs;
     void *ctx;
     /* the rest is the rig's own */
     char root[64], dir[96], ccel[96];

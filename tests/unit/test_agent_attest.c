@@ -16,6 +16,7 @@ struct guest_of {
     struct agent_evidence evidence;
     bool tdx;
     bool other_question;
+    struct agent_runtime_log log;
 };
 
 static void make_snp(void *ctx, const uint8_t report_data[64], struct cl_buf *out,
@@ -45,6 +46,17 @@ static int make_tdreport(void *ctx, const uint8_t report_data[64], uint8_t ret_r
     return 0;
 }
 
+static int extend(void *ctx, unsigned rtmr, const uint8_t digest[48])
+{
+    struct guest_of *g = ctx;
+    uint8_t both[96];
+    ck_assert_uint_eq(rtmr, 3);
+    memcpy(both, g->t.g.rtmr3, 48);
+    memcpy(both + 48, digest, 48);
+    ck_assert_int_eq(cl_sha384(g->t.g.rtmr3, both, sizeof(both), NULL), CL_OK);
+    return 0;
+}
+
 static void start(struct guest_of *g, bool tdx)
 {
     char rule[256];
@@ -67,10 +79,13 @@ static void start(struct guest_of *g, bool tdx)
         tee_kernel_ccel(&g->kernel, log, bw_event_log(&g->t.g, log, sizeof(log)));
     }
     g->evidence = tee_kernel_evidence(&g->kernel, tdx ? AGENT_TEE_TDX : AGENT_TEE_SNP);
+    agent_runtime_log_init(&g->log);
+    g->evidence.runtime = &g->log;
 }
 
 static void finish(struct guest_of *g)
 {
+    agent_runtime_log_done(&g->log);
     tee_kernel_stop(&g->kernel);
     fx_done(&g->t.f);
 }
@@ -200,7 +215,7 @@ static const struct {
     {"debug", false, debug, NULL, "snp.policy.debug"},
     {"VMPL", false, vmpl, NULL, "snp.vmpl"},
     {"another chip's key", false, other_key, NULL, "snp.signature"},
-    {"class", false, other_class, NULL, "policy.rule"},
+    {"class", false, other_class, NULL, "policy.class"},
     {"MRTD", true, other_measurement, NULL, "reference.mrtd"},
     {"kernel behind the log's back", true, other_kernel, NULL, "tdx.event_log.rtmr1"},
     {"kernel", true, other_kernel_logged, NULL, "reference.rtmr1"},
@@ -210,7 +225,7 @@ static const struct {
     {"initdata", true, NULL, "version = \"0.1.0\"\nalgorithm = \"sha256\"\n", "tdx.mrconfigid"},
     {"REPORT_DATA", true, other_question, NULL, "tdx.report_data"},
     {"debug", true, debug, NULL, "tdx.td.debug"},
-    {"class", true, other_class, NULL, "policy.rule"},
+    {"class", true, other_class, NULL, "policy.class"},
 };
 
 START_TEST(test_a_broken_binding_gets_nothing)
@@ -267,6 +282,83 @@ START_TEST(test_initdata_that_was_not_launched_is_not_used)
 }
 END_TEST
 
+/* ---- what runs, in RTMR3 ---- */
+
+static const struct {
+    bool named, extends, hides;
+    const char *check; /* NULL: the key comes */
+} images[] = {
+    {false, false, false, NULL}, /* nobody asks: a kernel without it does */
+    {false, true, false, NULL},
+    {true, true, false, NULL},
+    {true, false, false, "reference.rtmr3"}, /* the policy demands it */
+    {false, true, true, "tdx.event_log.rtmr3"},
+};
+
+static void forget_references(const struct guest_of *g)
+{
+    CL_CLEANUP(cl_http_response_done) struct cl_http_response resp = {0};
+    CL_CLEANUP(cl_json_decrefp) json_t *j = NULL;
+    size_t i = 0;
+    json_t *one = NULL;
+    fx_admin(&g->t.f, "admin", "GET", "/kbs/v0/reference-value", NULL, 0, &resp);
+    ck_assert_int_eq(cl_json_parse(resp.body.data, resp.body.len, "list", &j, NULL), CL_OK);
+    json_array_foreach(json_object_get(j, "references"), i, one)
+    {
+        CL_CLEANUP(cl_http_response_done) struct cl_http_response gone = {0};
+        char path[192];
+        (void)snprintf(path, sizeof(path), "/kbs/v0/reference-value/%s/%s",
+                       json_string_value(json_object_get(one, "class")),
+                       json_string_value(json_object_get(one, "id")));
+        fx_admin(&g->t.f, "admin", "DELETE", path, NULL, 0, &gone);
+        ck_assert_uint_eq(gone.status, 200);
+    }
+}
+
+START_TEST(test_the_image_is_measured_where_the_policy_demands_it)
+{
+    static const uint8_t manifest[32] = {0x0c, 0x0c};
+    struct guest_of g;
+    struct cl_err err = {0};
+    struct cl_secret secret = {0};
+    start(&g, /* tdx= */ true);
+    g.kernel.extend = extend;
+    fx_ok(agent_runtime_image(&g.log, &g.evidence, manifest, &err), &err);
+    if (images[_i].named) { /* a reference that only such a guest meets */
+        forget_references(&g);
+        g.t.g.rtmr3_named = true;
+        tee_set_reference(&g.t, "2026-06-01T00:00:00Z");
+    }
+    if (!images[_i].extends) {
+        memset(g.t.g.rtmr3, 0, 48);
+        cl_buf_reset(&g.log.records);
+        g.log.count = 0;
+        g.kernel.extend = NULL;
+        ck_assert_int_eq(agent_runtime_image(&g.log, &g.evidence, manifest, &err),
+                         CL_ERR_UNAVAILABLE);
+    }
+    if (images[_i].hides) {
+        g.log.count = 0;
+    }
+    struct cl_kbs *k = client(&g, guest_initdata);
+    enum cl_status st = cl_kbs_get_resource(k, "default/key/1", &secret, &err);
+    json_t *line = fx_audit(&g.t.f);
+    char *text = json_dumps(line, 0);
+    const char *got = json_string_value(json_object_get(line, "check"));
+    if (images[_i].check == NULL) {
+        ck_assert_msg(st == CL_OK, "%s: %s", err.msg, text);
+        ck_assert_uint_eq(secret.len, 6);
+    } else {
+        ck_assert_msg(st == CL_ERR_REJECTED && strcmp(got, images[_i].check) == 0, "%s", text);
+    }
+    free(text);
+    json_decref(line);
+    cl_secret_done(&secret);
+    cl_kbs_free(k);
+    finish(&g);
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("agent_attest");
@@ -282,6 +374,8 @@ int main(void)
     tcase_set_timeout(t, 120);
     tcase_add_loop_test(t, test_the_guest_gets_its_key, 0, 2);
     tcase_add_loop_test(t, test_a_broken_binding_gets_nothing, 0, (int)CL_ARRAY_LEN(broken));
+    tcase_add_loop_test(t, test_the_image_is_measured_where_the_policy_demands_it, 0,
+                        (int)CL_ARRAY_LEN(images));
     tcase_add_loop_test(t, test_initdata_that_was_not_launched_is_not_used, 0, 2);
     suite_add_tcase(s, t);
     return fx_base_done(run_suite(s));

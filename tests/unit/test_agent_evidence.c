@@ -32,11 +32,11 @@ struct lies { /* zeroed: none */
     size_t more;              /* bytes too many */
     const struct cl_buf *aux; /* instead of the certificates */
     bool no_certs;
-    uint32_t status, size;  /* of MSG_REPORT_RSP; size 0: right */
-    int error;              /* of the device */
-    size_t flip;            /* bit of the answer; 0: none */
-    bool other_td;          /* the quote is of another TD */
-    bool stale_td;          /* the TDREPORT is over other data */
+    uint32_t status, size; /* of MSG_REPORT_RSP; size 0: right */
+    int error;             /* of the device */
+    size_t flip;           /* bit of the answer; 0: none */
+    bool other_td;         /* the quote is of another TD */
+    bool stale_td;         /* the TDREPORT is over other data */
 };
 
 static void asked_for(const struct lies *l, const uint8_t report_data[64], uint8_t ret[64])
@@ -472,8 +472,7 @@ START_TEST(test_evidence_of_another_class)
     struct lies l = {0}, l2 = {0};
     struct tee_kernel snp = snp_kernel(&l), tdx = tdx_kernel(&l2);
     tee_kernel_start(&snp);
-    refuse(&snp, AGENT_TEE_TDX, CL_ERR_REJECTED,
-           "provider: expected tdx_guest, got 'sev_guest'");
+    refuse(&snp, AGENT_TEE_TDX, CL_ERR_REJECTED, "provider: expected tdx_guest, got 'sev_guest'");
     refuse(&snp, AGENT_TEE_NONE, CL_ERR_REJECTED, "evidence: class: expected snp, tdx or sim");
     tee_kernel_stop(&snp);
     tee_kernel_start(&tdx);

@@ -172,14 +172,16 @@ START_TEST(test_hardware_classes)
         enum host_vm_class tee_class;
         const char *args;
     } cases[] = {
-        {HOST_VM_SNP, "--tee snp --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
-                      "--memory 512M --host-data " DIGEST " --vsock-dir run --disk ro:a --disk rw:b "
-                      "--id-block block --id-auth auth --id-author --certs certs --control "
-                      "run/control.sock --status-fd 3\n"},
-        {HOST_VM_TDX, "--tee tdx --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
-                      "--memory 512M --mr-config-id " DIGEST "00000000000000000000000000000000 "
-                      "--vsock-dir run --disk ro:a --disk rw:b --qgs /run/qgs --control "
-                      "run/control.sock --status-fd 3\n"},
+        {HOST_VM_SNP,
+         "--tee snp --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
+         "--memory 512M --host-data " DIGEST " --vsock-dir run --disk ro:a --disk rw:b "
+         "--id-block block --id-auth auth --id-author --certs certs --control "
+         "run/control.sock --status-fd 3\n"},
+        {HOST_VM_TDX,
+         "--tee tdx --firmware fw --kernel k --cmdline-file run/guest.cmdline --cpus 3 "
+         "--memory 512M --mr-config-id " DIGEST "00000000000000000000000000000000 "
+         "--vsock-dir run --disk ro:a --disk rw:b --qgs /run/qgs --control "
+         "run/control.sock --status-fd 3\n"},
     };
     struct life l = {.tee_class = cases[_i].tee_class};
     char args[1024] = "";

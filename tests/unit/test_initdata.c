@@ -194,7 +194,8 @@ START_TEST(test_digest_of_the_bytes)
     ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, sizeof(digest), NULL), CL_OK);
     for (size_t i = 0; i < 256; i++) {
         digest[i / 8] ^= (uint8_t)(1u << (i % 8));
-        ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, sizeof(digest), &err), CL_ERR_REJECTED);
+        ck_assert_int_eq(cl_initdata_verify("abc", 3, digest, sizeof(digest), &err),
+                         CL_ERR_REJECTED);
         digest[i / 8] ^= (uint8_t)(1u << (i % 8));
     }
     ck_assert_ptr_nonnull(strstr(err.msg, "initdata: digest: expected ba7816bf"));

@@ -58,6 +58,17 @@ CL_NODISCARD enum cl_status cl_tdx_guest_get(const char *device,
                                              const uint8_t report_data[static CL_REPORT_DATA_SIZE],
                                              struct cl_buf *ret_report, struct cl_err *err);
 
+/* ---- a TD's runtime registers ---- */
+
+#define CL_TDX_MEASUREMENTS "/sys/devices/virtual/misc/tdx_guest/measurements"
+
+/* RTMR[rtmr] = SHA-384(RTMR[rtmr] || digest), by the kernel's file for it below `root` (Linux 6.16,
+ * CL_TDX_MEASUREMENTS), or where it has none by the request that Intel's own driver has.
+ * rtmr     2 or 3: the others are the firmware's
+ * Returns  CL_OK; CL_ERR_UNAVAILABLE when this kernel has neither; CL_ERR_SYS */
+CL_NODISCARD enum cl_status cl_tdx_rtmr_extend(const char *root, const char *device, unsigned rtmr,
+                                               const uint8_t digest[static 48], struct cl_err *err);
+
 /* ---- as brokers take it (kbs-protocol.md 13) ---- */
 
 #define CL_CCEL_PATH "/sys/firmware/acpi/tables/data/CCEL"

@@ -36,6 +36,8 @@ CL_NODISCARD enum cl_status cl_tdx_event_log_parse(const uint8_t *data, size_t l
 void cl_tdx_event_log_free(struct cl_tdx_event_log *log); /* NULL is fine */
 void cl_tdx_event_log_freep(struct cl_tdx_event_log **log);
 
+/* Bytes of its records, without what fills the area behind them. */
+size_t cl_tdx_event_log_size(const struct cl_tdx_event_log *log);
 size_t cl_tdx_event_log_count(const struct cl_tdx_event_log *log);
 const struct cl_tdx_event *cl_tdx_event_log_event(const struct cl_tdx_event_log *log, size_t i);
 

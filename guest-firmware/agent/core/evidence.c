@@ -32,9 +32,8 @@ static enum cl_status from_tsm(const struct agent_evidence *e, const char *provi
     CL_TRY(cl_tsm_get(e->tsm_root, report_data, ret_r, err));
     return strcmp(ret_r->provider, provider) == 0
                ? CL_OK
-               : cl_err_set(err, CL_ERR_REJECTED,
-                            "configfs-tsm: provider: expected %s, got '%s'", provider,
-                            ret_r->provider);
+               : cl_err_set(err, CL_ERR_REJECTED, "configfs-tsm: provider: expected %s, got '%s'",
+                            provider, ret_r->provider);
 }
 
 /* ---- SEV-SNP, and class sim ---- */
@@ -97,9 +96,9 @@ static enum cl_status snp_json(const struct agent_evidence *e, const uint8_t rep
 
 /* ---- TDX ---- */
 
-/* From the TDX module, by a call that the host has no part in. */
-static enum cl_status own_td(const struct agent_evidence *e, const uint8_t report_data[static 64],
-                             struct cl_tdx_td *ret_td, struct cl_err *err)
+enum cl_status agent_evidence_td(const struct agent_evidence *e,
+                                 const uint8_t report_data[static 64], struct cl_tdx_td *ret_td,
+                                 struct cl_err *err)
 {
     CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
     bool tdx15 = false;
@@ -111,7 +110,7 @@ static enum cl_status tdx_field(const struct agent_evidence *e, const uint8_t fr
                                 uint8_t *ret_field, size_t *ret_size, struct cl_err *err)
 {
     struct cl_tdx_td td;
-    CL_TRY(own_td(e, fresh, &td, err));
+    CL_TRY(agent_evidence_td(e, fresh, &td, err));
     memcpy(ret_field, td.mrconfigid, sizeof(td.mrconfigid));
     *ret_size = sizeof(td.mrconfigid);
     return CL_OK;
@@ -131,7 +130,7 @@ static enum cl_status check_quote(const struct agent_evidence *e, const struct c
     if (memcmp(td->report_data, report_data, sizeof(td->report_data)) != 0) { /* public */
         return stale("quote", err);
     }
-    CL_TRY(own_td(e, report_data, &own, err));
+    CL_TRY(agent_evidence_td(e, report_data, &own, err));
     return memcmp((const uint8_t *)td + TD_OWN_FROM, (const uint8_t *)&own + TD_OWN_FROM,
                   TD_OWN_TO - TD_OWN_FROM) == 0 /* public */
                ? CL_OK
@@ -140,14 +139,29 @@ static enum cl_status check_quote(const struct agent_evidence *e, const struct c
                             "RTMRs), got another");
 }
 
+static enum cl_status quote_and_log(const struct agent_evidence *e,
+                                    const uint8_t report_data[static 64], struct cl_tsm_report *r,
+                                    struct cl_buf *log, struct cl_err *err)
+{
+    CL_TRY(from_tsm(e, "tdx_guest", report_data, r, err));
+    CL_TRY(check_quote(e, &r->report, report_data, err));
+    CL_TRY(cl_ccel_read(e->ccel, log, err));
+    return e->runtime != NULL ? agent_runtime_log_join(e->runtime, log, err) : CL_OK;
+}
+
 static enum cl_status tdx_json(const struct agent_evidence *e, const uint8_t report_data[static 64],
                                json_t **ret_j, struct cl_err *err)
 {
     CL_CLEANUP(cl_tsm_report_done) struct cl_tsm_report r = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf log = {0};
-    CL_TRY(from_tsm(e, "tdx_guest", report_data, &r, err));
-    CL_TRY(check_quote(e, &r.report, report_data, err));
-    CL_TRY(cl_ccel_read(e->ccel, &log, err));
+    if (e->runtime != NULL) {
+        (void)pthread_mutex_lock(&e->runtime->lock);
+    }
+    enum cl_status st = quote_and_log(e, report_data, &r, &log, err);
+    if (e->runtime != NULL) {
+        (void)pthread_mutex_unlock(&e->runtime->lock);
+    }
+    CL_TRY(st);
     return cl_tdx_gathered_json(&r.report, &log, ret_j, err);
 }
 

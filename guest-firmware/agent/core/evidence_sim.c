@@ -26,7 +26,7 @@ static enum cl_status ask(int fd, const uint8_t report_data[64], struct cl_err *
 }
 
 static enum cl_status parse(const struct cl_buf *body, struct cl_buf *ret_report,
-                                struct cl_buf *ret_certs, struct cl_err *err)
+                            struct cl_buf *ret_certs, struct cl_err *err)
 {
     struct cl_reader r = cl_reader_init(body->data, body->len);
     uint32_t status = cl_reader_le32(&r, "status");

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evidence.c - where this guest's evidence comes from: the kernel's interfaces, or for class sim the
- * host. What it is worth: agent/evidence.h.
+ * evidence.c - where this guest's evidence comes from: the kernel's interfaces, or for class sim
+ * the host. What it is worth: agent/evidence.h.
  */
 #include "agent.h"
 
@@ -35,6 +35,7 @@ enum cl_status agent_evidence_open(enum agent_tee tee, struct agent_evidence *re
                                      .sev_guest = CL_SEV_GUEST_DEVICE,
                                      .tdx_guest = CL_TDX_GUEST_DEVICE,
                                      .ccel = CL_CCEL_PATH,
+                                     .measurements = CL_TDX_MEASUREMENTS,
                                      .dial_sim = dial_sim};
     return CL_OK;
 }

@@ -30,6 +30,7 @@
 struct agent {
     enum agent_tee tee;
     struct agent_evidence evidence;
+    struct agent_runtime_log runtime;
     struct agent_host host;
     struct agent_container container;
     struct cl_buf raw; /* initdata's bytes */
@@ -94,6 +95,7 @@ static enum cl_status step_initdata(struct agent *a, struct cl_err *err)
     bool present = false;
     CL_TRY(agent_initdata_present(&present, err));
     CL_TRY(agent_evidence_open(a->tee, &a->evidence, err));
+    a->evidence.runtime = &a->runtime;
     CL_TRY(agent_evidence_launch_field(&a->evidence, field, &size, err));
     if (!present && a->tee == AGENT_TEE_SIM && is_zero(field, size)) {
         a->pods = true;
@@ -133,10 +135,12 @@ static enum cl_status protect_from_oom(struct cl_err *err)
 
 static enum cl_status get_pod_key(void *ctx, const char *path, struct cl_secret *ret,
                                   struct cl_err *err);
+static enum cl_status record_image(void *ctx, const uint8_t manifest[static CL_SHA256_SIZE],
+                                   struct cl_err *err);
 
 static enum cl_status step_pods(struct agent *a, struct cl_err *err)
 {
-    const struct agent_pod_measured measured = {a->initdata.pod, a, get_pod_key};
+    const struct agent_pod_measured measured = {a->initdata.pod, a, get_pod_key, record_image};
     uint64_t scratch = 0;
     CL_TRY(protect_from_oom(err));
     CL_TRY(agent_mount_pods(err));
@@ -205,6 +209,25 @@ static enum cl_status get_evidence(void *ctx, const uint8_t report_data[64], str
 {
     const struct agent *a = ctx;
     return agent_evidence_json(&a->evidence, report_data, out, err);
+}
+
+/* Into RTMR3, before the broker is asked for anything: what a reference value that names rtmr3 goes
+ * by. Where nothing can be measured the broker sees that, and decides. */
+static enum cl_status record_image(void *ctx, const uint8_t manifest[static CL_SHA256_SIZE],
+                                   struct cl_err *err)
+{
+    struct agent *a = ctx;
+    struct cl_err why = {0};
+    enum cl_status st = agent_runtime_image(&a->runtime, &a->evidence, manifest, &why);
+    if (st == CL_ERR_UNAVAILABLE && a->tee == AGENT_TEE_TDX) {
+        agent_say("%s", why.msg);
+    }
+    return st == CL_OK || st == CL_ERR_UNAVAILABLE ? CL_OK : cl_err_set(err, st, "%s", why.msg);
+}
+
+static enum cl_status step_record(struct agent *a, struct cl_err *err)
+{
+    return record_image(a, a->initdata.manifest, err);
 }
 
 static enum cl_status step_attest(struct agent *a, struct cl_err *err)
@@ -331,12 +354,13 @@ static const struct {
     enum cl_status (*run)(struct agent *a, struct cl_err *err);
     enum served when;
 } steps[] = {
-    {"mounts", step_mounts, SERVED_ANY},     {"modules", step_modules, SERVED_ANY},
-    {"host", step_host, SERVED_ANY},         {"tee", step_tee, SERVED_ANY},
-    {"initdata", step_initdata, SERVED_ANY}, {"root", step_root, SERVED_ANY},
-    {"start", step_start, SERVED_RUN},       {"attest", step_attest, SERVED_RUN},
-    {"image", step_image, SERVED_RUN},       {"container", step_container, SERVED_RUN},
-    {"pods", step_pods, SERVED_PODS},        {"pods.end", step_pods_end, SERVED_PODS},
+    {"mounts", step_mounts, SERVED_ANY},       {"modules", step_modules, SERVED_ANY},
+    {"host", step_host, SERVED_ANY},           {"tee", step_tee, SERVED_ANY},
+    {"initdata", step_initdata, SERVED_ANY},   {"root", step_root, SERVED_ANY},
+    {"start", step_start, SERVED_RUN},         {"record", step_record, SERVED_RUN},
+    {"attest", step_attest, SERVED_RUN},       {"image", step_image, SERVED_RUN},
+    {"container", step_container, SERVED_RUN}, {"pods", step_pods, SERVED_PODS},
+    {"pods.end", step_pods_end, SERVED_PODS},
 };
 
 static bool is_served(const struct agent *a, enum served when)
@@ -390,6 +414,7 @@ int main(int argc, char **argv)
     }
     (void)signal(SIGPIPE, SIG_IGN);
     (void)pthread_mutex_init(&a.kbs_lock, NULL);
+    agent_runtime_log_init(&a.runtime);
     agent_container_init(&a.container);
     a.host.container = &a.container;
     run_steps(&a);

@@ -10,6 +10,7 @@
 #define AGENT_POD_H
 
 #include "agent/limits.h"
+#include "base/digest.h"
 #include "base/err.h"
 #include "base/secret.h"
 #include "rpc/ttrpc_server.h"
@@ -63,6 +64,10 @@ struct agent_pod_measured {
     /* A key of the broker's, "repository/type/tag". From several threads at once. */
     enum cl_status (*get_key)(void *ctx, const char *path, struct cl_secret *ret,
                               struct cl_err *err);
+    /* Before an image that the policy allows is fetched; NULL: nobody wants to know. From several
+     * threads at once. */
+    enum cl_status (*record_image)(void *ctx, const uint8_t manifest[static CL_SHA256_SIZE],
+                                   struct cl_err *err);
 };
 
 struct cl_pod_policy;

@@ -74,6 +74,9 @@ static enum cl_status fetch(struct agent_pod *p, const struct pod_image *i, cons
     if (root < 0) {
         return cl_err_sys(err, errno, "open '%s'", dir);
     }
+    if (p->measured.record_image != NULL) {
+        CL_TRY(p->measured.record_image(p->measured.ctx, i->digest, err));
+    }
     enum cl_status st =
         agent_image_fetch(&want, &ops, root, &p->config.limits, &config, &step, err);
     cl_oci_config_done(&config);

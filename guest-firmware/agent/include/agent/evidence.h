@@ -13,18 +13,22 @@
 #ifndef AGENT_EVIDENCE_H
 #define AGENT_EVIDENCE_H
 
+#include "agent/runtime_log.h"
 #include "agent/tee.h"
 #include "base/buf.h"
 #include "cloister/gather.h"
+#include "cloister/tdx_quote.h"
 
 #define AGENT_LAUNCH_FIELD_MAX 48u
 
-struct agent_evidence {   /* borrowed for as long as it is used */
-    enum agent_tee tee;   /* decided before; never found out here */
-    const char *tsm_root; /* CL_TSM_ROOT */
-    const char *sev_guest; /* CL_SEV_GUEST_DEVICE: where there is no configfs-tsm */
-    const char *tdx_guest; /* CL_TDX_GUEST_DEVICE */
-    const char *ccel;      /* CL_CCEL_PATH */
+struct agent_evidence {                /* borrowed for as long as it is used */
+    enum agent_tee tee;                /* decided before; never found out here */
+    const char *tsm_root;              /* CL_TSM_ROOT */
+    const char *sev_guest;             /* CL_SEV_GUEST_DEVICE: where there is no configfs-tsm */
+    const char *tdx_guest;             /* CL_TDX_GUEST_DEVICE */
+    const char *ccel;                  /* CL_CCEL_PATH */
+    const char *measurements;          /* CL_TDX_MEASUREMENTS */
+    struct agent_runtime_log *runtime; /* NULL: nothing is measured while the guest runs */
     /* Class sim: a connection to the simulated processor (I-3.2). */
     enum cl_status (*dial_sim)(void *ctx, int *ret_fd, struct cl_err *err);
     void *ctx;
@@ -46,6 +50,11 @@ agent_evidence_launch_field(const struct agent_evidence *e,
 CL_NODISCARD enum cl_status agent_evidence_json(const struct agent_evidence *e,
                                                 const uint8_t report_data[static 64],
                                                 struct cl_buf *out, struct cl_err *err);
+
+/* What the TDX module says of this TD: by a call that the host has no part in. */
+CL_NODISCARD enum cl_status agent_evidence_td(const struct agent_evidence *e,
+                                              const uint8_t report_data[static 64],
+                                              struct cl_tdx_td *ret_td, struct cl_err *err);
 
 /* evidence_sim.c: report and certificate table of the simulated processor, neither looked at. */
 CL_NODISCARD enum cl_status agent_evidence_sim(const struct agent_evidence *e,

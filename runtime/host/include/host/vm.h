@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vm.h - one VM on this host: starts cloister-vmm (of class sim cloister-sim-psp before it), follows
- * what the VMM says of itself (docs/interfaces.md I-2), and ends both.
- * Trust: both are our programs, but the VMM has been close to the guest: its events are hostile
- *        bytes, and texts of callbacks are printable and bounded, and no more than its claim.
- * Threads: the loop's, which must be one that lives as long as the VM (the children die with the
- *        thread that started them). Memory: HOST_STATUS_LINE, and small objects.
+ * vm.h - one VM on this host: starts cloister-vmm (of class sim cloister-sim-psp before it),
+ * follows what the VMM says of itself (docs/interfaces.md I-2), and ends both. Trust: both are our
+ * programs, but the VMM has been close to the guest: its events are hostile bytes, and texts of
+ * callbacks are printable and bounded, and no more than its claim. Threads: the loop's, which must
+ * be one that lives as long as the VM (the children die with the thread that started them). Memory:
+ * HOST_STATUS_LINE, and small objects.
  */
 #ifndef HOST_VM_H
 #define HOST_VM_H
@@ -66,11 +66,12 @@ struct host_vm_config { /* pointers are borrowed until host_vm_free() */
     const char *dir;       /* the run folder: all sockets */
     const char *psp_state; /* class sim: folder of the security processor's keys; NULL: this
                             * machine's, see host_psp_state_find() */
-    /* Files that go to the VMM as they are; NULL: none. */
+    /* Go to the VMM as they are; NULL: none. */
     const char *id_block, *id_auth; /* snp, both or neither */
     bool id_author;                 /* with them */
     const char *certs;              /* snp */
-    const char *qgs;                /* tdx: where the quoting service is */
+    const char *qgs; /* tdx: the quoting service's socket, or "vsock"; NULL: its usual socket where
+                      * there is one, else vsock */
     uint64_t cpus;
     uint64_t memory;                 /* bytes; whole MiB */
     const uint8_t *initdata_digest;  /* 32 bytes, for HOST_DATA or MRCONFIGID; NULL: none, which is

@@ -1,0 +1,1 @@
+cl_fuzz_target(fuzz_agent_answer LIBS cl_agent_core)
