@@ -34,7 +34,7 @@ static enum cl_status by_device(const char *device, unsigned rtmr, const uint8_t
     if (fd >= 0 && ioctl(fd, TDX_CMD_EXTEND_RTMR, &req) == 0) {
         return CL_OK;
     }
-    return fd < 0 || errno == ENOTTY || errno == EINVAL
+    return fd < 0 || errno == ENOTTY
                ? cl_err_set(err, CL_ERR_UNAVAILABLE,
                             "rtmr%u: expected a kernel that extends it (Linux 6.16), got one that "
                             "does not",

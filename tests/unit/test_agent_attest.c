@@ -366,7 +366,8 @@ int main(void)
     uint8_t amd[CL_SNP_ROOT_SIZE], intel[CL_TDX_ROOT_SIZE];
     struct tw world;
     fx_base_make();
-    bw_init();
+    world_init();
+    tw_init();
     tw_default(&world);
     world_root(amd);
     tw_root_digest(&world, intel);

@@ -562,7 +562,8 @@ int main(void)
 {
     Suite *s = suite_create("agent_evidence");
     TCase *t = tcase_create("all");
-    bw_init();
+    world_init();
+    tw_init();
     tcase_set_timeout(t, 120);
     tcase_add_test(t, test_snp_report_with_and_without_certificates);
     tcase_add_test(t, test_snp_device_where_there_is_no_configfs);

@@ -163,16 +163,14 @@ END_TEST
 
 START_TEST(test_a_kernel_or_class_without_registers)
 {
-    static const int errors[] = {ENOTTY, EINVAL};
     struct td t;
     struct cl_err err = {0};
     start(&t, false);
-    for (size_t i = 0; i < CL_ARRAY_LEN(errors); i++) {
-        t.error = errors[i];
-        ck_assert_int_eq(agent_runtime_image(&t.log, &t.evidence, manifest, &err),
-                         CL_ERR_UNAVAILABLE);
-        ck_assert_ptr_nonnull(strstr(err.msg, "rtmr3: expected a kernel that extends it"));
-    }
+    t.error = ENOTTY;
+    ck_assert_int_eq(agent_runtime_image(&t.log, &t.evidence, manifest, &err), CL_ERR_UNAVAILABLE);
+    ck_assert_ptr_nonnull(strstr(err.msg, "rtmr3: expected a kernel that extends it"));
+    t.error = EINVAL; /* it has the request, and says no */
+    ck_assert_int_eq(agent_runtime_image(&t.log, &t.evidence, manifest, &err), CL_ERR_SYS);
     t.evidence.tee = AGENT_TEE_SNP;
     ck_assert_int_eq(agent_runtime_image(&t.log, &t.evidence, manifest, &err), CL_ERR_UNAVAILABLE);
     ck_assert_uint_eq(t.log.count, 0);
@@ -212,7 +210,7 @@ int main(void)
 {
     Suite *s = suite_create("agent_runtime");
     TCase *t = tcase_create("all");
-    bw_init();
+    tw_init(); /* the keys that are needed: others take long */
     tcase_set_timeout(t, 60);
     tcase_add_loop_test(t, test_event_is_in_register_and_log, 0, 2);
     tcase_add_test(t, test_a_log_of_the_guests_own_where_there_is_no_other);
