@@ -5,6 +5,7 @@
 
 #include "base/encode.h"
 #include "base/io.h"
+#include "tdx.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -82,17 +83,33 @@ static void init_files(struct world *w)
     (void)snprintf(f->cmdline, sizeof(f->cmdline), "%s", WORLD_CMDLINE);
 }
 
-void world_init(struct world *w)
+static void init(struct world *w, const struct model_config *config, const struct tee_ops *tee)
 {
-    struct model_config config = model_config_default();
     memset(w, 0, sizeof(*w));
-    w->model = model_new(&config);
+    w->model = model_new(config);
     ck_assert_ptr_nonnull(w->model);
     make_files(w);
     init_files(w);
     w->firmware = CONFIDENTIAL_ROM;
     w->cfg = (struct vmm_config){
-        .cpu_count = 1, .cpu_sig = TEE_SNP_CPU_SIG, .ram_size = 256u << 20, .tee = &tee_snp_ops};
+        .cpu_count = 1, .cpu_sig = TEE_SNP_CPU_SIG, .ram_size = 256u << 20, .tee = tee};
+}
+
+void world_init(struct world *w)
+{
+    struct model_config config = model_config_default();
+    init(w, &config, &tee_snp_ops);
+}
+
+void world_init_tdx(struct world *w)
+{
+    struct model_config config = model_config_tdx();
+    init(w, &config, &tee_tdx_ops);
+}
+
+static bool is_td(const struct world *w)
+{
+    return w->cfg.tee == &tee_tdx_ops;
 }
 
 void world_use(struct world *w, const char *firmware, const char *kernel, const char *initrd)
@@ -125,8 +142,10 @@ enum cl_status world_launch(struct world *w)
 {
     open_files(w);
     w->files.kvm_fd = kvm_model_ops.open(w->model, "/dev/kvm");
-    w->files.sev_fd = kvm_model_ops.open(w->model, "/dev/sev");
-    if (w->files.kvm_fd < 0 || w->files.sev_fd < 0) {
+    if (!is_td(w)) {
+        w->files.sev_fd = kvm_model_ops.open(w->model, "/dev/sev");
+    }
+    if (w->files.kvm_fd < 0 || (w->files.sev_fd < 0 && !is_td(w))) {
         return cl_err_set(&w->err, CL_ERR_SYS, "the model's devices");
     }
     return vmm_init(&w->vmm, &kvm_model_ops, w->model, &w->cfg, &w->files, 0, &w->err);
@@ -154,8 +173,20 @@ static void digest_of_event(struct world *w, uint8_t ret[static 48])
     ck_assert_int_eq(cl_unhex(ret, 48, hex, "measurement", NULL), CL_OK);
 }
 
-void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
-                   uint8_t measure[static 48])
+static void measure_td(const struct world *w, uint8_t ret[static 48])
+{
+    struct cl_tdx_measurement m;
+    struct cl_err err = {0};
+    struct cl_tdx_measure_config config = {.firmware = w->firmware,
+                                           .kernel = w->kernel,
+                                           .initrd = w->initrd[0] != '\0' ? w->initrd : NULL,
+                                           .cmdline = w->files.cmdline,
+                                           .memory = w->cfg.ram_size};
+    ck_assert_msg(cl_tdx_measure(&config, &m, &err) == CL_OK, "%s", err.msg);
+    memcpy(ret, m.mr[CL_TDX_MRTD], 48);
+}
+
+static void measure_snp(const struct world *w, uint8_t ret[static 48])
 {
     struct cl_snp_measurement m;
     struct cl_snp_measure_config config = {.firmware = w->firmware,
@@ -165,10 +196,21 @@ void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static
                                            .cpus = w->cfg.cpu_count,
                                            .vcpu_sig = w->cfg.cpu_sig,
                                            .guest_features = TEE_SNP_FEATURES};
-    digest_of_event(w, vmm);
-    memcpy(model, model_launch_digest(world_vm(w)), 48);
     ck_assert_int_eq(cl_snp_measure(&config, &m, NULL), CL_OK);
-    memcpy(measure, m.digest, 48);
+    memcpy(ret, m.digest, 48);
+}
+
+void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
+                   uint8_t measure[static 48])
+{
+    digest_of_event(w, vmm);
+    if (is_td(w)) {
+        memcpy(model, model_mrtd(world_vm(w)), 48);
+        measure_td(w, measure);
+    } else {
+        memcpy(model, model_launch_digest(world_vm(w)), 48);
+        measure_snp(w, measure);
+    }
 }
 
 static uint8_t *read_whole_file(const char *path, size_t *ret_size)

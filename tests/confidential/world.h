@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * world.h - a VM of class snp on the model: files, configuration, launch, run.
+ * world.h - a VM of class snp or tdx on the model: files, configuration, launch, run.
  */
 #ifndef CONFIDENTIAL_WORLD_H
 #define CONFIDENTIAL_WORLD_H
 
 #include "check_main.h"
 #include "cloister/snp_measure.h"
+#include "cloister/tdx_measure.h"
 #include "guest.h"
 #include "kvm_model.h"
 #include "vmm.h"
@@ -29,12 +30,15 @@ struct world {
 
 /* An honest host and the model's ROM, a small kernel and initrd, one CPU, 256 MiB. */
 void world_init(struct world *w);
+/* The same of class tdx, on a machine of Intel's. The ROM is the model's or one made by the test.
+ */
+void world_init_tdx(struct world *w);
 void world_free(struct world *w); /* the model must have nothing left */
 /* Firmware, kernel and initrd from these files instead (NULL: as they are). */
 void world_use(struct world *w, const char *firmware, const char *kernel, const char *initrd);
 /* The VMM's own way: opens the devices, then everything up to the first step. */
 enum cl_status world_launch(struct world *w);
-/* The three digests: of the VMM's event, of the model, of `cloister measure`. */
+/* The three digests (TDX: MRTDs): of the VMM's event, of the model, of `cloister measure`. */
 void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
                    uint8_t measure[static 48]);
 struct model_vm *world_vm(struct world *w);

@@ -1,0 +1,215 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_tdx_launch.c - the VMM launches TDs on the model of KVM: MRTD is the same in three places,
+ * the hand-off blocks are those that `cloister measure tdx` predicts, every failure of the host
+ * ends cleanly, and what a TD asks for is answered.
+ */
+#include "tdx.h"
+#include "tdx_image.h"
+#include "world.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static struct world w;
+static struct tdx_image image;
+static char rom_path[128];
+
+/* A ROM with the sections of ours: what it does when it runs is not asked here. */
+static void init(void)
+{
+    world_init_tdx(&w);
+    tdx_image_ours(&image);
+    (void)snprintf(rom_path, sizeof(rom_path), "%s/rom", w.dir);
+    FILE *f = fopen(rom_path, "wb");
+    ck_assert(f != NULL && fwrite(image.data, 1, image.size, f) == image.size && fclose(f) == 0);
+    w.firmware = rom_path;
+}
+
+static void done(void)
+{
+    (void)unlink(rom_path);
+    world_free(&w);
+}
+
+static void launch(void)
+{
+    enum cl_status st = world_launch(&w);
+    ck_assert_msg(st == CL_OK, "%s [%s]", w.err.msg, model_reason(w.model));
+}
+
+static void expect_one_mrtd(void)
+{
+    uint8_t vmm[48], model[48], measure[48];
+    world_digests(&w, vmm, model, measure);
+    ck_assert_mem_eq(vmm, model, 48);
+    ck_assert_mem_eq(measure, model, 48);
+}
+
+/* The list that the TD was given has the hash that goes into RTMR0. */
+static void expect_hob(void)
+{
+    struct cl_tdx_measurement m;
+    struct cl_tdx_measure_config config = {.firmware = w.firmware,
+                                           .kernel = w.kernel,
+                                           .cmdline = w.files.cmdline,
+                                           .memory = w.cfg.ram_size};
+    uint64_t end = 0;
+    uint8_t digest[48];
+    const uint8_t *list = model_private(world_vm(&w), STAGE0_TD_HOB_GPA);
+    ck_assert_ptr_nonnull(list);
+    memcpy(&end, list + 48, 8);
+    ck_assert(end > STAGE0_TD_HOB_GPA + 8 && end - STAGE0_TD_HOB_GPA <= 4096);
+    ck_assert_int_eq(cl_sha384(digest, list, end - STAGE0_TD_HOB_GPA - 8, NULL), CL_OK);
+    ck_assert_int_eq(cl_tdx_measure(&config, &m, NULL), CL_OK);
+    ck_assert_mem_eq(digest, m.hob_sha384, 48);
+}
+
+START_TEST(test_our_sections)
+{
+    const struct model_td_page *page = NULL;
+    init();
+    w.cfg.cpu_count = (unsigned)_i;
+    w.cfg.ram_size = _i % 2 == 0 ? 256u << 20 : (uint64_t)8 << 30;
+    launch();
+    expect_one_mrtd();
+    expect_hob();
+    ck_assert_uint_eq(model_td_trace(world_vm(&w), &page), 16 + 15 + 2 + 1);
+    ck_assert_uint_eq(page[33].gpa, 0x10000);
+    ck_assert(page[33].extended);
+    ck_assert_uint_eq(model_td_extended(world_vm(&w)), 17 * 4096);
+    ck_assert_int_eq(model_td_entry_at(world_vm(&w), 0x11000).state, MODEL_SEPT_FREE);
+    ck_assert(model_td_entry_at(world_vm(&w), 0x11000).private_attribute);
+    ck_assert(!model_td_entry_at(world_vm(&w), STAGE0_WINDOW_GPA).private_attribute);
+    done();
+}
+END_TEST
+
+static uint32_t random_state;
+
+static uint32_t random_below(uint32_t bound)
+{
+    random_state = random_state * 1664525u + 1013904223u;
+    return (uint32_t)(((uint64_t)random_state * bound) >> 32);
+}
+
+static void random_file(const char *path, uint32_t size)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    for (uint32_t i = 0; i < size; i++) {
+        ck_assert_int_ne(fputc((int)random_below(256), f), EOF);
+    }
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+START_TEST(test_random_configurations)
+{
+    for (unsigned i = 0; i < 200; i++) {
+        random_state = 1 + i;
+        init();
+        w.cfg.cpu_count = 1 + random_below(16);
+        w.cfg.ram_size = (uint64_t)(128 + random_below(3969)) * (2u << 20); /* 256 MiB to 8 GiB */
+        w.cfg.mr_config_id[0] = (uint8_t)i;
+        random_file(w.kernel, 1 + random_below(9000));
+        random_file(w.initrd, random_below(9000));
+        if (random_below(4) == 0) {
+            w.initrd[0] = '\0';
+        }
+        size_t len = random_below(STAGE0_CMDLINE_SIZE_MAX - 1);
+        for (size_t at = 0; at < len; at++) {
+            w.files.cmdline[at] = (char)(0x20 + random_below(0x5F));
+        }
+        w.files.cmdline[len] = '\0';
+        launch();
+        expect_one_mrtd();
+        expect_hob();
+        done();
+    }
+}
+END_TEST
+
+/* KVM does a few pages at a time, asks for another try, and is short of entropy. */
+START_TEST(test_slow_kvm)
+{
+    init();
+    model_update_limit(w.model, 3);
+    model_update_eagain(w.model, (unsigned)_i);
+    model_tdx_no_entropy(w.model, (unsigned)_i);
+    launch();
+    expect_one_mrtd();
+    done();
+}
+END_TEST
+
+static const struct {
+    enum model_call call;
+    int error;
+    const char *name;
+} failures[] = {{MODEL_CALL_IOCTL, ENOMEM, "ioctl"},
+                {MODEL_CALL_IOCTL, EIO, "ioctl"},
+                {MODEL_CALL_ALLOC, ENOMEM, "allocation"},
+                {MODEL_CALL_MMAP, ENOMEM, "mmap"},
+                {MODEL_CALL_OPEN, EMFILE, "open"}};
+
+/* The nth call fails, for every n: an error that says something, and nothing left behind. */
+START_TEST(test_every_failure)
+{
+    unsigned n = 1;
+    for (;; n++) {
+        init();
+        w.cfg.cpu_count = 2;
+        model_fail_nth(w.model, failures[_i].call, n, failures[_i].error);
+        unsigned before = model_calls(w.model, failures[_i].call);
+        enum cl_status st = world_launch(&w);
+        bool reached = model_calls(w.model, failures[_i].call) - before >= n;
+        ck_assert_msg(st == CL_OK || reached, "%s", w.err.msg);
+        if (st == CL_OK) { /* not reached, or a question about something that may be absent */
+            expect_one_mrtd();
+        }
+        ck_assert(st == CL_OK || w.err.msg[0] != '\0');
+        done();
+        if (!reached) {
+            break;
+        }
+    }
+    printf("%s: %u places\n", failures[_i].name, n - 1);
+    ck_assert_uint_ge(n, 2);
+}
+END_TEST
+
+/* What the host has not. */
+START_TEST(test_refusals)
+{
+    struct model_config config = model_config_tdx();
+    init();
+    model_free(w.model);
+    config.no_tdx = true;
+    w.model = model_new(&config);
+    struct vmm_kvm kvm = {.ops = &kvm_model_ops, .ctx = w.model, .vm_fd = -1};
+    struct tee_config tee = {.kvm = &kvm, .cpu_count = 1};
+    struct tee *t = NULL;
+    kvm.dev_fd = kvm_model_ops.open(w.model, "/dev/kvm");
+    ck_assert_int_eq(tee_tdx_ops.open(&tee, &t, &w.err), CL_ERR_UNAVAILABLE);
+    ck_assert_str_eq(w.err.msg, "KVM: expected VMs of type TDX, got a KVM without");
+    vmm_kvm_close(&kvm, &kvm.dev_fd);
+    done();
+}
+END_TEST
+
+int main(void)
+{
+    Suite *s = suite_create("tdx_launch");
+    TCase *small = tcase_create("small"); /* by name, for run_mutants */
+    tcase_add_loop_test(small, test_our_sections, 1, 17);
+    tcase_add_loop_test(small, test_slow_kvm, 1, 8);
+    tcase_add_test(small, test_refusals);
+    suite_add_tcase(s, small);
+    TCase *large = tcase_create("large");
+    tcase_add_test(large, test_random_configurations);
+    tcase_add_loop_test(large, test_every_failure, 0, (int)CL_ARRAY_LEN(failures));
+    suite_add_tcase(s, large);
+    return run_suite(s);
+}
