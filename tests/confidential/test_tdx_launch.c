@@ -3,7 +3,7 @@
  * the hand-off blocks are those that `cloister measure tdx` predicts, every failure of the host
  * ends cleanly, and what a TD asks for is answered.
  */
-#include "tdx.h"
+#include "report_tdx.h"
 #include "tdx_image.h"
 #include "world.h"
 
@@ -199,6 +199,43 @@ START_TEST(test_refusals)
 }
 END_TEST
 
+/* What a verifier will see of the launch (tdx.md a.1: TDINFO at 512), and the messages between our
+ * client and a service that another hand wrote from the specification. */
+START_TEST(test_report_and_quote)
+{
+    uint8_t report[MODEL_TDREPORT_SIZE], data[64] = {7}, mrtd[48], other[48];
+    uint8_t request[VMM_QGS_REQUEST_SIZE];
+    static uint8_t answer[MODEL_QGS_MAX];
+    const uint8_t *quote = NULL;
+    size_t size = 0;
+    struct model_pki pki;
+    struct cl_err err = {0};
+    init();
+    for (size_t i = 0; i < sizeof(w.cfg.mr_config_id); i++) {
+        w.cfg.mr_config_id[i] = (uint8_t)(0xA0 + i);
+    }
+    launch();
+    world_digests(&w, mrtd, other, other);
+    ck_assert(model_tdreport(world_vm(&w), data, report));
+    ck_assert_mem_eq(report + 512, ((const uint8_t[8]){0, 0, 0, 0x10}), 8); /* ATTRIBUTES */
+    ck_assert_mem_eq(report + 512 + 16, mrtd, 48);
+    ck_assert_mem_eq(report + 512 + 64, w.cfg.mr_config_id, 48);
+    ck_assert(model_pki_make(&pki));
+    vmm_qgs_request(request, report);
+    size_t total = model_qgs(world_vm(&w), &pki, request, sizeof(request), answer);
+    ck_assert_uint_gt(total, 4);
+    ck_assert_msg(vmm_qgs_response(answer + 4, total - 4, &quote, &size, &err) == CL_OK, "%s",
+                  err.msg);
+    ck_assert_mem_eq(quote + 48 + 136, mrtd, 48); /* a.4 */
+    report[600] ^= 1;                             /* not this machine's */
+    vmm_qgs_request(request, report);
+    total = model_qgs(world_vm(&w), &pki, request, sizeof(request), answer);
+    ck_assert_int_eq(vmm_qgs_response(answer + 4, total - 4, &quote, &size, &err), CL_ERR_REJECTED);
+    model_pki_done(&pki);
+    done();
+}
+END_TEST
+
 int main(void)
 {
     Suite *s = suite_create("tdx_launch");
@@ -206,6 +243,7 @@ int main(void)
     tcase_add_loop_test(small, test_our_sections, 1, 17);
     tcase_add_loop_test(small, test_slow_kvm, 1, 8);
     tcase_add_test(small, test_refusals);
+    tcase_add_test(small, test_report_and_quote);
     suite_add_tcase(s, small);
     TCase *large = tcase_create("large");
     tcase_add_test(large, test_random_configurations);
