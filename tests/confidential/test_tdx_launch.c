@@ -4,7 +4,7 @@
  * ends cleanly, and what a TD asks for is answered.
  */
 #include "report_tdx.h"
-#include "tdx_image.h"
+#include "tee_tdx_image.h"
 #include "world.h"
 
 #include <errno.h>

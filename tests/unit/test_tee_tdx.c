@@ -4,9 +4,9 @@
  */
 #include "base/encode.h"
 #include "check_main.h"
-#include "tdx_image.h"
 #include "tdx_kvm.h"
 #include "tee/tdx/hob.h"
+#include "tee_tdx_image.h"
 
 #include <stdio.h>
 
