@@ -38,6 +38,7 @@ int model_extension(const struct model *m, long cap)
     case KVM_CAP_TSC_CONTROL:
     case KVM_CAP_GET_TSC_KHZ:
     case MU_CAP_APIC_BUS_CYCLES_NS:
+    case MU_CAP_VM_TSC_CONTROL:
         return 1;
     case KVM_CAP_IRQ_ROUTING:
         return 4096;

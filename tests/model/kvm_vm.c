@@ -177,13 +177,19 @@ int model_vm_ioctl(struct model_vm *vm, unsigned long request, void *arg)
         return vm->td != NULL ? tdx_vm_op(vm, arg) : model_encrypt_op(vm, arg);
     case KVM_SET_TSC_KHZ:
         return tsc_khz(vm, (unsigned long)(uintptr_t)arg);
+    case KVM_GET_TSC_KHZ:
+        return vm->td != NULL ? (int)vm->td->tsc_khz : 2000000;
+    case KVM_SIGNAL_MSI:
+        if (vm->td != NULL) {
+            tdx_signal_msi(vm, arg);
+        }
+        return 0;
     case KVM_SET_TSS_ADDR:
     case KVM_SET_IDENTITY_MAP_ADDR:
     case KVM_SET_GSI_ROUTING:
     case KVM_IRQFD:
     case KVM_IOEVENTFD:
     case KVM_IRQ_LINE:
-    case KVM_SIGNAL_MSI:
     case KVM_SET_CLOCK:
     case KVM_SET_BOOT_CPU_ID:
         return 0; /* devices: of no consequence for the launch */

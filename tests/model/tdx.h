@@ -8,9 +8,10 @@
 
 #include "model.h"
 
-#define TDX_ATTR_DEBUG (1ull << 0)            /* tdx.md a.2 */
-#define TDX_ATTR_SEPT_VE_DISABLE (1ull << 28) /* a.2: an access of a pending page never is a #VE   \
-                                               */
+#define TDX_ATTR_DEBUG (1ull << 0) /* tdx.md a.2 */
+#define TDX_ATTR_SEPT_VE_DISABLE                                                                   \
+    (1ull << 28) /* a.2: an access of a pending page never is a #VE                                \
+                  */
 #define TDX_RTMRS 4u
 
 /* An Intel machine with TDX. Fields that are of SNP alone stay as model_config_default() has them.
@@ -27,6 +28,10 @@ void model_tdx_no_entropy(struct model *m, unsigned n);
 const uint8_t *model_mrtd(const struct model_vm *vm);
 const uint8_t *model_rtmr(const struct model_vm *vm, unsigned index);
 uint64_t model_td_extended(const struct model_vm *vm); /* bytes that went into MRTD by MR.EXTEND */
+
+/* Interrupts that the VMM injected by KVM_SIGNAL_MSI, and the last one's vector: how a TD learns
+ * that its quote is there (SetupEventNotifyInterrupt). */
+unsigned model_td_interrupts(const struct model_vm *vm, unsigned *ret_vector);
 
 /* One page as it was added, in order. */
 struct model_td_page {

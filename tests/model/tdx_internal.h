@@ -69,7 +69,8 @@ struct tdx_td {
     bool small_pages; /* the host augments 4 KiB at a time, whatever it is asked for */
     bool fatal;       /* the guest reported a fatal error: what it passed */
     uint64_t fatal_regs[16];
-    uint32_t notify_vector; /* of SetupEventNotifyInterrupt; 0: none */
+    uint32_t notify_vector;           /* of SetupEventNotifyInterrupt; 0: none */
+    unsigned interrupts, last_vector; /* of KVM_SIGNAL_MSI */
 };
 #define TDX_SEPT_LARGE 0x80u
 
@@ -81,7 +82,8 @@ struct tdx_regs {
 /* ---- tdx_vm.c: life of a TD ---- */
 int tdx_vm_create(struct model_vm *vm); /* 0, or -ENOMEM */
 void tdx_vm_free(struct model_vm *vm);
-int tdx_vm_op(struct model_vm *vm, void *cmd);      /* KVM_MEMORY_ENCRYPT_OP of a VM */
+int tdx_vm_op(struct model_vm *vm, void *cmd); /* KVM_MEMORY_ENCRYPT_OP of a VM */
+void tdx_signal_msi(struct model_vm *vm, const struct kvm_msi *msi);
 uint64_t tdx_shared_bit(const struct model_vm *vm); /* 1 << (gpaw - 1) */
 
 /* ---- tdx_vcpu.c ---- */

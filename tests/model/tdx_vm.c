@@ -24,6 +24,18 @@ void model_tdx_no_entropy(struct model *m, unsigned n)
     m->tdx_no_entropy = n;
 }
 
+void tdx_signal_msi(struct model_vm *vm, const struct kvm_msi *msi)
+{
+    vm->td->interrupts++;
+    vm->td->last_vector = msi->data & 0xFF;
+}
+
+unsigned model_td_interrupts(const struct model_vm *vm, unsigned *ret_vector)
+{
+    *ret_vector = vm->td != NULL ? vm->td->last_vector : 0;
+    return vm->td != NULL ? vm->td->interrupts : 0;
+}
+
 uint64_t tdx_shared_bit(const struct model_vm *vm)
 {
     return 1ull << (vm->td->gpaw - 1);

@@ -331,6 +331,11 @@ START_TEST(test_exits_of_tdx)
     tdx_exit(&b, 0x10004)->notify.ret = 0;
     ck_assert(!resume(&b, &r));
     ck_assert_uint_eq(r.r[10], 0);
+    struct kvm_msi msi = {.address_lo = 0xFEE00000, .data = 0x51};
+    unsigned vector;
+    ck_assert_int_eq(bench_vm(&b, KVM_SIGNAL_MSI, &msi), 0);
+    ck_assert_uint_eq(model_td_interrupts(model_vm_of(b.m, b.t.l.vm), &vector), 1);
+    ck_assert_uint_eq(vector, 0x51);
     for (unsigned i = 0; i < 2; i++) {
         ck_assert(!call(&b, &r, 0x10004, i == 0 ? 31 : 256, 0, 0, 0));
         ck_assert_uint_eq(r.r[10], TDVMCALL_INVALID_OPERAND);

@@ -289,6 +289,8 @@ START_TEST(test_arguments_of_init_vm)
     EXPECT(&b, td_op(t, t->l.vm, MU_TDX_INIT_VM, w->flags, address(in)), w->error, w->why);
     ck_assert_uint_eq(t->cmd.hw_error, w->hw_error);
     EXPECT(&b, td_op(t, t->l.vm, MU_TDX_INIT_VM, 0, 0), EFAULT, "init_vm.flags");
+    ck_assert_int_eq(bench_vm(&b, KVM_GET_TSC_KHZ, NULL),
+                     w->tsc_khz != 0 ? (int)w->tsc_khz : 2000000);
     ck_assert_int_eq(bench_vm(&b, KVM_SET_TSC_KHZ, NULL), 0); /* and then it still can be done */
     ck_assert_int_eq(td_init(t), 0);
     free(room);

@@ -269,9 +269,10 @@ static const char *member(const json_t *o, const char *name)
 static void unhex(const char *s, uint8_t *ret, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        unsigned v = 0;
-        ck_assert_int_eq(sscanf(s + 2 * i, "%2x", &v), 1);
-        ret[i] = (uint8_t)v;
+        const char pair[3] = {s[2 * i], s[2 * i + 1], '\0'};
+        char *end;
+        ret[i] = (uint8_t)strtoul(pair, &end, 16);
+        ck_assert(end == pair + 2);
     }
 }
 

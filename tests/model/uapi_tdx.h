@@ -10,6 +10,7 @@
 /* tdx.md c: VM type, capabilities, exits. */
 #define MU_VM_TYPE_TDX 5u
 #define MU_CAP_APIC_BUS_CYCLES_NS 237
+#define MU_CAP_VM_TSC_CONTROL 214
 #define MU_EXIT_TDX 40u
 #define MU_SYSTEM_EVENT_TDX_FATAL 7u
 
