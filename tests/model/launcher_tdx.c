@@ -59,8 +59,8 @@ static int init_vm(struct td *t, union room *room)
     memcpy(in->mrconfigid, t->mrconfigid, 48);
     memcpy(in->mrowner, t->mrowner, 48);
     memcpy(in->mrownerconfig, t->mrownerconfig, 48);
-    in->cpuid.nent = 1;
-    in->cpuid.entries[0] = (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = t->gpaw << 16};
+    in->nent = 1;
+    in->entries[0] = (struct kvm_cpuid_entry2){.function = 0x80000008, .eax = t->gpaw << 16};
     int error;
     do {
         error = td_op(t, t->l.vm, MU_TDX_INIT_VM, 0, (uint64_t)(uintptr_t)in);
@@ -74,7 +74,7 @@ int td_init(struct td *t)
     if (room == NULL) {
         return -ENOMEM;
     }
-    room->caps.cpuid.nent = TD_ENTRIES;
+    room->caps.nent = TD_ENTRIES;
     int error = td_op(t, t->l.vm, MU_TDX_CAPABILITIES, 0, (uint64_t)(uintptr_t)&room->caps);
     if (error == 0 && t->tsc_khz != 0) {
         error = launcher_ioctl(&t->l, t->l.vm, KVM_SET_TSC_KHZ, (void *)t->tsc_khz);

@@ -97,9 +97,9 @@ bool tdx_cpuid_has_x2apic(const struct model_vcpu *v)
 }
 
 /* GPAW from leaf 0x80000008 EAX[23:16]. */
-static int gpaw(struct model_vm *vm, const struct kvm_cpuid2 *c)
+static int gpaw(struct model_vm *vm, const struct kvm_cpuid_entry2 *entries, uint32_t count)
 {
-    const struct kvm_cpuid_entry2 *e = find(c->entries, c->nent, 0x80000008, 0);
+    const struct kvm_cpuid_entry2 *e = find(entries, count, 0x80000008, 0);
     if (e == NULL) {
         return model_refuse(vm->m, EINVAL, "init_vm.gpaw_leaf");
     }
@@ -114,18 +114,19 @@ static int gpaw(struct model_vm *vm, const struct kvm_cpuid2 *c)
     return 0;
 }
 
-int tdx_cpuid_configure(struct model_vm *vm, const struct kvm_cpuid2 *c, uint64_t *ret_hw_error)
+int tdx_cpuid_configure(struct model_vm *vm, const struct kvm_cpuid_entry2 *entries, uint32_t count,
+                        uint64_t *ret_hw_error)
 {
     struct tdx_td *td = vm->td;
     uint32_t copied = 0;
-    int error = gpaw(vm, c);
+    int error = gpaw(vm, entries, count);
     if (error != 0) {
         return error;
     }
     tdx_cpuid_reset(td);
     for (unsigned i = 0; i < td->cpuid_count; i++) {
         struct tdx_cpuid *slot = &td->cpuid[i];
-        const struct kvm_cpuid_entry2 *e = find(c->entries, c->nent, slot->leaf, slot->subleaf);
+        const struct kvm_cpuid_entry2 *e = find(entries, count, slot->leaf, slot->subleaf);
         if (e == NULL) {
             continue;
         }
@@ -135,7 +136,7 @@ int tdx_cpuid_configure(struct model_vm *vm, const struct kvm_cpuid2 *c, uint64_
         copied++;
         memcpy(slot->value, &e->eax, sizeof(slot->value));
     }
-    if (copied != c->nent) { /* leaves that the module knows nothing of, or the same twice */
+    if (copied != count) { /* leaves that the module knows nothing of, or the same twice */
         return model_refuse(vm->m, EINVAL, "init_vm.cpuid_leaves");
     }
     for (unsigned i = 0; i < td->cpuid_count; i++) {

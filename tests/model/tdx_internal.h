@@ -155,7 +155,8 @@ size_t tdx_host_cpuid(struct kvm_cpuid_entry2 ret[static MODEL_HOST_LEAVES]);
 void tdx_cpuid_reset(struct tdx_td *td);
 void tdx_cpuid_report(const struct tdx_td *td, struct kvm_cpuid_entry2 *ret); /* CAPABILITIES */
 bool tdx_cpuid_has_x2apic(const struct model_vcpu *v);
-int tdx_cpuid_configure(struct model_vm *vm, const struct kvm_cpuid2 *c, uint64_t *ret_hw_error);
+int tdx_cpuid_configure(struct model_vm *vm, const struct kvm_cpuid_entry2 *entries, uint32_t count,
+                        uint64_t *ret_hw_error);
 uint32_t tdx_cpuid_list(const struct model_vcpu *v, struct kvm_cpuid_entry2 ret[static 64]);
 bool tdx_cpuid_consistent(const struct model_vcpu *v, const struct kvm_cpuid2 *c);
 

@@ -90,14 +90,14 @@ static int capabilities(struct model_vm *vm, const struct mu_tdx_cmd *cmd)
     }
     struct tdx_td clean = {0};
     tdx_cpuid_reset(&clean);
-    if (caps->cpuid.nent < clean.cpuid_count) {
+    if (caps->nent < clean.cpuid_count) {
         return model_refuse(m, E2BIG, "capabilities.nent"); /* c: retry with more */
     }
     *caps = (struct mu_tdx_capabilities){.supported_attrs = m->config.td_attributes,
                                          .supported_xfam = m->config.td_xfam,
                                          .user_r11 = 1u << 1}; /* c: SetupEventNotify */
-    caps->cpuid.nent = clean.cpuid_count;
-    tdx_cpuid_report(&clean, caps->cpuid.entries);
+    caps->nent = clean.cpuid_count;
+    tdx_cpuid_report(&clean, caps->entries);
     return 0;
 }
 
@@ -121,7 +121,7 @@ static const char *init_fault(const struct model_vm *vm, const struct mu_tdx_ini
             return "init_vm.reserved";
         }
     }
-    if (in->cpuid.padding != 0) {
+    if (in->padding != 0) {
         return "init_vm.padding";
     }
     if ((in->attributes & ~vm->m->config.td_attributes) != 0) {
@@ -164,7 +164,7 @@ static int init_vm(struct model_vm *vm, struct mu_tdx_cmd *cmd)
     if (cmd->flags != 0 || in == NULL) {
         return model_refuse(m, in == NULL ? EFAULT : EINVAL, "init_vm.flags");
     }
-    if (in->cpuid.nent > MODEL_CPUID_MAX) {
+    if (in->nent > MODEL_CPUID_MAX) {
         return model_refuse(m, E2BIG, "init_vm.nent");
     }
     const char *fault = init_fault(vm, in);
@@ -175,7 +175,7 @@ static int init_vm(struct model_vm *vm, struct mu_tdx_cmd *cmd)
         return model_refuse(m, EINVAL, "init_vm.tsc_multiple");
     }
     uint64_t hw = 0;
-    int error = tdx_cpuid_configure(vm, &in->cpuid, &hw);
+    int error = tdx_cpuid_configure(vm, in->entries, in->nent, &hw);
     error = error != 0 ? error : init_module(vm, in, &hw);
     cmd->hw_error = hw;
     if (error != 0) {

@@ -163,7 +163,7 @@ struct wrong {
 
 static void add_leaf(struct mu_tdx_init_vm *in, struct kvm_cpuid_entry2 e)
 {
-    in->cpuid.entries[in->cpuid.nent++] = e;
+    in->entries[in->nent++] = e;
 }
 
 static void reserved(struct mu_tdx_init_vm *in)
@@ -173,12 +173,12 @@ static void reserved(struct mu_tdx_init_vm *in)
 
 static void padding(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.padding = 1;
+    in->padding = 1;
 }
 
 static void many(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.nent = 257;
+    in->nent = 257;
 }
 
 static void debug(struct mu_tdx_init_vm *in)
@@ -203,22 +203,22 @@ static void xfam_avx512(struct mu_tdx_init_vm *in)
 
 static void no_gpaw(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.nent = 0;
+    in->nent = 0;
 }
 
 static void gpaw_47(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.entries[0].eax = 47 << 16;
+    in->entries[0].eax = 47 << 16;
 }
 
 static void gpaw_52(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.entries[0].eax = 52 << 16;
+    in->entries[0].eax = 52 << 16;
 }
 
 static void phys_bits(struct mu_tdx_init_vm *in)
 {
-    in->cpuid.entries[0].eax |= 48; /* not configurable: to be masked away */
+    in->entries[0].eax |= 48; /* not configurable: to be masked away */
 }
 
 static void hypervisor_leaf(struct mu_tdx_init_vm *in)
@@ -228,7 +228,7 @@ static void hypervisor_leaf(struct mu_tdx_init_vm *in)
 
 static void leaf_twice(struct mu_tdx_init_vm *in)
 {
-    add_leaf(in, in->cpuid.entries[0]);
+    add_leaf(in, in->entries[0]);
 }
 
 static void tsx(struct mu_tdx_init_vm *in)
@@ -323,13 +323,13 @@ START_TEST(test_capabilities_and_cpuid)
     EXPECT(&b, td_op(t, t->l.vm, MU_TDX_CAPABILITIES, 1, at), EINVAL, "capabilities.flags");
     EXPECT(&b, td_op(t, t->l.vm, MU_TDX_CAPABILITIES, 0, 0), EFAULT, "capabilities.data");
     EXPECT(&b, td_op(t, t->l.vm, MU_TDX_CAPABILITIES, 0, at), E2BIG, "capabilities.nent");
-    room->caps.cpuid.nent = 1;
+    room->caps.nent = 1;
     while (td_op(t, t->l.vm, MU_TDX_CAPABILITIES, 0, at) == -E2BIG) {
-        room->caps.cpuid.nent *= 2; /* c: doubling */
+        room->caps.nent *= 2; /* c: doubling */
     }
     ck_assert_uint_eq(room->caps.supported_attrs, TDX_ATTR_SEPT_VE_DISABLE);
     ck_assert_uint_eq(room->caps.supported_xfam & 3, 3);
-    ck_assert_uint_ge(room->caps.cpuid.nent, 8);
+    ck_assert_uint_ge(room->caps.nent, 8);
     ck_assert_int_eq(td_init(t), 0);
     t->l.vcpus[0] = bench_vm(&b, KVM_CREATE_VCPU, NULL);
     t->l.vcpu_count = 1;

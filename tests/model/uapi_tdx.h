@@ -37,7 +37,8 @@ struct mu_tdx_capabilities {
     uint64_t kernel_r11, user_r11;
     uint64_t kernel_r12, user_r12;
     uint64_t reserved[250];
-    struct kvm_cpuid2 cpuid;
+    uint32_t nent, padding; /* struct kvm_cpuid2, taken apart: its end is open */
+    struct kvm_cpuid_entry2 entries[];
 };
 
 struct mu_tdx_init_vm {
@@ -47,7 +48,8 @@ struct mu_tdx_init_vm {
     uint8_t mrowner[48];
     uint8_t mrownerconfig[48];
     uint64_t reserved[12];
-    struct kvm_cpuid2 cpuid;
+    uint32_t nent, padding; /* struct kvm_cpuid2, taken apart: its end is open */
+    struct kvm_cpuid_entry2 entries[];
 };
 
 struct mu_tdx_mem_region {
@@ -83,8 +85,9 @@ struct mu_exit_tdx {
 };
 
 _Static_assert(sizeof(struct mu_tdx_cmd) == 24, "tdx.md c: kvm_tdx_cmd");
-_Static_assert(offsetof(struct mu_tdx_capabilities, cpuid) == 2048, "tdx.md c: capabilities");
-_Static_assert(offsetof(struct mu_tdx_init_vm, cpuid) == 256, "tdx.md c: init_vm");
+_Static_assert(offsetof(struct mu_tdx_capabilities, nent) == 2048, "tdx.md c: capabilities");
+_Static_assert(offsetof(struct mu_tdx_init_vm, nent) == 256, "tdx.md c: init_vm");
+_Static_assert(offsetof(struct mu_tdx_init_vm, entries) == 264, "tdx.md c: kvm_cpuid2");
 _Static_assert(sizeof(struct mu_tdx_mem_region) == 24, "tdx.md c: init_mem_region");
 _Static_assert(sizeof(struct mu_exit_tdx) == 64, "tdx.md c: kvm_run.tdx");
 
