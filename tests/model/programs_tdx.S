@@ -659,7 +659,7 @@ PROGRAM device /* a shared page where nothing is */
     mov 0xA00010, %eax
     FINISH 0
 
-PROGRAM open /* to interrupts */
+PROGRAM wakeful /* to interrupts */
     sti
     jmp td_io
 

@@ -17,7 +17,7 @@ PROGRAM(map);
 PROGRAM(window);
 PROGRAM(exposed);
 PROGRAM(calls);
-PROGRAM(open);
+PROGRAM(wakeful);
 PROGRAM(cpuid);
 PROGRAM(io);
 
@@ -216,7 +216,7 @@ static void inject(struct model_vm *vm, unsigned vcpu, void *ctx)
 START_TEST(test_unexpected_events)
 {
     struct td_rig r;
-    static const uint8_t *const programs[] = {td_io, td_io, td_io, td_io, td_open};
+    static const uint8_t *const programs[] = {td_io, td_io, td_io, td_io, td_wakeful};
     struct event events[] = {{20, 0x1030}, {6, 0x2006}, {3, STUCK}, {0x80, 0}, {0x80, STUCK}};
     for (unsigned i = 0; i < 5; i++) {
         start(&r, programs[i]);
