@@ -1,5 +1,5 @@
 # stage0 in a TD: the calls, what is measured, where the other CPUs wait.
-foreach(test tdx tdx_measure)
+foreach(test tdx tdx_measure tdx_log)
     cl_unit_test(test_stage0_${test} SOURCES stage0_machine.c tdx_module.c LIBS cl_stage0_hosted cl_attestation)
 endforeach()
 cl_unit_test(test_stage0_sha384 LIBS cl_stage0_hosted)

@@ -101,3 +101,39 @@ void tdxm_free(struct tdxm *m)
         free(m);
     }
 }
+
+/* The module of a machine: what stage0 has at STAGE0_TDX_GPA. */
+static enum stage0_reason measure_machine(const struct s0_machine *machine)
+{
+    struct tdxm *m = NULL;
+    memcpy(&m, (const uint8_t *)(machine->memory + STAGE0_TDX_GPA), sizeof(m));
+    return s0_tdx_measure_machine(&m->tdx, &machine->state->payload);
+}
+
+struct tdxm *tdxm_new_td(struct s0t **ret_t)
+{
+    struct s0t *t = s0t_new();
+    const uint64_t ram = UINT64_C(256) << 20;
+    struct tdxm *m = tdxm_new(t->m.memory, ram);
+    memcpy(t->memory + STAGE0_TDX_GPA, &m, sizeof(m));
+    t->m.accept = measure_machine;
+    t->m.tee = S0_TDX;
+    memset(t->memory + STAGE0_TD_HOB_GPA, 0xEE, STAGE0_TD_HOB_SIZE);
+    (void)s0_hob_build(ram, t->memory + STAGE0_TD_HOB_GPA);
+    s0t_load_window(t);
+    s0t_make_hashes(t);
+    *ret_t = t;
+    return m;
+}
+
+enum stage0_reason tdxm_boot(struct tdxm *m, struct s0t *t)
+{
+    enum stage0_reason reason = s0_load(&t->m);
+    if (reason == STAGE0_R_OK) {
+        reason = s0_verify(&t->m);
+    }
+    if (reason == STAGE0_R_OK) {
+        reason = s0_tdx_measure_payload(&m->tdx, &t->state.layout);
+    }
+    return reason == STAGE0_R_OK ? s0_prepare(&t->m) : reason;
+}

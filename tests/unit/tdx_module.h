@@ -34,4 +34,10 @@ struct tdxm {
 struct tdxm *tdxm_new(uintptr_t memory, uint64_t ram);
 void tdxm_free(struct tdxm *m);
 
+/* The same with 256 MiB of a machine as the VMM hands it over: hand-off blocks, window, hashes; its
+ * s0_load() measures the machine. Both are the caller's. */
+struct tdxm *tdxm_new_td(struct s0t **ret_t);
+/* As fw/main.c: load (and measure the machine), verify, measure, prepare. */
+enum stage0_reason tdxm_boot(struct tdxm *m, struct s0t *t);
+
 #endif

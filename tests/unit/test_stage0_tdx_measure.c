@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_stage0_tdx_measure.c - what stage0 measures in a TD: the registers are those that `cloister
- * measure tdx` computes from the same files by its own code, and the log explains them.
+ * measure tdx` computes from the same files by its own code.
  */
 #include "check_main.h"
-#include "cloister/tdx_event_log.h"
 #include "cloister/tdx_measure.h"
 #include "tdx_module.h"
 
@@ -17,41 +16,15 @@
 static struct s0t *t;
 static struct tdxm *m;
 
-static enum stage0_reason measure_machine(const struct s0_machine *machine)
-{
-    return s0_tdx_measure_machine(&m->tdx, &machine->state->payload);
-}
-
-/* Memory is a TD's: what the launch added has bytes of the host's choice. */
 static void setup(void)
 {
-    t = s0t_new();
-    m = tdxm_new(t->m.memory, MIB(256));
-    t->m.accept = measure_machine;
-    t->m.tee = S0_TDX;
-    memset(t->memory + STAGE0_TD_HOB_GPA, 0xEE, STAGE0_TD_HOB_SIZE);
-    (void)s0_hob_build(MIB(256), t->memory + STAGE0_TD_HOB_GPA);
-    s0t_load_window(t);
-    s0t_make_hashes(t);
+    m = tdxm_new_td(&t);
 }
 
 static void teardown(void)
 {
     tdxm_free(m);
     s0t_free(t);
-}
-
-/* As fw/main.c: load (and measure the machine), verify, measure, prepare. */
-static enum stage0_reason boot(void)
-{
-    enum stage0_reason reason = s0_load(&t->m);
-    if (reason == STAGE0_R_OK) {
-        reason = s0_verify(&t->m);
-    }
-    if (reason == STAGE0_R_OK) {
-        reason = s0_tdx_measure_payload(&m->tdx, &t->state.layout);
-    }
-    return reason == STAGE0_R_OK ? s0_prepare(&t->m) : reason;
 }
 
 static void write_file(char *path, const void *data, size_t len)
@@ -92,7 +65,7 @@ static void check_registers(const struct cl_tdx_measurement *want)
 START_TEST(test_registers_are_those_that_measure_computes)
 {
     struct cl_tdx_measurement want;
-    ck_assert_int_eq(boot(), STAGE0_R_OK);
+    ck_assert_int_eq(tdxm_boot(m, t), STAGE0_R_OK);
     compute(MIB(256), true, &want);
     check_registers(&want);
 }
@@ -106,7 +79,7 @@ START_TEST(test_no_initrd_is_measured_as_no_bytes)
     s0t_make_descriptor(t);
     s0t_load_window(t);
     s0t_make_hashes(t);
-    ck_assert_int_eq(boot(), STAGE0_R_OK);
+    ck_assert_int_eq(tdxm_boot(m, t), STAGE0_R_OK);
     check_registers(&want);
 }
 END_TEST
@@ -163,7 +136,7 @@ END_TEST
 
 START_TEST(test_nothing_of_the_hand_off_blocks_is_left_to_linux)
 {
-    ck_assert_int_eq(boot(), STAGE0_R_OK);
+    ck_assert_int_eq(tdxm_boot(m, t), STAGE0_R_OK);
     ck_assert(s0_all_zero(t->memory + STAGE0_TD_HOB_GPA, STAGE0_TD_HOB_SIZE));
 }
 END_TEST
@@ -186,68 +159,9 @@ START_TEST(test_a_register_that_is_not_extended_ends_the_boot)
         m->extends = 0;
         m->bad_extend = n;
         m->bad_status = UINT64_C(0xC000010000000002);
-        ck_assert_int_eq(boot(), STAGE0_R_TDX_RTMR);
+        ck_assert_int_eq(tdxm_boot(m, t), STAGE0_R_TDX_RTMR);
         ck_assert_uint_eq(m->extends, n);
     }
-}
-END_TEST
-
-static const struct cl_tdx_event *event(const struct cl_tdx_event_log *log, size_t i, uint32_t mr,
-                                        const void *data, size_t len)
-{
-    const struct cl_tdx_event *e = cl_tdx_event_log_event(log, i);
-    ck_assert_ptr_nonnull(e);
-    ck_assert_uint_eq(e->mr, mr);
-    ck_assert_uint_eq(e->data_len, len);
-    ck_assert_mem_eq(e->data, data, len);
-    return e;
-}
-
-/* What is hashed stands in the log, but for kernel and initrd. */
-static void check_digest(const struct cl_tdx_event *e)
-{
-    uint8_t digest[S0_SHA384_SIZE];
-    s0_sha384(digest, e->data, e->data_len);
-    ck_assert_mem_eq(digest, e->digest, sizeof(digest));
-}
-
-START_TEST(test_log_explains_the_registers)
-{
-    struct cl_err err = {0};
-    struct cl_tdx_event_log *log = NULL;
-    struct cl_tdx_replay replay;
-    uint8_t hob[S0_HOB_MAX];
-    size_t hob_len = s0_hob_build(MIB(256), hob) - S0_HOB_END_SIZE;
-    ck_assert_int_eq(boot(), STAGE0_R_OK);
-    enum cl_status st =
-        cl_tdx_event_log_parse(t->memory + STAGE0_EVENT_LOG_GPA, STAGE0_EVENT_LOG_SIZE, &log, &err);
-    ck_assert_msg(st == CL_OK, "%s", err.msg);
-    ck_assert_int_eq(cl_tdx_event_log_replay(log, &replay, &err), CL_OK);
-    ck_assert_mem_eq(replay.rtmr, m->rtmr, sizeof(replay.rtmr));
-    ck_assert_uint_eq(cl_tdx_event_log_count(log), 5);
-    check_digest(event(log, 0, 1, hob, hob_len));
-    (void)event(log, 1, 2, "kernel", 7);
-    check_digest(event(log, 2, 2, "\0\0\0", 4));
-    check_digest(event(log, 3, 3, t->cmdline, t->cmdline_size));
-    (void)event(log, 4, 3, "initrd", 7);
-    cl_tdx_event_log_free(log);
-}
-END_TEST
-
-/* 512 GiB and the longest command line: still one page. */
-START_TEST(test_the_largest_log_fits)
-{
-    t->state.layout = (struct s0_layout){.kernel_file_gpa = STAGE0_KERNEL_GPA,
-                                         .kernel_size = 1,
-                                         .initrd_gpa = STAGE0_KERNEL_GPA,
-                                         .cmdline_size = STAGE0_CMDLINE_SIZE_MAX};
-    const struct s0_payload payload = {.cpu_count = 2, .ram_size = STAGE0_RAM_MAX};
-    (void)s0_hob_build(STAGE0_RAM_MAX, t->memory + STAGE0_TD_HOB_GPA);
-    ck_assert_int_eq(s0_tdx_measure_machine(&m->tdx, &payload), STAGE0_R_OK);
-    ck_assert_int_eq(s0_tdx_measure_payload(&m->tdx, &t->state.layout), STAGE0_R_OK);
-    ck_assert_uint_lt(m->tdx.log_len, STAGE0_EVENT_LOG_SIZE);
-    uint8_t note[STAGE0_EVENT_LOG_SIZE] = {0};
-    ck_assert_int_eq(s0_log_add(&m->tdx, 0, S0_EVENT_TAG, note, sizeof(note)), STAGE0_R_INTERNAL);
 }
 END_TEST
 
@@ -265,8 +179,6 @@ int main(void)
     tcase_add_test(tc, test_nothing_of_the_hand_off_blocks_is_left_to_linux);
     tcase_add_test(tc, test_cpu_count_is_the_module_s);
     tcase_add_test(tc, test_a_register_that_is_not_extended_ends_the_boot);
-    tcase_add_test(tc, test_log_explains_the_registers);
-    tcase_add_test(tc, test_the_largest_log_fits);
     suite_add_tcase(s, tc);
     return run_suite(s);
 }
