@@ -16,19 +16,16 @@
 #define INFO_WIDTH UINT64_C(0x3F)
 #define ATTRIBUTE_SEPT_VE_DISABLE (UINT64_C(1) << 28)
 
-/* Again while the operand is busy, but not for ever. Of *regs only RAX comes back. */
+/* Again while the operand is busy, but not for ever. */
 static uint64_t call_patiently(const struct s0_tdx *tdx, const struct s0_tdx_regs *regs)
 {
-    struct s0_tdx_regs now = *regs;
-    for (uint32_t i = 0; i < TRIES; i++) {
-        now = *regs;
+    uint64_t status = STATUS_BUSY << 32;
+    for (uint32_t i = 0; i < TRIES && STATUS_CLASS(status) == STATUS_BUSY; i++) {
+        struct s0_tdx_regs now = *regs;
         tdx->tdcall(tdx, &now);
-        if (STATUS_CLASS(now.rax) != STATUS_BUSY) {
-            break;
-        }
-        __asm__ volatile("pause");
+        status = now.rax;
     }
-    return now.rax;
+    return status;
 }
 
 enum stage0_reason s0_tdx_info(const struct s0_tdx *tdx, struct s0_tdx_info *ret_info)
