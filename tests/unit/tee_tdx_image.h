@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tee_tdx_image.h - makes firmware images with a TDVF descriptor: A and B of the specification (tdx.md
- * b.4) from their recipe, and one with the sections of our own ROM.
+ * tee_tdx_image.h - makes firmware images with a TDVF descriptor: A and B of the specification
+ * (tdx.md b.4) from their recipe, and one with the sections of our own ROM.
  */
 #ifndef CL_TEST_TEE_TDX_IMAGE_H
 #define CL_TEST_TEE_TDX_IMAGE_H
