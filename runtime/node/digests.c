@@ -43,31 +43,50 @@ static enum cl_status open_guest(const struct node_payload *payload, struct gues
     return CL_OK;
 }
 
+struct snp_list {
+    json_t *list; /* NULL: no memory was left */
+    const char *name, *type;
+    int cpus;
+};
+
+/* The digest after a vCPU's page is that of a guest with so many. */
+static void on_page(void *ctx, const struct cl_snp_page *page)
+{
+    struct snp_list *s = ctx;
+    char hex[2 * CL_SNP_LD_SIZE + 1];
+    if (strcmp(page->region, "vmsa") != 0) {
+        return;
+    }
+    s->cpus++;
+    cl_hex(hex, page->digest, CL_SNP_LD_SIZE);
+    if (s->list != NULL &&
+        json_array_append_new(s->list,
+                              json_pack("{s:s, s:i, s:s, s:s}", "class", s->name, "cpus", s->cpus,
+                                        "vcpu_type", s->type, "measurement", hex)) != 0) {
+        s->list = NULL;
+    }
+}
+
 static enum cl_status add_snp(const struct guest *g, const struct node_options *o, bool sim,
                               json_t *list, struct cl_err *err)
 {
-    const char *name = sim ? "sim-snp" : "snp";
     const struct cl_buf *cmdline = sim ? &g->sim_cmdline : &g->cmdline;
+    struct snp_list s = {.list = list,
+                         .name = sim ? "sim-snp" : "snp",
+                         .type = o->vcpu_type != NULL ? o->vcpu_type : VCPU_TYPE};
     struct cl_snp_measure_config c = {.firmware = g->files.firmware,
                                       .kernel = g->files.kernel,
                                       .initrd = g->initrd,
                                       .cmdline = (const char *)cmdline->data,
+                                      .cpus = SHIM_CPUS_MAX,
                                       .guest_features = 1,
-                                      .vmm = CL_SNP_VMM_CLOISTER};
-    const char *type = o->vcpu_type != NULL ? o->vcpu_type : VCPU_TYPE;
-    CL_TRY(cl_snp_vcpu_type_parse(type, &c.vcpu_sig, err));
-    for (c.cpus = 1; c.cpus <= SHIM_CPUS_MAX; c.cpus++) {
-        struct cl_snp_measurement m;
-        char hex[2 * CL_SNP_LD_SIZE + 1];
-        CL_TRY(cl_snp_measure(&c, &m, err));
-        cl_hex(hex, m.digest, sizeof(m.digest));
-        if (json_array_append_new(list, json_pack("{s:s, s:i, s:s, s:s}", "class", name, "cpus",
-                                                  (int)c.cpus, "vcpu_type", type, "measurement",
-                                                  hex)) != 0) {
-            return cl_err_nomem(err, "report");
-        }
-    }
-    return CL_OK;
+                                      .vmm = CL_SNP_VMM_CLOISTER,
+                                      .page = on_page,
+                                      .page_ctx = &s};
+    struct cl_snp_measurement m;
+    CL_TRY(cl_snp_vcpu_type_parse(s.type, &c.vcpu_sig, err));
+    CL_TRY(cl_snp_measure(&c, &m, err));
+    return s.list != NULL ? CL_OK : cl_err_nomem(err, "report");
 }
 
 static enum cl_status add_tdx(const struct guest *g, json_t *list, struct cl_err *err)

@@ -1,6 +1,6 @@
 # Node set-up (runtime/node).
-foreach(test install kills config journal)
-    cl_unit_test(test_node_${test} SOURCES node_world.c LIBS cl_node)
+foreach(test install kills config journal plan)
+    cl_unit_test(test_node_${test} SOURCES node_world.c LIBS cl_node cl_attestation)
     target_include_directories(test_node_${test} PRIVATE ${CMAKE_SOURCE_DIR}/runtime/node ${CMAKE_SOURCE_DIR}/runtime)
 endforeach()
 cl_unit_test(test_node_snapshotter LIBS cl_node cl_snapshotter)
