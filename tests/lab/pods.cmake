@@ -44,6 +44,8 @@ target_include_directories(cri_client PRIVATE ${pods})
 target_include_directories(cri_client SYSTEM PRIVATE ${CMAKE_CURRENT_BINARY_DIR}) # not ours to mend
 target_compile_options(cri_client PRIVATE -Ulinux) # a macro of GNU C, and a member of messages
 target_link_libraries(cri_client PRIVATE cl_flags cl_base cl_grpc PkgConfig::PROTOBUF_C)
+add_executable(cri_stream pods/cri_stream.c)
+target_link_libraries(cri_stream PRIVATE cl_flags cl_base)
 
 cl_pods_test(ctr_run ctr_run TIMEOUT 300)
 cl_pods_test(cri_pod cri_pod TIMEOUT 400)

@@ -137,17 +137,44 @@ static enum cl_status build_stop(const struct options *o, char **args, json_t **
         err);
 }
 
-static enum cl_status build_exec(const struct options *o, char **args, json_t **ret_j,
-                                 struct cl_err *err)
+static enum cl_status command_of(char **words, json_t **ret_command, struct cl_err *err)
 {
     CL_CLEANUP(cl_json_decrefp) json_t *command = json_array();
-    for (char **word = args + 1; *word != NULL; word++) {
-        if (json_array_append_new(command, json_string(*word)) != 0) {
+    for (; *words != NULL; words++) {
+        if (json_array_append_new(command, json_string(*words)) != 0) {
             return cl_err_set(err, CL_ERR_MALFORMED, "command: expected text in UTF-8");
         }
     }
+    *ret_command = CL_TAKE(command);
+    return CL_OK;
+}
+
+static enum cl_status build_exec(const struct options *o, char **args, json_t **ret_j,
+                                 struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *command = NULL;
+    CL_TRY(command_of(args + 1, &command, err));
     return packed(json_pack("{ss,sO,sI}", "container_id", args[0], "cmd", command, "timeout",
                             (json_int_t)o->timeout_s),
+                  ret_j, err);
+}
+
+static enum cl_status build_exec_url(const struct options *o CL_UNUSED, char **args, json_t **ret_j,
+                                     struct cl_err *err)
+{
+    CL_CLEANUP(cl_json_decrefp) json_t *command = NULL;
+    CL_TRY(command_of(args + 1, &command, err));
+    return packed(json_pack("{ss,sO,sb,sb,sb}", "container_id", args[0], "cmd", command, "stdin", 1,
+                            "stdout", 1, "stderr", 1),
+                  ret_j, err);
+}
+
+static enum cl_status build_forward(const struct options *o CL_UNUSED, char **args, json_t **ret_j,
+                                    struct cl_err *err)
+{
+    uint64_t port = 0;
+    CL_TRY(cl_uint_parse(args[1], "port", 1, UINT16_MAX, &port, err));
+    return packed(json_pack("{ss,s[I]}", "pod_sandbox_id", args[0], "port", (json_int_t)port),
                   ret_j, err);
 }
 
@@ -200,6 +227,10 @@ static const struct verb verbs[] = {
      TYPE(container_status_response), build_container_status, NULL},
     {"exec-sync", "[--timeout S] CONTAINER COMMAND...", 2, 256, RUNTIME("ExecSync"),
      TYPE(exec_sync_request), TYPE(exec_sync_response), build_exec, NULL},
+    {"exec", "CONTAINER COMMAND...", 2, 256, RUNTIME("Exec"), TYPE(exec_request), TYPE(stream_url),
+     build_exec_url, "url"},
+    {"port-forward", "POD PORT", 2, 2, RUNTIME("PortForward"), TYPE(port_forward_request),
+     TYPE(stream_url), build_forward, "url"},
     {"stats", "[CONTAINER]", 1, 1, RUNTIME("ContainerStats"), TYPE(container_id),
      TYPE(container_stats_response), build_container, NULL},
     {"statss", "", 0, 0, RUNTIME("ListContainerStats"), TYPE(empty),
