@@ -185,11 +185,11 @@ pods_clean() {
     fail "left after $1: $(diff "$PODS/logs/residue" "$PODS/logs/residue.now")"
 }
 
-# A registry of this test's own at PODS_REGISTRY, without TLS as localhost may; it has cloister/pulled:test. Stays until the test ends.
+# A registry of this test's own at PODS_REGISTRY, without TLS as localhost may; it has cloister/pulled:test, or what STORAGE has. Stays until the test ends.
 PODS_REGISTRY=127.0.0.1:5000
-pods_registry() {
-    cp -r "$setup/registry" "$PODS/own/registry"
-    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n' "$PODS/own/registry" "$PODS_REGISTRY" >"$PODS/own/registry.yml"
+pods_registry() { # [STORAGE]
+    [ $# = 1 ] || cp -r "$setup/registry" "$PODS/own/registry"
+    printf 'version: 0.1\nstorage: {filesystem: {rootdirectory: %s}}\nhttp: {addr: %s}\n' "${1:-$PODS/own/registry}" "$PODS_REGISTRY" >"$PODS/own/registry.yml"
     docker-registry serve "$PODS/own/registry.yml" >"$PODS/logs/registry" 2>&1 &
     wait_for "the registry" busybox wget -qO /dev/null "http://$PODS_REGISTRY/v2/"
 }

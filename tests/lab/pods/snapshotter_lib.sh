@@ -19,4 +19,6 @@ snapshotter_wiped() { # killed, and nothing of it is left; it has nothing to los
     rm -f "$PODS/own/s.sock"
     snapshotter_start
 }
-snapshotter_settings() { printf '[image]\ncache-dir = "%s"\ncache-mib = 64\n' "$PODS_CACHE" >>"$PODS/cloister.toml"; }
+snapshotter_settings() { # [CACHE-MIB]
+    printf '[image]\ncache-dir = "%s"\ncache-mib = %s\n' "$PODS_CACHE" "${1:-64}" >>"$PODS/cloister.toml"
+}
