@@ -17,13 +17,13 @@
 /* What td_vcpu() set, and a leaf of the hypervisor's. */
 static void host_leaf(struct td_rig *r, unsigned index)
 {
-    struct {
+    union {
         struct kvm_cpuid2 head;
-        struct kvm_cpuid_entry2 entries[LEAVES];
+        uint8_t bytes[sizeof(struct kvm_cpuid2) + LEAVES * sizeof(struct kvm_cpuid_entry2)];
     } c = {.head = {.nent = LEAVES - 1}};
     int fd = r->t.l.vcpus[index];
     ck_assert_int_eq(launcher_ioctl(&r->t.l, fd, KVM_GET_CPUID2, &c), 0);
-    c.entries[c.head.nent++] = (struct kvm_cpuid_entry2){
+    c.head.entries[c.head.nent++] = (struct kvm_cpuid_entry2){
         .function = 0x40000000, .ebx = 0x4B4D564B, .ecx = 0x564B4D56, .edx = 0x4D};
     ck_assert_int_eq(launcher_ioctl(&r->t.l, fd, KVM_SET_CPUID2, &c), 0);
 }
