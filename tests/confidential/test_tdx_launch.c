@@ -87,6 +87,19 @@ START_TEST(test_our_sections)
 }
 END_TEST
 
+/* The ROM that was built, which the machine's firmware tests run. */
+START_TEST(test_our_firmware)
+{
+    world_init_tdx(&w);
+    w.cfg.cpu_count = (unsigned)_i;
+    launch();
+    expect_one_mrtd();
+    expect_hob();
+    ck_assert_uint_le(model_td_extended(world_vm(&w)), 256u << 10);
+    world_free(&w);
+}
+END_TEST
+
 static uint32_t random_state;
 
 static uint32_t random_below(uint32_t bound)
@@ -241,6 +254,7 @@ int main(void)
     Suite *s = suite_create("tdx_launch");
     TCase *small = tcase_create("small"); /* by name, for run_mutants */
     tcase_add_loop_test(small, test_our_sections, 1, 17);
+    tcase_add_loop_test(small, test_our_firmware, 1, 3);
     tcase_add_loop_test(small, test_slow_kvm, 1, 8);
     tcase_add_test(small, test_refusals);
     tcase_add_test(small, test_report_and_quote);
