@@ -126,6 +126,18 @@ START_TEST(test_rdrand_and_clock_are_required)
 }
 END_TEST
 
+/* And shares no pages with KVM for it, or for anything else. */
+START_TEST(test_a_td_has_a_clock_of_its_own)
+{
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_TD, NULL), CL_OK);
+    ck_assert_uint_eq(leaf(0x40000001, 0)->eax, 1u << 1 | 1u << 7 | 1u << 11);
+    ck_assert_ptr_null(leaf(0x8000001f, 0));
+    setup();
+    leaf(0x40000001, 0)->eax = 0;
+    ck_assert_int_eq(vmm_cpuid_apply(&table, 0, 1, true, TEE_GUEST_TD, NULL), CL_OK);
+}
+END_TEST
+
 static int file_of(const char *text, size_t size)
 {
     int fd = memfd_create("payload", MFD_CLOEXEC);
@@ -283,6 +295,7 @@ int main(void)
     tcase_add_test(c, test_nothing_nested_and_no_other_tee);
     tcase_add_test(c, test_tsc_deadline_follows_kvm);
     tcase_add_test(c, test_rdrand_and_clock_are_required);
+    tcase_add_test(c, test_a_td_has_a_clock_of_its_own);
     tcase_add_test(c, test_payload_window);
     tcase_add_test(c, test_payload_limits);
     tcase_add_loop_test(c, test_first_end_is_told, 0, (int)CL_ARRAY_LEN(told));
