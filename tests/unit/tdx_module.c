@@ -19,9 +19,9 @@ static uint64_t accept(struct tdxm *m, uint64_t rcx)
     uint64_t gpa = rcx & ~UINT64_C(0xFFF);
     uint64_t level = rcx & 0xFFF;
     uint64_t size = level == 0 ? 0x1000 : 0x200000;
-    ck_assert_uint_le(level, 1);
-    ck_assert_uint_eq(gpa % size, 0);
-    ck_assert_uint_le((gpa + size) >> 12, m->pages);
+    if (level > 1 || gpa % size != 0 || (gpa + size) >> 12 > m->pages) { /* asserts are slow */
+        ck_abort_msg("accept of 0x%llx", (unsigned long long)rcx);
+    }
     if (level == 1 && m->small) {
         return TDXM_SIZE;
     }
