@@ -9,13 +9,12 @@
  */
 #include "base/encode.h"
 #include "tee/snp/snp_internal.h"
-#include "world.h"
+#include "window.h"
 
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 
-#define RAM (128u << 20)
+#define RAM WINDOW_RAM
 #define GHCB 0xF000u
 #define INFO1 (GHCB + 0x398u)
 #define INFO2 (GHCB + 0x3A0u)
@@ -23,37 +22,21 @@
 
 enum { AT_INFO = 1, AT_FEATURES, AT_SHARE, AT_REGISTER, AT_ENTERED, AT_PSC };
 
-/* Ends that are no reason of the firmware's. */
-enum { END_SHUTDOWN = -1, END_STANDSTILL = -2, END_SAFE = -3 };
-
 static struct world w;
 
 static void prepare(void)
 {
-    world_init(&w);
-    w.cfg.ram_size = RAM;
+    window_prepare(&w, world_init);
 }
 
 static void launch(void)
 {
-    ck_assert_msg(world_launch(&w) == CL_OK, "%s [%s]", w.err.msg, model_reason(w.model));
+    window_launch(&w);
 }
 
-/* END_SAFE: Linux with the right bytes, or any end before it. */
 static void expect_end(int end)
 {
-    enum model_outcome outcome = model_outcome(world_vm(&w));
-    if (end > 0) {
-        world_expect_refusal(&w, (enum stage0_reason)end);
-    } else if (end == END_SHUTDOWN) {
-        ck_assert_msg(outcome == MODEL_SHUTDOWN, "outcome %d: %s", outcome, w.vmm.status.reason);
-    } else if (end == END_STANDSTILL) {
-        ck_assert_msg(outcome == MODEL_STUCK, "outcome %d: %s", outcome, w.vmm.status.reason);
-    } else if (outcome == MODEL_ENTERED) {
-        world_expect_linux(&w);
-    }
-    ck_assert(end == END_SAFE || outcome != MODEL_ENTERED);
-    world_free(&w);
+    window_expect_end(&w, end);
 }
 
 /* ---- At an exit ---- */
@@ -127,7 +110,6 @@ static void act_pvalidate(struct model_vm *vm, CL_UNUSED unsigned vcpu, void *ct
 
 #define ENTRY MODEL_BEFORE_ENTRY
 #define REPLY MODEL_BEFORE_REPLY
-#define R(name) ((int)STAGE0_R_##name)
 #define LAST_252 ((uint64_t)252 << 16)
 
 static const struct at_exit exits[] = {
@@ -224,144 +206,15 @@ START_TEST(test_at_exit)
 }
 END_TEST
 
-/* ---- What the host puts into the payload window ---- */
-
-struct in_window {
-    const char *name;
-    unsigned offset; /* in the descriptor */
-    unsigned size;
-    uint64_t value;
-    int end;
-};
-
-static const struct in_window windows[] = {
-    {"magic", 0, 1, 'X', R(DESC_MAGIC)},
-    {"version", 8, 4, 2, R(DESC_VERSION)},
-    {"no CPU", 12, 4, 0, R(DESC_CPU_COUNT)},
-    {"17 CPUs", 12, 4, 17, R(DESC_CPU_COUNT)},
-    {"more CPUs than were measured", 12, 4, 16, END_SAFE},
-    {"no RAM", 16, 8, 0, R(DESC_RAM_SIZE)},
-    {"RAM beyond all bounds", 16, 8, UINT64_MAX & ~UINT64_C(0x1FFFFF), R(DESC_RAM_SIZE)},
-    {"RAM that would wrap", 16, 8, UINT64_C(1) << 63, R(DESC_RAM_SIZE)},
-    {"RAM of odd size", 16, 8, RAM + 4096, R(DESC_RAM_UNIT)},
-    {"more RAM than there is", 16, 8, 2ull * RAM, R(SNP_PAGE_STATE)},
-    {"RAM over window and ROM", 16, 8, UINT64_C(0x100000000), R(SNP_PAGE_STATE)},
-    {"kernel of no size", 32, 8, 0, R(KERNEL_SIZE)},
-    {"kernel larger than its bound", 32, 8, (64u << 20) + 1, R(KERNEL_SIZE)},
-    {"kernel beyond the window", 24, 8, UINT64_C(0x9FFFF000), R(KERNEL_WINDOW)},
-    {"kernel in private RAM", 24, 8, UINT64_C(0x1000000), R(KERNEL_WINDOW)},
-    {"kernel over the descriptor", 24, 8, UINT64_C(0x80000000), R(KERNEL_WINDOW)},
-    {"kernel not aligned", 24, 8, UINT64_C(0x80002010), R(KERNEL_ALIGN)},
-    {"initrd size that wraps", 48, 8, UINT64_MAX, R(INITRD_SIZE)},
-    {"initrd beyond the window", 40, 8, UINT64_C(0x9FFFF000), R(INITRD_WINDOW)},
-    {"initrd over the kernel", 40, 8, UINT64_C(0x80002000), R(BLOBS_OVERLAP)},
-    {"command line of no size", 64, 8, 0, R(CMDLINE_SIZE)},
-    {"command line beyond the window", 56, 8, UINT64_C(0xA0000000), R(CMDLINE_WINDOW)},
-    {"command line longer than measured", 64, 8, 100, R(CMDLINE_HASH)},
-    {"reserved bytes", 4000, 1, 1, R(DESC_NOT_ZERO)},
-    {"command line of other bytes", 0x1000, 1, 'X', R(CMDLINE_HASH)},
-    {"kernel of other bytes", 0x2000 + 700, 1, 0xEE, R(KERNEL_HASH)},
-    {"kernel with another setup size", 0x2000 + 0x1F1, 1, 0xFF, R(KERNEL_HASH)},
-    {"initrd of other bytes", 0x7000 + 5, 1, 'X', R(INITRD_HASH)},
-};
-
-static uint8_t *window_bytes(void)
-{
-    ck_assert_int_eq(mprotect(w.vmm.payload.map, w.vmm.payload.size, PROT_READ | PROT_WRITE), 0);
-    return w.vmm.payload.map;
-}
-
 START_TEST(test_in_window)
 {
-    const struct in_window *x = &windows[_i];
-    prepare();
-    launch();
-    uint8_t *at = window_bytes() + x->offset;
-    ck_assert_mem_ne(at, &x->value, x->size); /* the case would change nothing */
-    memcpy(at, &x->value, x->size);
-    w.cpus_told = x->offset == 12 ? (unsigned)x->value : 0;
-    world_run(&w);
-    printf("window, %s: %s\n", x->name, w.vmm.status.reason);
-    expect_end(x->end);
+    window_try(&w, world_init, (unsigned)_i);
 }
 END_TEST
-
-/* A byte of the window changes between one read and the next, wherever that is: what is used is
- * what was checked. */
-static unsigned flip_at;
-
-static void act_flip(CL_UNUSED struct model_vm *vm, CL_UNUSED unsigned vcpu, CL_UNUSED void *ctx)
-{
-    w.vmm.payload.map[flip_at] ^= 0x55;
-}
-
-static const unsigned flips[] = {0,      8,      12,     16,     24,     32,
-                                 48,     56,     64,     0x1000, 0x1010, 0x2000,
-                                 0x21F1, 0x2202, 0x2262, 0x2400, 0x4000, 0x7000};
-
-/* One boot, in which that byte changes after the nth read. */
-static bool enters_with_change_at(uint64_t n, bool wrong_first)
-{
-    prepare();
-    launch();
-    (void)window_bytes();
-    if (wrong_first) {
-        w.vmm.payload.map[flip_at] ^= 0x55;
-    }
-    ck_assert(model_plan_read(world_vm(&w), STAGE0_WINDOW_GPA, w.vmm.payload.size, (unsigned)n,
-                              act_flip, NULL));
-    world_run(&w);
-    bool entered = model_outcome(world_vm(&w)) == MODEL_ENTERED;
-    expect_end(END_SAFE);
-    return entered;
-}
-
-static uint64_t honest_reads(void)
-{
-    prepare();
-    launch();
-    flip_at = 0;
-    ck_assert(model_plan_read(world_vm(&w), STAGE0_WINDOW_GPA, w.vmm.payload.size, UINT32_MAX,
-                              act_flip, NULL));
-    world_run(&w);
-    uint64_t reads = model_shared_reads(world_vm(&w));
-    expect_end(END_SAFE);
-    return reads;
-}
 
 START_TEST(test_bytes_that_change)
 {
-    uint64_t reads = honest_reads();
-    unsigned entered = 0;
-    uint64_t step = reads / 12 + 1;
-    flip_at = flips[_i];
-    for (uint64_t n = 0; n <= reads; n += step) {
-        entered += enters_with_change_at(n, false) ? 1 : 0;
-        if (n / step % 2 == 0) { /* right too late: copied wrong, hashed right? */
-            (void)enters_with_change_at(n, true);
-        }
-    }
-    printf("byte 0x%x, %llu reads: %u of %llu changes came too late\n", flips[_i],
-           (unsigned long long)reads, entered, (unsigned long long)(reads / step + 1));
-}
-END_TEST
-
-/* In the descriptor, the command line, and the first, some, and the last of kernel and initrd. */
-static const unsigned words[] = {0,      8,      16,     24,     32,     40,
-                                 48,     56,     64,     0xFF8,  0x1000, 0x2000,
-                                 0x21F0, 0x2200, 0x4000, 0x6E18, 0x7000, 0x9320};
-
-/* So that there is no second value that somebody could mean, whatever the host does in between. */
-START_TEST(test_every_word_is_read_once)
-{
-    prepare();
-    launch();
-    ck_assert(model_plan_read(world_vm(&w), STAGE0_WINDOW_GPA + words[_i], 8, UINT32_MAX, act_flip,
-                              NULL));
-    world_run(&w);
-    world_expect_linux(&w);
-    ck_assert_uint_eq(model_shared_reads(world_vm(&w)), 1);
-    world_free(&w);
+    window_try_changes(&w, world_init, window_flips[_i]);
 }
 END_TEST
 
@@ -557,14 +410,13 @@ int main(void)
     tcase_add_loop_test(exit, test_at_exit, 0, (int)CL_ARRAY_LEN(exits));
     suite_add_tcase(s, exit);
     TCase *window = tcase_create("window");
-    tcase_add_loop_test(window, test_in_window, 0, (int)CL_ARRAY_LEN(windows));
-    tcase_add_loop_test(window, test_every_word_is_read_once, 0, (int)CL_ARRAY_LEN(words));
+    tcase_add_loop_test(window, test_in_window, 0, (int)window_case_count);
     tcase_add_loop_test(window, test_launch, 0, (int)CL_ARRAY_LEN(launches));
     tcase_add_loop_test(window, test_status, 0, (int)CL_ARRAY_LEN(statuses));
     tcase_add_loop_test(window, test_other_cpu_early, 0, 2);
     suite_add_tcase(s, window);
     TCase *change = tcase_create("change");
-    tcase_add_loop_test(change, test_bytes_that_change, 0, (int)CL_ARRAY_LEN(flips));
+    tcase_add_loop_test(change, test_bytes_that_change, 0, (int)window_flip_count);
     tcase_add_loop_test(change, test_every_vector, 28, 34);
     suite_add_tcase(s, change);
     return run_suite(s);

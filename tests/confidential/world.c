@@ -105,11 +105,7 @@ void world_init_tdx(struct world *w)
 {
     struct model_config config = model_config_tdx();
     init(w, &config, &tee_tdx_ops);
-}
-
-static bool is_td(const struct world *w)
-{
-    return w->cfg.tee == &tee_tdx_ops;
+    w->td = true;
 }
 
 void world_use(struct world *w, const char *firmware, const char *kernel, const char *initrd)
@@ -142,10 +138,10 @@ enum cl_status world_launch(struct world *w)
 {
     open_files(w);
     w->files.kvm_fd = kvm_model_ops.open(w->model, "/dev/kvm");
-    if (!is_td(w)) {
+    if (!w->td) {
         w->files.sev_fd = kvm_model_ops.open(w->model, "/dev/sev");
     }
-    if (w->files.kvm_fd < 0 || (w->files.sev_fd < 0 && !is_td(w))) {
+    if (w->files.kvm_fd < 0 || (w->files.sev_fd < 0 && !w->td)) {
         return cl_err_set(&w->err, CL_ERR_SYS, "the model's devices");
     }
     return vmm_init(&w->vmm, &kvm_model_ops, w->model, &w->cfg, &w->files, 0, &w->err);
@@ -173,16 +169,21 @@ static void digest_of_event(struct world *w, uint8_t ret[static 48])
     ck_assert_int_eq(cl_unhex(ret, 48, hex, "measurement", NULL), CL_OK);
 }
 
-static void measure_td(const struct world *w, uint8_t ret[static 48])
+void world_registers(const struct world *w, struct cl_tdx_measurement *ret)
 {
-    struct cl_tdx_measurement m;
     struct cl_err err = {0};
     struct cl_tdx_measure_config config = {.firmware = w->firmware,
                                            .kernel = w->kernel,
                                            .initrd = w->initrd[0] != '\0' ? w->initrd : NULL,
                                            .cmdline = w->files.cmdline,
                                            .memory = w->cfg.ram_size};
-    ck_assert_msg(cl_tdx_measure(&config, &m, &err) == CL_OK, "%s", err.msg);
+    ck_assert_msg(cl_tdx_measure(&config, ret, &err) == CL_OK, "%s", err.msg);
+}
+
+static void measure_td(const struct world *w, uint8_t ret[static 48])
+{
+    struct cl_tdx_measurement m;
+    world_registers(w, &m);
     memcpy(ret, m.mr[CL_TDX_MRTD], 48);
 }
 
@@ -204,7 +205,7 @@ void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static
                    uint8_t measure[static 48])
 {
     digest_of_event(w, vmm);
-    if (is_td(w)) {
+    if (w->td) {
         memcpy(model, model_mrtd(world_vm(w)), 48);
         measure_td(w, measure);
     } else {
@@ -251,8 +252,10 @@ static void tell_entry(struct world *w)
 void world_run(struct world *w)
 {
     tell_entry(w);
+    unsigned cpus = w->td ? w->cfg.cpu_count : 1;
     for (unsigned steps = 0; steps < 1000000 && !vmm_status_ended(&w->vmm.status); steps++) {
-        if (model_outcome(world_vm(w)) != MODEL_GOING || !vmm_vcpu_step(&w->vmm.vcpu[0])) {
+        if (model_outcome(world_vm(w)) != MODEL_GOING ||
+            !vmm_vcpu_step(&w->vmm.vcpu[steps % cpus])) {
             return;
         }
     }

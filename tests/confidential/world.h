@@ -21,6 +21,7 @@ struct world {
     char dir[64]; /* holds kernel, initrd */
     char kernel[1024], initrd[1024];
     const char *firmware;
+    bool td;                              /* class tdx */
     uint8_t *kernel_bytes, *initrd_bytes; /* as the guest must have them */
     size_t kernel_size, initrd_size;
     unsigned cpus_told; /* that Linux's tables will list; 0: as many as there are */
@@ -41,10 +42,12 @@ enum cl_status world_launch(struct world *w);
 /* The three digests (TDX: MRTDs): of the VMM's event, of the model, of `cloister measure`. */
 void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
                    uint8_t measure[static 48]);
+/* Of a TD: MRTD and the RTMRs, as `cloister measure` says. */
+void world_registers(const struct world *w, struct cl_tdx_measurement *ret);
 struct model_vm *world_vm(struct world *w);
 
-/* After a launch. What must be true at the Linux entry is told to the model, and the boot CPU runs
- * until it is there or the VM has ended. */
+/* After a launch. What must be true at the Linux entry is told to the model, and the boot CPU (all
+ * CPUs of a TD, in turn) runs until it is there or the VM has ended. */
 void world_run(struct world *w);
 /* It is there, and the model had nothing to object to. */
 void world_expect_linux(struct world *w);
