@@ -64,8 +64,9 @@ static void check_booted(const struct s0t *t)
     require(p->ram_size >= STAGE0_RAM_MIN && p->ram_size <= STAGE0_RAM_MAX);
     require(p->ram_size % STAGE0_RAM_UNIT == 0);
     require(l->kernel_file_gpa >= STAGE0_HIGH_GPA && l->kernel_size <= STAGE0_KERNEL_SIZE_MAX);
-    require(l->initrd_size == 0 || (l->initrd_gpa >= STAGE0_KERNEL_GPA + t->state.kernel.init_size &&
-                                    l->initrd_gpa + l->initrd_size <= l->low_ram_end));
+    require(l->initrd_size == 0 ||
+            (l->initrd_gpa >= STAGE0_KERNEL_GPA + t->state.kernel.init_size &&
+             l->initrd_gpa + l->initrd_size <= l->low_ram_end));
     require(t->memory[STAGE0_CMDLINE_GPA + l->cmdline_size - 1] == 0);
 }
 

@@ -5,4 +5,4 @@ set_tests_properties(lab.stage0_qemu PROPERTIES LABELS lab TIMEOUT 300 RESOURCE_
 
 # A stock QEMU's own way to boot a kernel, with this ROM as its BIOS.
 add_test(NAME qemu.stage0_boot COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/qemu_boot ${CMAKE_BINARY_DIR}/guest)
-set_tests_properties(qemu.stage0_boot PROPERTIES LABELS lab TIMEOUT 300 SKIP_RETURN_CODE 77)
+set_tests_properties(qemu.stage0_boot PROPERTIES LABELS lab TIMEOUT 600 SKIP_RETURN_CODE 77)
