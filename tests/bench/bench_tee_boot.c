@@ -14,7 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define PAGES_OF_GIB ((1u << 30) / 4096u)
+#define PAGES_OF_GIB 262144.0 /* of 4 KiB */
 #define EXITS_PER_PAGE (1.0 / 200)
 #define MEASURED_MAX (256u << 10)
 #define LINES_MAX 4000u
