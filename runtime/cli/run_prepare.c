@@ -34,9 +34,9 @@ static enum cl_status pick_tee(struct run *r, const struct hc_report *report, st
         return CL_OK;
     }
     return cl_err_set(err, CL_ERR_UNSUPPORTED,
-                      "run '%.100s': --tee auto: expected a host that can run snp or tdx (cloister "
+                      "--tee auto: expected a host that can run snp or tdx (cloister "
                       "host check), got %s: %.90s; %s: %.90s",
-                      r->args.image, snp->id, snp->actual, tdx->id, tdx->actual);
+                      snp->id, snp->actual, tdx->id, tdx->actual);
 }
 
 /* The person has decided: what cannot be told is tried, and what has failed is not. */
@@ -49,11 +49,10 @@ static enum cl_status want_tee(struct run *r, const struct hc_report *report,
         return CL_OK;
     }
     const struct hc_check *o = hc_obstacle(report, asked);
-    return cl_err_set(
-        err, CL_ERR_UNSUPPORTED,
-        "run '%.100s': --tee %s: expected a host that can run it (cloister host check "
-        "--class %s), got %s: %.90s",
-        r->args.image, hc_class_name(asked), hc_class_name(asked), o->id, o->actual);
+    return cl_err_set(err, CL_ERR_UNSUPPORTED,
+                      "--tee %s: expected a host that can run it (cloister host check "
+                      "--class %s), got %s: %.90s",
+                      hc_class_name(asked), hc_class_name(asked), o->id, o->actual);
 }
 
 static enum cl_status check_tee(struct run *r, struct cl_err *err)
