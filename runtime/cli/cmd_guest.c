@@ -76,9 +76,8 @@ static const char info_help[] =
     "line,\n"
     "and what guest.json says of their versions; the command line as it stands (class sim) and as "
     "the\n"
-    "hardware classes are launched with it. `cloister measure snp --class snp` and `cloister "
-    "measure\n"
-    "tdx --class tdx` compute what those measure.\n"
+    "hardware classes are launched with it. `cloister measure` computes the launch digest of "
+    "each.\n"
     "example: cloister guest info\n";
 
 static enum cl_status file_json(const char *path, json_t *files, struct cl_err *err)
