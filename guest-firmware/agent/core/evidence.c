@@ -131,8 +131,9 @@ static enum cl_status check_quote(const struct agent_evidence *e, const struct c
         return stale("quote", err);
     }
     CL_TRY(agent_evidence_td(e, report_data, &own, err));
-    return memcmp((const uint8_t *)td + TD_OWN_FROM, (const uint8_t *)&own + TD_OWN_FROM,
-                  TD_OWN_TO - TD_OWN_FROM) == 0 /* public */
+    const uint8_t *said = (const uint8_t *)td + TD_OWN_FROM;
+    const uint8_t *is = (const uint8_t *)&own + TD_OWN_FROM;
+    return memcmp(said, is, TD_OWN_TO - TD_OWN_FROM) == 0 /* public */
                ? CL_OK
                : cl_err_set(err, CL_ERR_REJECTED,
                             "quote: TD: expected this one (attributes, MRTD, MRCONFIGID, owners, "
