@@ -64,8 +64,8 @@ static void check_rtmrs(struct guest_cpu *c)
 {
     const uint8_t *want = c->guest->entry.rtmrs;
     for (unsigned i = 0; want != NULL && i < TDX_RTMRS; i++) {
-        if (memcmp(c->vcpu->vm->td->rtmr[i], want + (size_t)i * MODEL_DIGEST_SIZE,
-                   MODEL_DIGEST_SIZE) != 0) { /* public */
+        const uint8_t *good = want + (size_t)i * MODEL_DIGEST_SIZE;
+        if (memcmp(c->vcpu->vm->td->rtmr[i], good, MODEL_DIGEST_SIZE) != 0) { /* public */
             guest_object(c->guest, "entry.rtmr", "RTMR%u is not as expected", i);
         }
     }
