@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 
 static uint8_t *entry(const struct model_vm *vm, uint64_t gpa)
 {
@@ -119,13 +120,20 @@ int tdx_ept_violation(struct model_vcpu *v, uint64_t gpa, bool shared, unsigned 
     return 0;
 }
 
-/* Written only where there is something to clear: a big guest's untouched memory stays untouched.
- */
-static void clear(uint8_t *page)
+/* Written only where there is memory: of a big guest only what it uses is there, and a look at the
+ * rest would make it. One slot is one mapping. */
+static void clear(struct model_vm *vm, uint64_t gpa, uint64_t size)
 {
-    static const uint8_t zero[MODEL_PAGE];
-    if (memcmp(page, zero, MODEL_PAGE) != 0) { /* public */
-        memset(page, 0, MODEL_PAGE);
+    unsigned char there[TDX_LARGE / MODEL_PAGE];
+    uint8_t *first = model_private(vm, gpa);
+    bool one =
+        first != NULL && model_private(vm, gpa + size - MODEL_PAGE) == first + size - MODEL_PAGE;
+    bool known = one && mincore(first, (size_t)size, there) == 0;
+    for (uint64_t at = 0; at < size; at += MODEL_PAGE) {
+        uint8_t *page = known ? first + at : model_private(vm, gpa + at);
+        if (page != NULL && (!known || (there[at / MODEL_PAGE] & 1) != 0)) {
+            memset(page, 0, MODEL_PAGE);
+        }
     }
 }
 
@@ -157,12 +165,7 @@ enum tdx_accept tdx_accept(struct model_vm *vm, uint64_t gpa, unsigned level)
     if (large && level == 0) {
         return TDX_ACCEPT_SIZE_MISMATCH;
     }
-    for (uint64_t at = gpa; at < gpa + size; at += MODEL_PAGE) {
-        uint8_t *page = model_private(vm, at);
-        if (page != NULL) {
-            clear(page);
-        }
-    }
+    clear(vm, gpa, size);
     set(vm, gpa, size, (unsigned)MODEL_SEPT_MAPPED | (level == 1 ? TDX_SEPT_LARGE : 0u));
     return TDX_ACCEPT_OK;
 }
@@ -196,21 +199,25 @@ static void demote(struct model_vm *vm, uint64_t base)
     }
 }
 
+/* The host clears what it gets back. */
 void tdx_sept_remove(struct model_vm *vm, uint64_t gpa, uint64_t size)
 {
-    for (uint64_t at = gpa; at < gpa + size; at += MODEL_PAGE) {
-        uint8_t *e = entry(vm, at);
+    uint64_t step = MODEL_PAGE;
+    for (uint64_t at = gpa; at < gpa + size; at += step) {
+        const uint8_t *e = entry(vm, at);
+        step = MODEL_PAGE;
         if (e == NULL || *e == MODEL_SEPT_FREE) {
             continue;
         }
         if ((*e & TDX_SEPT_LARGE) != 0) {
-            demote(vm, at & ~(uint64_t)(TDX_LARGE - 1));
+            if (at % TDX_LARGE == 0 && gpa + size - at >= TDX_LARGE) {
+                step = TDX_LARGE;
+            } else {
+                demote(vm, at & ~(uint64_t)(TDX_LARGE - 1));
+            }
         }
-        uint8_t *page = model_private(vm, at);
-        if (page != NULL) {
-            memset(page, 0, MODEL_PAGE); /* the host clears what it gets back */
-        }
-        *e = MODEL_SEPT_FREE;
+        clear(vm, at, step);
+        set(vm, at, step, MODEL_SEPT_FREE);
     }
 }
 
