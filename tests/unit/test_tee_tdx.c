@@ -791,6 +791,8 @@ START_TEST(test_quote_refusals)
         {0x80000000, 0x1000, KC_VMCALL_INVALID}, /* the window */
     };
     running();
+    put_le64(image.data, 1); /* the firmware's first bytes look like a request */
+    put_le(image.data + 16, 1024, 4);
     for (size_t i = 0; i < CL_ARRAY_LEN(calls); i++) {
         (void)quote_buffer(1, 1024);
         ck_assert_uint_eq(vmcall(KC_VMCALL_GET_QUOTE, calls[i].gpa, calls[i].size), calls[i].ret);
