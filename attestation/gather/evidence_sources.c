@@ -9,6 +9,7 @@
 #include "base/io.h"
 #include "base/json.h"
 #include "cloister/hcl_report.h"
+#include "cloister/snp_report.h"
 #include "cloister/tdx_quote.h"
 #include "cloister/vtpm_evidence.h"
 
@@ -48,15 +49,38 @@ static enum cl_status tdx_to_json(const struct cl_buf *quote, json_t **ret_j, st
     return cl_tdx_gathered_json(quote, &log, ret_j, err);
 }
 
+/* So that a stale answer is noticed here, not by whoever verifies. */
+static enum cl_status same_data(const struct evidence_request *r, const uint8_t *got,
+                                const char *source, struct cl_err *err)
+{
+    return memcmp(got, r->report_data, sizeof(r->report_data)) == 0 /* public values */
+               ? CL_OK
+               : cl_err_set(err, CL_ERR_MALFORMED,
+                            "%s: report_data: expected what was asked for, got another", source);
+}
+
+static enum cl_status snp_to_json(const struct evidence_request *r, const struct cl_buf *report,
+                                  const struct cl_buf *certs, const char *source, json_t **ret_j,
+                                  struct cl_err *err)
+{
+    struct cl_snp_report decoded;
+    CL_TRY(cl_snp_report_decode(report->data, report->len, &decoded, err));
+    CL_TRY(same_data(r, decoded.report_data, source, err));
+    return cl_snp_gathered_json(report, certs, ret_j, err);
+}
+
 static enum cl_status from_tsm(const struct evidence_request *r, struct evidence_found *f,
                                struct cl_err *err)
 {
     CL_CLEANUP(cl_tsm_report_done) struct cl_tsm_report t = {0};
     CL_TRY(cl_tsm_get(CL_TSM_ROOT, r->report_data, &t, err));
     if (strcmp(t.provider, "sev_guest") == 0) {
-        return cl_snp_gathered_json(&t.report, &t.certs, &f->json, err);
+        return snp_to_json(r, &t.report, &t.certs, "configfs-tsm", &f->json, err);
     }
     if (strcmp(t.provider, "tdx_guest") == 0) {
+        CL_CLEANUP(cl_tdx_quote_freep) struct cl_tdx_quote *quote = NULL;
+        CL_TRY(cl_tdx_quote_parse(t.report.data, t.report.len, &quote, err));
+        CL_TRY(same_data(r, cl_tdx_quote_td(quote)->report_data, "configfs-tsm", err));
         return tdx_to_json(&t.report, &f->json, err);
     }
     return cl_err_set(err, CL_ERR_UNSUPPORTED,
@@ -70,7 +94,7 @@ static enum cl_status from_sev_guest(const struct evidence_request *r, struct ev
     CL_CLEANUP(cl_buf_done) struct cl_buf report = {0};
     CL_CLEANUP(cl_buf_done) struct cl_buf certs = {0};
     CL_TRY(cl_sev_guest_get(CL_SEV_GUEST_DEVICE, r->report_data, &report, &certs, err));
-    return cl_snp_gathered_json(&report, &certs, &f->json, err);
+    return snp_to_json(r, &report, &certs, "sev-guest", &f->json, err);
 }
 
 /* As the metadata service takes it: without padding. */

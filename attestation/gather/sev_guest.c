@@ -16,7 +16,9 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CERTS_SIZE (64u << 10) /* a whole number of pages, as the hypervisor wants it */
+#define CERTS_SIZE                                                                                 \
+    0x4000u /* the driver's own buffer; it refuses more, and what is no whole page                 \
+             */
 
 /* MSG_REPORT_RSP: status, size, 24 reserved bytes, then the report. */
 static enum cl_status take_report(const struct snp_report_resp *resp, struct cl_buf *ret_report,
@@ -36,6 +38,9 @@ static enum cl_status take_report(const struct snp_report_resp *resp, struct cl_
     return cl_buf_append(ret_report, report, CL_SNP_REPORT_SIZE, err);
 }
 
+/* The report and the host's table. Where the table does not fit into what the driver takes, no
+ * buffer of ours would help: then the bare report, whose certificates are for the verifier to find.
+ */
 static enum cl_status ask(int fd, const uint8_t report_data[static CL_REPORT_DATA_SIZE],
                           uint8_t *certs, struct snp_report_resp *resp, struct cl_err *err)
 {
@@ -45,7 +50,13 @@ static enum cl_status ask(int fd, const uint8_t report_data[static CL_REPORT_DAT
                                          .req_data = (uint64_t)(uintptr_t)&req,
                                          .resp_data = (uint64_t)(uintptr_t)resp};
     memcpy(req.data.user_data, report_data, sizeof(req.data.user_data));
-    if (ioctl(fd, SNP_GET_EXT_REPORT, &io) != 0) {
+    int answer = ioctl(fd, SNP_GET_EXT_REPORT, &io);
+    if (answer != 0 && io.vmm_error == SNP_GUEST_VMM_ERR_INVALID_LEN) {
+        io.exitinfo2 = 0;
+        io.req_data = (uint64_t)(uintptr_t)&req.data;
+        answer = ioctl(fd, SNP_GET_REPORT, &io);
+    }
+    if (answer != 0) {
         return cl_err_sys(err, errno, "sev-guest: report: firmware %u, hypervisor %u",
                           (unsigned)io.fw_error, (unsigned)io.vmm_error);
     }

@@ -39,8 +39,8 @@ CL_NODISCARD enum cl_status cl_tsm_get(const char *root,
 
 #define CL_SEV_GUEST_DEVICE "/dev/sev-guest"
 
-/* An extended report: the bare 1184 bytes, and AMD's certificate table.
- * Returns as cl_tsm_get(). */
+/* An extended report: the bare 1184 bytes, and AMD's certificate table, which is empty where the
+ * host has none, or one that is larger than the driver takes (16 KiB). Returns as cl_tsm_get(). */
 CL_NODISCARD enum cl_status cl_sev_guest_get(const char *device,
                                              const uint8_t report_data[static CL_REPORT_DATA_SIZE],
                                              struct cl_buf *ret_report, struct cl_buf *ret_certs,
