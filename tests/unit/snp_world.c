@@ -7,6 +7,7 @@
 
 #include <openssl/ecdsa.h>
 #include <openssl/objects.h>
+#include <openssl/pem.h>
 #include <openssl/rsa.h>
 #include <openssl/x509v3.h>
 #include <stdio.h>
@@ -39,6 +40,27 @@ void world_init(void)
             abort();
         }
     }
+}
+
+void world_save(const char *path)
+{
+    FILE *f = fopen(path, "we");
+    MUST(f != NULL);
+    for (size_t i = 0; i < WORLD_KEY_COUNT; i++) {
+        MUST(PEM_write_PrivateKey(f, keys[i], NULL, NULL, 0, NULL, NULL) == 1);
+    }
+    MUST(fclose(f) == 0);
+}
+
+void world_load(const char *path)
+{
+    FILE *f = fopen(path, "re");
+    MUST(f != NULL);
+    for (size_t i = 0; i < WORLD_KEY_COUNT; i++) {
+        keys[i] = PEM_read_PrivateKey(f, NULL, NULL, NULL);
+        MUST(keys[i] != NULL);
+    }
+    (void)fclose(f);
 }
 
 EVP_PKEY *world_pkey(enum world_key key)

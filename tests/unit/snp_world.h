@@ -37,6 +37,9 @@ struct world_cert {
 
 /* Makes the keys; once, before any test runs. */
 void world_init(void);
+/* The keys of a world in a file of PEM: for another process, or where making them takes long. */
+void world_save(const char *path);
+void world_load(const char *path);
 EVP_PKEY *world_pkey(enum world_key key); /* borrowed */
 
 struct world_cert world_ark(void), world_ask(void), world_vcek(void);
