@@ -68,7 +68,7 @@ lab_unpack_kernel() {
     lab_kernel_version="$(ls "$lab_kernel_dir/lib/modules")"
 }
 
-# Copies the modules and what they depend on, unpacked, into DIR, and their order into DIR/order.
+# Copies the modules and what they depend on, unpacked, into DIR, and their order into DIR/order. kvm.ko may be one of our own ($lab_kvm_dir).
 lab_collect_modules() { # DIR
     local module path name
     mkdir -p "$1"
@@ -82,6 +82,7 @@ lab_collect_modules() { # DIR
         esac
         printf '%s\n' "$name" >>"$1/order"
     done
+    [ -z "${lab_kvm_dir:-}" ] || cp "$lab_kvm_dir/kvm.ko" "$1/kvm.ko"
 }
 
 # Makes kernel, initrd and the client program, or finds them in the cache. Sets lab_kernel_dir, lab_qemu_dir, lab_image_dir, lab_client.
@@ -97,6 +98,7 @@ lab_prepare() {
     busybox="$(command -v busybox)"
     key="$({
         printf '%s\n' "$lab_kernel_version" "$LAB_MODULES"
+        [ -z "${lab_kvm_dir:-}" ] || cat "$lab_kvm_dir/kvm.ko"
         cat "$lab_dir/lab.sh" "$lab_dir/init" "$lab_dir/lab_server.c" "$lab_dir/lab_client.c" "$lab_dir/lab_wire.h" "$busybox"
     } | sha256sum | cut -c1-16)"
     lab_image_dir="$lab_cache/image-$key"

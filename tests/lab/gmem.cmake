@@ -1,0 +1,16 @@
+# Private memory on a real KVM (tests/lab/gmem): a lab of its own, whose kvm.ko has software-protected VMs. Building that takes a minute or two, once.
+add_executable(test_guest_memfd gmem/test_guest_memfd.c gmem/guest.c ${CMAKE_SOURCE_DIR}/runtime/vmm/kvm.c)
+target_link_libraries(test_guest_memfd PRIVATE cl_flags cl_vmm)
+set(gmem_run ${CMAKE_CURRENT_SOURCE_DIR}/gmem/run)
+cl_lab_host_test(guest_memfd LONG TIMEOUT 1800 COMMAND ${gmem_run} $<TARGET_FILE:test_guest_memfd>)
+set(gmem_tests lab.guest_memfd)
+if(TARGET cl_model)
+    add_executable(test_gmem_answers gmem/test_gmem_answers.c)
+    target_link_libraries(test_gmem_answers PRIVATE cl_flags cl_model)
+    add_test(NAME unit.test_gmem_answers COMMAND test_gmem_answers model)
+    set_tests_properties(unit.test_gmem_answers PROPERTIES LABELS unit TIMEOUT 60)
+    cl_lab_host_test(gmem_answers LONG TIMEOUT 1800 COMMAND ${gmem_run} $<TARGET_FILE:test_gmem_answers> real)
+    list(APPEND gmem_tests lab.gmem_answers)
+endif()
+# They need no session of the others.
+set_tests_properties(${gmem_tests} PROPERTIES SKIP_RETURN_CODE 77 FIXTURES_REQUIRED "")
