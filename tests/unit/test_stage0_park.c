@@ -78,6 +78,7 @@ static void *park(void *woken)
 
 static void put_mailbox(uint32_t apic_id, uint64_t vector, uint16_t command)
 {
+    *(volatile uint16_t *)mailbox = 0; /* the one before is for nobody else */
     *(volatile uint32_t *)(mailbox + 4) = apic_id;
     *(volatile uint64_t *)(mailbox + 8) = vector;
     *(volatile uint16_t *)mailbox = command;

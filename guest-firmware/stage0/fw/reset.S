@@ -202,9 +202,9 @@ tdx_park:
     je tdx_park
     mov $STAGE0_MAILBOX_GPA, %ebx
 1:  pause
-    cmpw $MAILBOX_WAKEUP, (%rbx)
+    cmpl %r9d, MAILBOX_APIC_ID(%rbx) /* first: a command seen before it could be another CPU's */
     jne 1b
-    cmpl %r9d, MAILBOX_APIC_ID(%rbx)
+    cmpw $MAILBOX_WAKEUP, (%rbx)
     jne 1b
     mov MAILBOX_VECTOR(%rbx), %rax
     movw $0, (%rbx) /* taken */
