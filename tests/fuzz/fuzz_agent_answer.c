@@ -27,8 +27,8 @@ static enum cl_status dial(void *ctx, int *ret_fd, struct cl_err *err)
     if (socketpair(AF_UNIX, SOCK_STREAM, 0, sv) != 0) {
         return cl_err_set(err, CL_ERR_UNAVAILABLE, "socketpair");
     }
-    bool sent = write(sv[1], in->data, in->size) == (ssize_t)in->size &&
-                shutdown(sv[1], SHUT_WR) == 0;
+    bool sent =
+        write(sv[1], in->data, in->size) == (ssize_t)in->size && shutdown(sv[1], SHUT_WR) == 0;
     assert(sent);
     in->theirs = sv[1];
     *ret_fd = sv[0];

@@ -112,8 +112,9 @@
 
 /* SEV-SNP: the bit of page-table entries that means "encrypted", on every product so far. */
 #define STAGE0_SNP_BIT 51
-#define STAGE0_TERM_SET 5 /* of GHCB termination requests: the reason is one of I-1.4; TDX: likewise,
-                             in the upper half of a fatal error's code */
+#define STAGE0_TERM_SET                                                                            \
+    5 /* of GHCB termination requests: the reason is one of I-1.4; TDX: likewise,                  \
+         in the upper half of a fatal error's code */
 
 /* I-1.2: payload descriptor, first page of the window */
 #define STAGE0_DESC_SIZE 0x1000
@@ -162,7 +163,7 @@
     X(NO_LONG_MODE, 1, "the CPU has no 64-bit mode")                                               \
     X(NO_NX, 2, "the CPU cannot mark pages as not executable")                                     \
     X(TEE_SEV, 3, "the CPU reports AMD SEV, which this firmware build does not support")           \
-    X(TEE_TDX, 4, "the CPU reports Intel TDX, but did not start as one of a TD does")                \
+    X(TEE_TDX, 4, "the CPU reports Intel TDX, but did not start as one of a TD does")              \
     X(NO_RANDOM, 5, "the CPU has neither RDSEED nor RDRAND")                                       \
     X(RANDOM_FAILED, 6, "the random number generator of the CPU gives no values")                  \
     X(RANDOM_STUCK, 7, "the random number generator of the CPU repeats one value")                 \
@@ -184,7 +185,7 @@
     X(CMDLINE_ALIGN, 29, "payload descriptor: command line is not page aligned")                   \
     X(CMDLINE_WINDOW, 30, "payload descriptor: command line lies outside the window")              \
     X(BLOBS_OVERLAP, 31, "payload descriptor: kernel, initrd and command line overlap")            \
-    X(FW_CFG_NO_KERNEL, 32, "fw_cfg: no kernel; QEMU needs -kernel")                                \
+    X(FW_CFG_NO_KERNEL, 32, "fw_cfg: no kernel; QEMU needs -kernel")                               \
     X(FW_CFG_DIRECTORY, 33, "fw_cfg: the file directory is malformed")                             \
     X(FW_CFG_MEMORY, 34, "fw_cfg: no memory map, or a malformed one")                              \
     X(INITRD_NO_ROOM, 41, "the initrd does not fit into low RAM beside the kernel")                \
