@@ -161,7 +161,7 @@ struct kc_tdx_region {
 
 /* Exits; the data stands where struct kvm_run has its union. */
 #define KC_EXIT_MEMORY_FAULT 39u /* KVM_RUN answers -1 with EFAULT or EHWPOISON */
-#define KC_EXIT_SNP_REQ_CERTS 40u
+#define KC_EXIT_SNP_REQ_CERTS 43u
 #define KC_MEMORY_FAULT_PRIVATE (1ull << 3)
 #define KC_HC_MAP_GPA_RANGE 12u
 #define KC_MAP_GPA_ENCRYPTED (1ull << 4)

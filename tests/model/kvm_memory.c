@@ -78,8 +78,7 @@ void model_gmem_close(struct model_gmem *g)
 int model_gmem_fallocate(struct model_gmem *g, int mode, uint64_t offset, uint64_t size)
 {
     struct model *m = g->vm->m;
-    if (mode != (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) && mode != 0 &&
-        mode != FALLOC_FL_KEEP_SIZE) {
+    if (mode != (FALLOC_FL_KEEP_SIZE | FALLOC_FL_PUNCH_HOLE) && mode != FALLOC_FL_KEEP_SIZE) {
         return model_refuse(m, EOPNOTSUPP, "fallocate.mode");
     }
     if (!aligned(offset) || !aligned(size) || size == 0 || offset > g->size ||
@@ -136,9 +135,9 @@ static int region_gmem(struct model_vm *vm, const struct mu_memory_region2 *r,
     if ((r->flags & MU_MEM_GUEST_MEMFD) == 0) {
         return 0;
     }
-    struct model_file *f = model_file_get(m, (int)r->gmem_fd, MODEL_GMEM);
-    if (f == NULL) {
-        return model_refuse(m, EBADF, "region.gmem_fd");
+    struct model_file *f = model_file_any(m, (int)r->gmem_fd);
+    if (f == NULL || f->kind != MODEL_GMEM) {
+        return model_refuse(m, f == NULL ? EBADF : EINVAL, "region.gmem_fd");
     }
     struct model_gmem *g = f->object;
     if (g->vm != vm) {
@@ -152,7 +151,7 @@ static int region_gmem(struct model_vm *vm, const struct mu_memory_region2 *r,
         const struct model_slot *s = &vm->slots[i];
         if (s->used && s->gmem == g &&
             overlaps(s->r.gmem_offset, s->r.size, r->gmem_offset, r->size)) {
-            return model_refuse(m, EEXIST, "region.gmem_bound");
+            return model_refuse(m, EINVAL, "region.gmem_bound");
         }
     }
     *ret_gmem = g;
