@@ -98,7 +98,7 @@ if(TARGET containerd-shim-cloister-v2)
         add_test(NAME lab.containerd_setup_${version} COMMAND ${pods}/containerd_setup ${version} ${folder})
         set_tests_properties(lab.containerd_setup_${version} PROPERTIES LABELS "lab;long" TIMEOUT 1800 FIXTURES_SETUP containerd_${version} SKIP_RETURN_CODE 77)
         foreach(program ctr_run cri_pod)
-            cl_lab_test(pods_${program}_containerd_${version} LONG TIMEOUT 400
+            cl_lab_test(pods_${program}_containerd_${version} LONG TIMEOUT 900
                 COMMAND /usr/bin/env PODS_NEWER=${folder} ${pods}/${program} ${CMAKE_BINARY_DIR}/bin ${CMAKE_BINARY_DIR}/guest ${CL_PODS_SETUP} cloister-sim)
             set_tests_properties(lab.pods_${program}_containerd_${version} PROPERTIES SKIP_RETURN_CODE 77
                 FIXTURES_REQUIRED "lab;pods_setup;containerd_${version}")
