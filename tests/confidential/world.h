@@ -37,6 +37,9 @@ void world_init_tdx(struct world *w);
 void world_free(struct world *w); /* the model must have nothing left */
 /* Firmware, kernel and initrd from these files instead (NULL: as they are). */
 void world_use(struct world *w, const char *firmware, const char *kernel, const char *initrd);
+/* 1 to 16 CPUs, 256 MiB to 8 GiB, a kernel of at most kernel_max bytes, an initrd or none, a
+ * command line: all as the seed has it. */
+void world_randomise(struct world *w, uint32_t seed, uint32_t kernel_max);
 /* The VMM's own way: opens the devices, then everything up to the first step. */
 enum cl_status world_launch(struct world *w);
 /* The three digests (TDX: MRTDs): of the VMM's event, of the model, of `cloister measure`. */
