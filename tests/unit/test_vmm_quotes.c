@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -493,6 +494,7 @@ END_TEST
 
 int main(void)
 {
+    (void)signal(SIGPIPE, SIG_IGN); /* as the VMM does */
     Suite *s = suite_create("vmm quotes");
     TCase *c = tcase_create("all");
     tcase_add_test(c, test_request);
