@@ -186,7 +186,7 @@ struct s0_state {
     struct s0_kernel kernel;
     struct s0_e820 map[S0_E820_MAX];
 };
-_Static_assert(sizeof(struct s0_state) <= STAGE0_STATE_END - STAGE0_STATE_GPA, "state fits");
+_Static_assert(sizeof(struct s0_state) <= STAGE0_TEE_GPA - STAGE0_STATE_GPA, "state fits");
 
 /* Makes private, and the guest's for good, all RAM that the launch did not. NULL: RAM is RAM. */
 struct s0_machine;

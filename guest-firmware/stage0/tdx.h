@@ -24,6 +24,7 @@ struct s0_tdx {
     size_t log_len;   /* bytes in the event log */
     void *ctx;
 };
+_Static_assert(S0_TDX == STAGE0_TEE_TDX, "entry.S and reset.S know it");
 _Static_assert(sizeof(struct s0_tdx) <= STAGE0_OWN_END - STAGE0_TDX_GPA, "fits");
 
 /* tdx.c */

@@ -10,6 +10,8 @@
 #define TDG_MR_RTMR_EXTEND 2
 #define TDG_MEM_PAGE_ACCEPT 6
 
+#define STAGE0_TEE_TDX 2 /* S0_TDX of enum s0_tee */
+
 /* TDG.VP.VMCALL: R10 to R15, and no other register, are the VMM's to see and to set. */
 #define TDVMCALL_REGISTERS 0xFC00
 #define TDVMCALL_IO 30

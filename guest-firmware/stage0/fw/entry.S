@@ -6,7 +6,6 @@
 
 STAGE0_REASONS(STAGE0_ASM_REASON)
 
-#define CR4_MCE 0x40
 #define CR4_VECTOR 0x600 /* OSFXSR, OSXMMEXCPT */
 
     .section .text, "ax"
@@ -29,9 +28,8 @@ fw_vector_stubs:
     mov $STAGE0_R_INTERRUPT, %eax
     .globl fw_refuse_eax
 fw_refuse_eax:
-    mov %cr4, %rdx
-    test $CR4_MCE, %dl /* always set in a TD, and by us nowhere else */
-    jnz fw_refuse_tdx
+    cmpl $STAGE0_TEE_TDX, STAGE0_TEE_GPA /* by fw_main; CR4 does not tell: KVM shows a guest the host's MCE */
+    je fw_refuse_tdx
     cmpl $0, STAGE0_CPUID_GPA /* as reset.S told SNP */
     jne fw_refuse_snp
     mov $STAGE0_PORT_REFUSE, %edx
@@ -53,6 +51,7 @@ fw_refuse_snp:
     jmp 1b
 
 /* As often as the VMM comes back from it. */
+    .globl fw_refuse_tdx
 fw_refuse_tdx:
     mov $STAGE0_TERM_SET, %ebx
     shl $32, %rbx

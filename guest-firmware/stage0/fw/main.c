@@ -156,6 +156,7 @@ void fw_main(enum s0_tee tee)
     bool snp = tee == S0_SNP;
     struct s0_cpu cpu = {.table = snp ? (const uint8_t *)(uintptr_t)STAGE0_CPUID_GPA : NULL};
     struct s0_memory_bits bits = {.private = snp ? UINT64_C(1) << STAGE0_SNP_BIT : 0};
+    *(volatile uint32_t *)(uintptr_t)STAGE0_TEE_GPA = (uint32_t)tee;
     load_idt();
     if (snp) {
         start_snp(bits);

@@ -20,7 +20,6 @@ STAGE0_REASONS(STAGE0_ASM_REASON)
 #define DATA 0x18
 #define TABLE_COUNT 6 /* PML4, PDPT, four page directories */
 
-#define FW_TDX 2 /* S0_TDX of enum s0_tee */
 #define MAILBOX_WAKEUP 1 /* ACPI 5.2.12.19: u16 command, u16, u32 APIC id, u64 vector */
 #define MAILBOX_APIC_ID 4
 #define MAILBOX_VECTOR 8
@@ -180,11 +179,11 @@ tdx_entry64:
     TDCALL
     test %rax, %rax
     mov $STAGE0_R_TDX_ANSWER, %eax
-    jnz fw_refuse_eax
+    jnz fw_refuse_tdx
     test %r9d, %r9d
     jnz tdx_park
     mov $STAGE0_STACK_END, %esp
-    mov $FW_TDX, %edi
+    mov $STAGE0_TEE_TDX, %edi
     call fw_main
     ud2
 

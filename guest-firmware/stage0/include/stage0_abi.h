@@ -45,6 +45,7 @@
 #define STAGE0_IDT_GPA 0xC000
 #define STAGE0_STATE_GPA 0xD000 /* struct s0_state */
 #define STAGE0_STATE_END 0xF000
+#define STAGE0_TEE_GPA 0xEFFC  /* the last word of it: enum s0_tee, for entry.S */
 #define STAGE0_GHCB_GPA 0xF000 /* SNP: shared with the hypervisor until just before the jump */
 #define STAGE0_TDX_GPA 0xF000  /* TDX: struct s0_tdx */
 
