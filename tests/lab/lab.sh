@@ -106,15 +106,15 @@ lab_prepare() {
     if [ ! -d "$lab_image_dir" ]; then
         cl_say "lab: making its initrd"
         tmp="$(mktemp -d "$lab_cache/tmp.XXXXXX")"
-        mkdir -p "$tmp/root/bin"
-        cp "$busybox" "$tmp/root/bin/busybox"
-        cp "$lab_dir/init" "$tmp/root/init"
-        chmod 755 "$tmp/root/init"
-        cc -std=gnu17 -D_GNU_SOURCE -O2 -static -o "$tmp/root/lab_server" "$lab_dir/lab_server.c"
+        mkdir -p "$tmp/tree/bin"
+        cp "$busybox" "$tmp/tree/bin/busybox"
+        cp "$lab_dir/init" "$tmp/tree/init"
+        chmod 755 "$tmp/tree/init"
+        cc -std=gnu17 -D_GNU_SOURCE -O2 -static -o "$tmp/tree/lab_server" "$lab_dir/lab_server.c"
         cc -std=gnu17 -D_GNU_SOURCE -O2 -o "$tmp/lab_client" "$lab_dir/lab_client.c"
-        lab_collect_modules "$tmp/root/modules"
-        (cd "$tmp/root" && find . | sort | cpio --quiet -o -H newc >"$tmp/initrd.img")
-        rm -rf "$tmp/root"
+        lab_collect_modules "$tmp/tree/modules"
+        (cd "$tmp/tree" && find . | sort | cpio --quiet -o -H newc >"$tmp/initrd.img")
+        rm -rf "$tmp/tree"
         lab_publish "$tmp" "$lab_image_dir"
     fi
     exec 7>&-

@@ -66,8 +66,8 @@ done
 mkdir -p /var/lib/kubelet # the kubelet's own files: what a test puts there it knows
 mount -t tmpfs kubelet /var/lib/kubelet
 PODS=/tmp/pods
-mkdir -p "$PODS/root" "$PODS/state" "$PODS/logs" "$PODS/own" /run/containerd/fifo
-mount -t tmpfs root "$PODS/root" # overlayfs cannot take an overlay as its upper layer
+mkdir -p "$PODS/lib" "$PODS/state" "$PODS/logs" "$PODS/own" /run/containerd/fifo
+mount -t tmpfs lib "$PODS/lib" # overlayfs cannot take an overlay as its upper layer
 cd "$PODS/own"
 [ -e /dev/fd ] || ln -s /proc/self/fd /dev/fd
 
@@ -80,7 +80,7 @@ PODS_CONFIG="" # what a test adds to it
 pods_config() {
     cat <<EOF
 version = 2
-root = "$PODS/root"
+root = "$PODS/lib"
 state = "$PODS/state"
 disabled_plugins = ["io.containerd.snapshotter.v1.aufs", "io.containerd.snapshotter.v1.btrfs", "io.containerd.snapshotter.v1.devmapper",
     "io.containerd.snapshotter.v1.zfs", "io.containerd.internal.v1.opt", "io.containerd.internal.v1.tracing", "io.containerd.tracing.processor.v1.otlp"]
@@ -164,7 +164,7 @@ pods_residue() {
     cat /sys/block/loop*/loop/backing_file 2>/dev/null || true
     echo "files:"
     # shellcheck disable=SC2086 # a list of places
-    { find /tmp $PODS_PLACES "$PODS/root" /var/tmp -xdev \( -path "$PODS/logs" -o -path "$PODS/own" -o -path '*/io.containerd.content.v1.content' \
+    { find /tmp $PODS_PLACES "$PODS/lib" /var/tmp -xdev \( -path "$PODS/logs" -o -path "$PODS/own" -o -path '*/io.containerd.content.v1.content' \
         -o -path '*/snapshots/*/fs/*' \) -prune -o -print 2>/dev/null || true; } | sort
     echo "end"
 }
@@ -179,7 +179,7 @@ pods_clean() {
         pods_residue >"$PODS/logs/residue.now"
         cmp -s "$PODS/logs/residue" "$PODS/logs/residue.now" && return 0
         # What is removed while containerd collects is collected the next time, whenever that is: now.
-        ! grep -q "^$PODS/root/.*/snapshots/" <(diff "$PODS/logs/residue" "$PODS/logs/residue.now" | cut -c3-) || pods_collect
+        ! grep -q "^$PODS/lib/.*/snapshots/" <(diff "$PODS/logs/residue" "$PODS/logs/residue.now" | cut -c3-) || pods_collect
         sleep 0.2
     done
     fail "left after $1: $(diff "$PODS/logs/residue" "$PODS/logs/residue.now")"
@@ -297,8 +297,8 @@ pods_begin() { # NAMESPACE...
         pods_import "$ns" "$setup/test.tar" "${PODS_IMAGE%:*}"
         [ "$ns" != k8s.io ] || pods_import "$ns" "$setup/pause.tar" "${PODS_PAUSE%:*}"
         # Folders that containerd and runc make for the first one and keep.
-        mkdir -p "$PODS"/{root,state}/io.containerd.runtime.v2.task/"$ns" /run/containerd/{s,runc/"$ns"}
+        mkdir -p "$PODS"/{lib,state}/io.containerd.runtime.v2.task/"$ns" /run/containerd/{s,runc/"$ns"}
     done
-    mkdir -p "$PODS"/{root,state}/io.containerd.grpc.v1.cri/{sandboxes,containers} /var/lib/cni/results "$PODS/state/cni/pods"
+    mkdir -p "$PODS"/{lib,state}/io.containerd.grpc.v1.cri/{sandboxes,containers} /var/lib/cni/results "$PODS/state/cni/pods"
     touch "$PODS/state/cni/pods/"{lock,last_reserved_ip.0}
 }
