@@ -111,7 +111,7 @@ static void print_page(void *ctx, const struct cl_tdx_page *p)
            p->measured ? "measured" : "added", p->region, hex);
 }
 
-static void print_event(void *ctx, const struct cl_tdx_event *e)
+static void print_event(void *ctx, const struct cl_tdx_predicted *e)
 {
     char digest[2 * CL_TDX_MR_SIZE + 1], value[2 * CL_TDX_MR_SIZE + 1];
     (void)ctx;
@@ -142,7 +142,7 @@ static void collect_page(void *ctx, const struct cl_tdx_page *p)
                                                     "sha384", hex_value(p->content)));
 }
 
-static void collect_event(void *ctx, const struct cl_tdx_event *e)
+static void collect_event(void *ctx, const struct cl_tdx_predicted *e)
 {
     struct trace *t = ctx;
     (void)json_array_append_new(t->events,

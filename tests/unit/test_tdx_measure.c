@@ -91,7 +91,7 @@ static void see_page(void *ctx, const struct cl_tdx_page *p)
     s->measured += p->measured ? 1 : 0;
 }
 
-static void see_event(void *ctx, const struct cl_tdx_event *e)
+static void see_event(void *ctx, const struct cl_tdx_predicted *e)
 {
     struct seen *s = ctx;
     s->events++;

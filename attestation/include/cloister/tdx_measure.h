@@ -43,7 +43,7 @@ struct cl_tdx_page { /* one TDH.MEM.PAGE.ADD, for --explain */
     const uint8_t *content; /* 48 bytes: SHA-384 of the page; NULL when not measured */
 };
 
-struct cl_tdx_event { /* one extension of an RTMR, for --explain */
+struct cl_tdx_predicted { /* one extension of an RTMR, for --explain */
     enum cl_tdx_mr mr;
     const char *name;      /* "TD HOB", "kernel", ...; static */
     const uint8_t *digest; /* 48 bytes */
@@ -61,8 +61,8 @@ struct cl_tdx_measure_config {
     /* QEMU's fw_cfg files etc/table-loader, etc/acpi/rsdp, etc/acpi/tables: paths; without all of
      * them RTMR0 stays unknown. */
     const char *acpi_loader, *acpi_rsdp, *acpi_tables;
-    void (*page)(void *ctx, const struct cl_tdx_page *page);    /* or NULL */
-    void (*event)(void *ctx, const struct cl_tdx_event *event); /* or NULL */
+    void (*page)(void *ctx, const struct cl_tdx_page *page);        /* or NULL */
+    void (*event)(void *ctx, const struct cl_tdx_predicted *event); /* or NULL */
     void *ctx;
 };
 

@@ -107,7 +107,7 @@ struct tdx_choice {
     bool initrd;         /* use it */
     const char *cmdline; /* text */
     size_t cmdline_len;  /* bytes that our firmware measures: usually with the NUL */
-    void (*event)(void *ctx, const struct cl_tdx_event *event);
+    void (*event)(void *ctx, const struct cl_tdx_predicted *event);
     void *ctx;
 };
 

@@ -23,7 +23,7 @@ static enum cl_status extend(struct chain *c, const char *name,
     memcpy(both + CL_TDX_MR_SIZE, digest, CL_TDX_MR_SIZE);
     CL_TRY(cl_sha384(c->value, both, sizeof(both), err));
     if (c->choice->event != NULL) {
-        const struct cl_tdx_event e = {c->mr, name, digest, c->value};
+        const struct cl_tdx_predicted e = {c->mr, name, digest, c->value};
         c->choice->event(c->choice->ctx, &e);
     }
     return CL_OK;
