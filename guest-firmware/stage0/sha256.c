@@ -2,6 +2,7 @@
  * sha256.c - SHA-256 (FIPS 180-4) in plain C, and the choice between this and the SHA
  * instructions. Trust: the data is hostile; only its bytes are read. Memory: the stack.
  */
+#include "sha2.h"
 #include "stage0.h"
 
 #include "cpu.h"
@@ -26,10 +27,9 @@ const uint32_t s0_sha256_k[64] __attribute__((aligned(16))) = {
 #define BIG_SIGMA1(x) (ROTR(x, 6) ^ ROTR(x, 11) ^ ROTR(x, 25))
 #define SMALL_SIGMA0(x) (ROTR(x, 7) ^ ROTR(x, 18) ^ ((x) >> 3))
 #define SMALL_SIGMA1(x) (ROTR(x, 17) ^ ROTR(x, 19) ^ ((x) >> 10))
-#define CHOOSE(e, f, g) ((g) ^ ((e) & ((f) ^ (g))))
 
-/* One round; the caller rotates the names of the variables instead of their values. The majority of
- * a, b, c is b ^ ((a ^ b) & (b ^ c)), and this round's a ^ b is the next one's b ^ c.
+/* The majority of a, b, c is b ^ ((a ^ b) & (b ^ c)), and this round's a ^ b is the next one's b ^
+ * c.
  */
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
@@ -40,22 +40,8 @@ const uint32_t s0_sha256_k[64] __attribute__((aligned(16))) = {
         bc = ab;                                                                                   \
     } while (0)
 
-#define EIGHT_ROUNDS(i)                                                                            \
-    do {                                                                                           \
-        ROUND(a, b, c, d, e, f, g, h, (i) + 0);                                                    \
-        ROUND(h, a, b, c, d, e, f, g, (i) + 1);                                                    \
-        ROUND(g, h, a, b, c, d, e, f, (i) + 2);                                                    \
-        ROUND(f, g, h, a, b, c, d, e, (i) + 3);                                                    \
-        ROUND(e, f, g, h, a, b, c, d, (i) + 4);                                                    \
-        ROUND(d, e, f, g, h, a, b, c, (i) + 5);                                                    \
-        ROUND(c, d, e, f, g, h, a, b, (i) + 6);                                                    \
-        ROUND(b, c, d, e, f, g, h, a, (i) + 7);                                                    \
-    } while (0)
-
-/* The word of round i: from the block in the first sixteen rounds, from the last sixteen later. */
+/* The word of one of the first sixteen rounds, from the block. */
 #define LOADED(i) (w[i] = load_be32(data + 4 * (i)))
-#define EXPANDED(i)                                                                                \
-    (w[i] += SMALL_SIGMA1(w[((i) + 14) & 15]) + w[((i) + 9) & 15] + SMALL_SIGMA0(w[((i) + 1) & 15]))
 
 static inline __attribute__((always_inline)) uint32_t load_be32(const uint8_t *p)
 {

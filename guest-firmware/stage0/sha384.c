@@ -2,6 +2,7 @@
  * sha384.c - SHA-384 (FIPS 180-4) in plain C: TDX measures with it. Trust: the data is hostile;
  * only its bytes are read. Memory: the stack.
  */
+#include "sha2.h"
 #include "stage0.h"
 
 #include <string.h>
@@ -38,10 +39,8 @@ static const uint64_t round_constants[ROUNDS] = {
 #define BIG_SIGMA1(x) (ROTR(x, 14) ^ ROTR(x, 18) ^ ROTR(x, 41))
 #define SMALL_SIGMA0(x) (ROTR(x, 1) ^ ROTR(x, 8) ^ ((x) >> 7))
 #define SMALL_SIGMA1(x) (ROTR(x, 19) ^ ROTR(x, 61) ^ ((x) >> 6))
-#define CHOOSE(e, f, g) ((g) ^ ((e) & ((f) ^ (g))))
 #define MAJORITY(a, b, c) (((a) & (b)) | ((c) & ((a) | (b))))
 
-/* As in sha256.c the caller rotates the names of the variables instead of their values. */
 #define ROUND(a, b, c, d, e, f, g, h, i)                                                           \
     do {                                                                                           \
         uint64_t t1 = (h) + BIG_SIGMA1(e) + CHOOSE(e, f, g) + k[i] + WORD(i);                      \
@@ -49,22 +48,8 @@ static const uint64_t round_constants[ROUNDS] = {
         (h) = t1 + BIG_SIGMA0(a) + MAJORITY(a, b, c);                                              \
     } while (0)
 
-#define EIGHT_ROUNDS(i)                                                                            \
-    do {                                                                                           \
-        ROUND(a, b, c, d, e, f, g, h, (i) + 0);                                                    \
-        ROUND(h, a, b, c, d, e, f, g, (i) + 1);                                                    \
-        ROUND(g, h, a, b, c, d, e, f, (i) + 2);                                                    \
-        ROUND(f, g, h, a, b, c, d, e, (i) + 3);                                                    \
-        ROUND(e, f, g, h, a, b, c, d, (i) + 4);                                                    \
-        ROUND(d, e, f, g, h, a, b, c, (i) + 5);                                                    \
-        ROUND(c, d, e, f, g, h, a, b, (i) + 6);                                                    \
-        ROUND(b, c, d, e, f, g, h, a, (i) + 7);                                                    \
-    } while (0)
-
-/* The word of round i: from the block in the first sixteen rounds, from the last sixteen later. */
+/* The word of one of the first sixteen rounds, from the block. */
 #define LOADED(i) (w[i] = load_be64(data + 8 * (i)))
-#define EXPANDED(i)                                                                                \
-    (w[i] += SMALL_SIGMA1(w[((i) + 14) & 15]) + w[((i) + 9) & 15] + SMALL_SIGMA0(w[((i) + 1) & 15]))
 
 static inline uint64_t load_be64(const uint8_t *p)
 {
