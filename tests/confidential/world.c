@@ -147,6 +147,12 @@ enum cl_status world_launch(struct world *w)
     return vmm_init(&w->vmm, &kvm_model_ops, w->model, &w->cfg, &w->files, 0, &w->err);
 }
 
+void world_must_launch(struct world *w)
+{
+    enum cl_status st = world_launch(w);
+    ck_assert_msg(st == CL_OK, "%s [%s]", w->err.msg, model_reason(w->model));
+}
+
 struct model_vm *world_vm(struct world *w)
 {
     struct model_vm *vm = model_vm_of(w->model, w->vmm.kvm.vm_fd);
@@ -212,6 +218,14 @@ void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static
         memcpy(model, model_launch_digest(world_vm(w)), 48);
         measure_snp(w, measure);
     }
+}
+
+void world_one_digest(struct world *w, uint8_t ret_digest[static 48])
+{
+    uint8_t vmm[48], measure[48];
+    world_digests(w, vmm, ret_digest, measure);
+    ck_assert_mem_eq(vmm, ret_digest, 48);
+    ck_assert_mem_eq(measure, ret_digest, 48);
 }
 
 static uint8_t *read_whole_file(const char *path, size_t *ret_size)

@@ -42,9 +42,12 @@ void world_use(struct world *w, const char *firmware, const char *kernel, const 
 void world_randomise(struct world *w, uint32_t seed, uint32_t kernel_max);
 /* The VMM's own way: opens the devices, then everything up to the first step. */
 enum cl_status world_launch(struct world *w);
+void world_must_launch(struct world *w);
 /* The three digests (TDX: MRTDs): of the VMM's event, of the model, of `cloister measure`. */
 void world_digests(struct world *w, uint8_t vmm[static 48], uint8_t model[static 48],
                    uint8_t measure[static 48]);
+/* That the three are one, which it is. */
+void world_one_digest(struct world *w, uint8_t ret_digest[static 48]);
 /* Of a TD: MRTD and the RTMRs, as `cloister measure` says. */
 void world_registers(const struct world *w, struct cl_tdx_measurement *ret);
 struct model_vm *world_vm(struct world *w);

@@ -107,7 +107,7 @@ static int vcpu_state(struct launcher *l, int fd, unsigned index, uint32_t ap_en
     return error != 0 ? error : launcher_ioctl(l, fd, KVM_SET_FPU, &f);
 }
 
-static int vcpu(struct launcher *l, unsigned index, uint32_t ap_entry)
+int launcher_vcpu(struct launcher *l, unsigned index)
 {
     int fd = launcher_ioctl(l, l->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
     if (fd < 0) {
@@ -122,12 +122,18 @@ static int vcpu(struct launcher *l, unsigned index, uint32_t ap_entry)
     }
     l->runs[index] =
         model_kvm_ops.mmap(l->m, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &error);
-    if (l->runs[index] == NULL) {
+    return l->runs[index] == NULL ? error : 0;
+}
+
+static int vcpu(struct launcher *l, unsigned index, uint32_t ap_entry)
+{
+    struct kvm_cpuid2 none = {0};
+    int error = launcher_vcpu(l, index);
+    if (error != 0) {
         return error;
     }
-    struct kvm_cpuid2 none = {0};
-    error = launcher_ioctl(l, fd, KVM_SET_CPUID2, &none);
-    return error != 0 ? error : vcpu_state(l, fd, index, ap_entry);
+    error = launcher_ioctl(l, l->vcpus[index], KVM_SET_CPUID2, &none);
+    return error != 0 ? error : vcpu_state(l, l->vcpus[index], index, ap_entry);
 }
 
 int launcher_vcpus(struct launcher *l, unsigned count, uint32_t ap_entry)

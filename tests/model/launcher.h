@@ -39,6 +39,8 @@ int launcher_init2(struct launcher *l);                             /* 2 */
 int launcher_slot(struct launcher *l, uint64_t gpa, uint64_t size); /* 3 */
 int launcher_start(struct launcher *l, uint64_t policy);            /* 4 */
 int launcher_vcpus(struct launcher *l, unsigned count, uint32_t ap_entry); /* 5 */
+/* Of 5, for either class: the vCPU is there, with its run page mapped. */
+int launcher_vcpu(struct launcher *l, unsigned index);
 /* 6: attribute, then LAUNCH_UPDATE until nothing is left; data NULL for ZERO */
 int launcher_update(struct launcher *l, uint8_t type, uint64_t gpa, uint64_t size, void *data);
 int launcher_attributes(struct launcher *l, uint64_t gpa, uint64_t size, bool private);

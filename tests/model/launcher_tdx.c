@@ -100,24 +100,9 @@ static int set_cpuid(struct td *t, int fd)
 
 int td_vcpu(struct td *t, unsigned index, uint64_t hob)
 {
-    struct launcher *l = &t->l;
-    int fd = launcher_ioctl(l, l->vm, KVM_CREATE_VCPU, (void *)(uintptr_t)index);
-    if (fd < 0) {
-        return fd;
-    }
-    l->vcpus[index] = fd;
-    l->vcpu_count = index + 1;
-    int error = 0;
-    int size = launcher_ioctl(l, l->kvm, KVM_GET_VCPU_MMAP_SIZE, NULL);
-    if (size < 0) {
-        return size;
-    }
-    l->runs[index] =
-        model_kvm_ops.mmap(l->m, (size_t)size, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0, &error);
-    if (l->runs[index] == NULL) {
-        return error;
-    }
-    error = set_cpuid(t, fd); /* before INIT_VCPU, which wants to see x2APIC in it */
+    int error = launcher_vcpu(&t->l, index);
+    int fd = t->l.vcpus[index];
+    error = error != 0 ? error : set_cpuid(t, fd); /* before INIT_VCPU, which looks for x2APIC */
     return error != 0 ? error : td_op(t, fd, MU_TDX_INIT_VCPU, 0, hob);
 }
 

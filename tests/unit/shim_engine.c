@@ -368,7 +368,7 @@ static void must(bool good)
 }
 
 /* The guest says so itself: it ends without having dialled. */
-bool engine_can_run(void)
+static bool can_run(void)
 {
     char dir[] = "/tmp/shim-can-XXXXXX";
     char path[64];
@@ -401,7 +401,7 @@ bool engine_can_run(void)
     return dialled;
 }
 
-void engine_image_make(void)
+static void image_make(void)
 {
     int pipe_fds[2];
     (void)snprintf(engine_blobs, sizeof(engine_blobs), "/tmp/shim-blobs-XXXXXX");
@@ -416,7 +416,7 @@ void engine_image_make(void)
     (void)waitpid(pid, NULL, 0);
 }
 
-void engine_image_remove(void)
+static void image_remove(void)
 {
     pid_t pid = fork();
     if (pid == 0) {
@@ -424,4 +424,16 @@ void engine_image_remove(void)
         _exit(127);
     }
     (void)waitpid(pid, NULL, 0);
+}
+
+int engine_main(Suite *(*suite)(void))
+{
+    if (!can_run()) {
+        printf("SKIP: the agent's engine does not run natively here\n");
+        return EXIT_SUCCESS;
+    }
+    image_make();
+    int rc = run_suite(suite());
+    image_remove();
+    return rc;
 }

@@ -10,19 +10,17 @@
 
 #include "oci/image.h"
 
+#include <check.h>
+
 #define ENGINE_UID "0f9d4a6e-2b1c-4c55-9a77-5d2e1c3b7a10"
 
-/* --- before and after the tests, where Check cannot report ---------------------------------------
- */
-
-/* Whether this machine allows it. */
-bool engine_can_run(void);
-/* The image of all containers: its blobs, files by the names of their digests, and its manifest.
- * Both may be changed by a test. */
+/* A test program's main(): the image of all containers is made before the tests and removed after
+ * them, where Check cannot report; skipped where this machine does not allow engines. */
+int engine_main(Suite *(*suite)(void));
+/* That image: its blobs, files by the names of their digests, and its manifest. Both may be changed
+ * by a test. */
 extern char engine_blobs[64];
 extern char engine_digest[CL_OCI_DIGEST_SIZE];
-void engine_image_make(void);
-void engine_image_remove(void);
 
 /* --- a pod, whose sandbox is "sb" ----------------------------------------------------------------
  */

@@ -273,12 +273,5 @@ static Suite *suite(void)
 
 int main(void)
 {
-    if (!engine_can_run()) {
-        printf("SKIP: the agent's engine does not run natively here\n");
-        return EXIT_SUCCESS;
-    }
-    engine_image_make();
-    int rc = run_suite(suite());
-    engine_image_remove();
-    return rc;
+    return engine_main(suite);
 }
