@@ -84,14 +84,19 @@ static void on_ended(void *ctx, const struct host_vm_end *end)
 static enum cl_status take_class(const struct shim_config *c, enum host_vm_class *ret_class,
                                  struct cl_err *err)
 {
-    if (c->tee == NULL) {
-        return cl_err_set(err, CL_ERR_REJECTED,
-                          "settings: vm.tee: expected sim, snp or tdx, got none");
+    static const struct {
+        const char *name;
+        enum host_vm_class class;
+    } classes[] = {{"snp", HOST_VM_SNP}, {"tdx", HOST_VM_TDX}, {"sim", HOST_VM_SIM_SNP}};
+    const char *name = c->tee != NULL ? c->tee : "none";
+    for (size_t i = 0; i < CL_ARRAY_LEN(classes); i++) {
+        if (strcmp(name, classes[i].name) == 0) {
+            *ret_class = classes[i].class;
+            return CL_OK;
+        }
     }
-    *ret_class = strcmp(c->tee, "snp") == 0   ? HOST_VM_SNP
-                 : strcmp(c->tee, "tdx") == 0 ? HOST_VM_TDX
-                                              : HOST_VM_SIM_SNP; /* as config.c checked */
-    return CL_OK;
+    return cl_err_set(err, CL_ERR_REJECTED, "settings: vm.tee: expected sim, snp or tdx, got %s",
+                      name);
 }
 
 static enum cl_status fill_allow(const struct shim_vm_config *cfg, struct host_allow *a,
