@@ -16,9 +16,8 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-#define CERTS_SIZE                                                                                 \
-    0x4000u /* the driver's own buffer; it refuses more, and what is no whole page                 \
-             */
+/* The driver's own buffer; it refuses more, and what is no whole page. */
+#define CERTS_SIZE 0x4000u
 
 /* MSG_REPORT_RSP: status, size, 24 reserved bytes, then the report. */
 static enum cl_status take_report(const struct snp_report_resp *resp, struct cl_buf *ret_report,
