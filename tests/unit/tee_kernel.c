@@ -22,6 +22,7 @@
 #define EXTEND_RTMR _IOC(_IOC_READ, 'T', 3, 49)
 
 static struct tee_kernel *current;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* of whoever uses its ctx */
 
 /* ---- the devices ---- */
 
@@ -141,7 +142,9 @@ static void serve_one(struct tee_kernel *k, int fd)
     (void)snprintf(path, sizeof(path), "%s/inblob", k->dir);
     ck_assert_int_eq(cl_buf_read_file(&in, path, 64, NULL), CL_OK);
     ck_assert_uint_eq(in.len, 64);
+    (void)pthread_mutex_lock(&turn);
     k->outblob(k->ctx, in.data, &out, &aux);
+    (void)pthread_mutex_unlock(&turn);
     if (aux.len > 0) {
         put(k, "auxblob", aux.data, aux.len);
     }
@@ -191,6 +194,12 @@ void tee_kernel_start(struct tee_kernel *k)
     (void)signal(SIGPIPE, SIG_IGN);
     ck_assert_int_eq(pthread_create(&k->thread, NULL, serve, k), 0);
     k->running = true;
+}
+
+void tee_kernel_settle(void)
+{
+    (void)pthread_mutex_lock(&turn);
+    (void)pthread_mutex_unlock(&turn);
 }
 
 void tee_kernel_stop(struct tee_kernel *k)

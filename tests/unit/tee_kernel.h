@@ -37,6 +37,9 @@ struct tee_kernel { /* zeroed, then set what is to be played; NULL: not there */
 
 void tee_kernel_start(struct tee_kernel *k);
 void tee_kernel_stop(struct tee_kernel *k);
+/* Between a reading and a change of what `ctx` has: a FIFO orders the two threads, but no sanitizer
+ * knows. */
+void tee_kernel_settle(void);
 /* The firmware's event log: a file; none when it is not called. */
 void tee_kernel_ccel(struct tee_kernel *k, const void *data, size_t len);
 /* Where the agent finds it all; a device that is not played is a path that does not exist. */

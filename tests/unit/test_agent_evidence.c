@@ -143,7 +143,10 @@ static enum cl_status ask(const struct tee_kernel *k, enum agent_tee tee, struct
 {
     struct agent_evidence e = tee_kernel_evidence(k, tee);
     memset(question, 0xDA, sizeof(question));
-    return agent_evidence_json(&e, question, out, err);
+    tee_kernel_settle();
+    enum cl_status st = agent_evidence_json(&e, question, out, err);
+    tee_kernel_settle();
+    return st;
 }
 
 static void refuse(const struct tee_kernel *k, enum agent_tee tee, enum cl_status want,

@@ -173,7 +173,7 @@ struct service {
     int listen_fd;
     enum manner manner;
     unsigned served; /* atomic */
-    uint8_t first;   /* byte of the last report */
+    uint8_t first;   /* byte of the last report; atomic */
     pthread_t thread;
 };
 
@@ -200,7 +200,7 @@ static void serve_one(struct service *s, int fd)
     if (cl_read_all(fd, request, sizeof(request), "client", NULL) != CL_OK) {
         return;
     }
-    s->first = request[28];
+    __atomic_store_n(&s->first, request[28], __ATOMIC_SEQ_CST);
     answer(&m, 0, s->manner == TOO_LONG ? VMM_QGS_MESSAGE_MAX - 23 : QUOTE_SIZE);
     m.data[12] = s->manner == REFUSES ? 5 : 0;
     put_length(length, s->manner == TOO_SHORT ? 15 : (uint32_t)m.size, s->manner == WRONG_ENDIAN);
@@ -288,7 +288,7 @@ static enum cl_status exchange(unsigned timeout_ms, struct cl_err *err)
     for (size_t i = 0; i < size; i++) {
         ck_assert_uint_eq(quote[i], (uint8_t)(i * 13));
     }
-    ck_assert_uint_eq(service.first, 0xa5);
+    ck_assert_uint_eq(__atomic_load_n(&service.first, __ATOMIC_SEQ_CST), 0xa5);
     return CL_OK;
 }
 
