@@ -48,6 +48,9 @@ function(cl_unit_test name)
     add_test(NAME unit.${name} COMMAND ${name})
     # Check's own limit of 4 s a test is too short under a sanitizer on a busy machine; a hang is still ended, by ctest at the latest.
     set_tests_properties(unit.${name} PROPERTIES LABELS unit TIMEOUT 300 ENVIRONMENT CK_DEFAULT_TIMEOUT=120)
+    if(CL_SANITIZE)
+        set_tests_properties(unit.${name} PROPERTIES TIMEOUT 1200 ENVIRONMENT "CK_DEFAULT_TIMEOUT=120;CK_TIMEOUT_MULTIPLIER=5")
+    endif()
 endfunction()
 
 # cl_fuzz_target(NAME LIBS ...): tests/fuzz/NAME.c with its seeds in tests/fuzz/corpus/NAME. In a CL_FUZZ build it is a libFuzzer program,

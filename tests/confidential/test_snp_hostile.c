@@ -437,6 +437,7 @@ int main(void)
     tcase_add_loop_test(window, test_other_cpu_early, 0, 2);
     suite_add_tcase(s, window);
     TCase *change = tcase_create("change");
+    tcase_set_tags(change, "costly");
     tcase_add_loop_test(change, test_bytes_that_change, 0, 1);
     tcase_add_loop_test(change, test_every_vector, 28, 34);
     suite_add_tcase(s, change);

@@ -52,6 +52,7 @@ int main(void)
     tcase_add_loop_test(small, test_boot, 0, 3);
     suite_add_tcase(s, small);
     TCase *large = tcase_create("large");
+    tcase_set_tags(large, "costly");
     tcase_add_loop_test(large, test_boot, 3, (int)CL_ARRAY_LEN(machines));
     suite_add_tcase(s, large);
     return run_suite(s);

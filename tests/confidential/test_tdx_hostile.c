@@ -338,6 +338,7 @@ int main(void)
     tcase_add_loop_test(window, test_in_window, 0, (int)window_case_count);
     suite_add_tcase(s, window);
     TCase *change = tcase_create("change");
+    tcase_set_tags(change, "costly");
     tcase_add_loop_test(change, test_bytes_that_change, 0, 1);
     suite_add_tcase(s, change);
     TCase *changes = tcase_create("changes"); /* at every read of each byte: a minute */

@@ -191,9 +191,12 @@ int main(void)
     tcase_add_test(small, test_refusals);
     tcase_add_test(small, test_report_and_quote);
     suite_add_tcase(s, small);
+    TCase *failing = tcase_create("failing");
+    tcase_add_loop_test(failing, test_every_failure, 0, (int)failure_count);
+    suite_add_tcase(s, failing);
     TCase *large = tcase_create("large");
+    tcase_set_tags(large, "costly");
     tcase_add_test(large, test_random_configurations);
-    tcase_add_loop_test(large, test_every_failure, 0, (int)failure_count);
     suite_add_tcase(s, large);
     return run_suite(s);
 }

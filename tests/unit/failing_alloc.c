@@ -17,14 +17,13 @@ static struct {
     size_t left;      /* of them succeed */
 } state;
 
-// NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier): the linker chose these names (--wrap)
+/* The linker chose these names (--wrap). */
 void *__real_malloc(size_t n);
 void *__real_calloc(size_t n, size_t size);
 void *__real_realloc(void *p, size_t n);
 void *__wrap_malloc(size_t n);
 void *__wrap_calloc(size_t n, size_t size);
 void *__wrap_realloc(void *p, size_t n);
-// NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier)
 
 static bool fails(enum owner owner)
 {

@@ -26,12 +26,11 @@ static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* of whoever uses its 
 
 /* ---- the devices ---- */
 
-// NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier): the linker chose these names (--wrap)
+/* The linker chose these names (--wrap). */
 int __wrap_ioctl(int fd, unsigned long request, ...);
 int __real_ioctl(int fd, unsigned long request, ...);
 ssize_t __wrap_write(int fd, const void *data, size_t len);
 ssize_t __real_write(int fd, const void *data, size_t len);
-// NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier)
 
 static int answer(int error)
 {

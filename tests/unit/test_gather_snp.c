@@ -71,9 +71,8 @@ static int extended(struct snp_guest_request_ioctl *io)
     return 0;
 }
 
-// NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier): the linker chose this name (--wrap)
+/* The linker chose this name (--wrap). */
 int __wrap_ioctl(int fd, unsigned long request, ...);
-// NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier)
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {

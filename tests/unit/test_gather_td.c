@@ -30,9 +30,8 @@ static struct {
 } driver;
 static struct tw world;
 
-// NOLINTBEGIN(cert-dcl37-c,bugprone-reserved-identifier): the linker chose this name (--wrap)
+/* The linker chose this name (--wrap). */
 int __wrap_ioctl(int fd, unsigned long request, ...);
-// NOLINTEND(cert-dcl37-c,bugprone-reserved-identifier)
 
 int __wrap_ioctl(int fd, unsigned long request, ...)
 {
