@@ -182,7 +182,8 @@ static void verify(const uint8_t *bytes, size_t size, const struct cl_tdx_measur
     const struct cl_check *k = cl_verify_result_deciding(result);
     ck_assert_msg(result->verdict == want, "%s: %s: expected %s, got %s: %s",
                   cl_verdict_name(result->verdict), k != NULL ? k->id : "-",
-                  k != NULL ? k->expected : "", k != NULL ? k->actual : "", k != NULL ? k->why : "");
+                  k != NULL ? k->expected : "", k != NULL ? k->actual : "",
+                  k != NULL ? k->why : "");
     if (deciding != NULL) {
         ck_assert_str_eq(k->id, deciding);
     }

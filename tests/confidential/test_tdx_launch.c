@@ -125,14 +125,21 @@ START_TEST(test_every_failure)
 }
 END_TEST
 
+/* Another machine: config instead of model_config_tdx(). */
+static void init_on(const struct model_config *config)
+{
+    init();
+    model_free(w.model);
+    w.model = model_new(config);
+    ck_assert_ptr_nonnull(w.model);
+}
+
 /* What the host has not. */
 START_TEST(test_refusals)
 {
     struct model_config config = model_config_tdx();
-    init();
-    model_free(w.model);
     config.no_tdx = true;
-    w.model = model_new(&config);
+    init_on(&config);
     struct vmm_kvm kvm = {.ops = &kvm_model_ops, .ctx = w.model, .vm_fd = -1};
     struct tee_config tee = {.kvm = &kvm, .cpu_count = 1};
     struct tee *t = NULL;
@@ -140,6 +147,31 @@ START_TEST(test_refusals)
     ck_assert_int_eq(tee_tdx_ops.open(&tee, &t, &w.err), CL_ERR_UNAVAILABLE);
     ck_assert_str_eq(w.err.msg, "KVM: expected VMs of type TDX, got a KVM without");
     vmm_kvm_close(&kvm, &kvm.dev_fd);
+    done();
+}
+END_TEST
+
+/* A TD that the host could interrupt at its pages is not started. */
+START_TEST(test_no_sept_ve_disable)
+{
+    struct model_config config = model_config_tdx();
+    config.td_attributes = 1u << 30; /* PKS */
+    init_on(&config);
+    ck_assert_int_eq(world_launch(&w), CL_ERR_UNAVAILABLE);
+    ck_assert_str_eq(w.err.msg, "TDX: attributes: expected SEPT_VE_DISABLE among those that KVM "
+                                "supports, got 0x40000000");
+    done();
+}
+END_TEST
+
+/* Addresses of 48 bits are what ours has, everywhere. */
+START_TEST(test_no_five_levels)
+{
+    struct model_config config = model_config_tdx();
+    config.no_ept5 = true;
+    init_on(&config);
+    world_must_launch(&w);
+    expect_one_mrtd();
     done();
 }
 END_TEST
@@ -189,6 +221,8 @@ int main(void)
     tcase_add_loop_test(small, test_our_firmware, 1, 3);
     tcase_add_loop_test(small, test_slow_kvm, 1, 8);
     tcase_add_test(small, test_refusals);
+    tcase_add_test(small, test_no_sept_ve_disable);
+    tcase_add_test(small, test_no_five_levels);
     tcase_add_test(small, test_report_and_quote);
     suite_add_tcase(s, small);
     TCase *failing = tcase_create("failing");
