@@ -28,6 +28,8 @@ void shim_config_done(struct shim_config *c)
     free(c->tee);
     free(c->guest);
     free(c->psp_state);
+    free(c->certs);
+    free(c->qgs);
     free(c->console);
     free(c->scratch_dir);
     free(c->registry_ca);
@@ -98,6 +100,30 @@ static enum cl_status take_tee(const json_t *vm, char **ret, struct cl_err *err)
     return keep(v, ret, err);
 }
 
+/* A member that only one class has a use for; with another it would be forgotten silently. */
+static enum cl_status of_class(const json_t *vm, const char *key, const char *tee,
+                               const struct shim_config *c, struct cl_err *err)
+{
+    if (json_object_get(vm, key) == NULL || (c->tee != NULL && strcmp(c->tee, tee) == 0)) {
+        return CL_OK;
+    }
+    return cl_err_set(err, CL_ERR_MALFORMED, "vm: %s: expected with tee = \"%s\", got %s", key, tee,
+                      c->tee != NULL ? c->tee : "none");
+}
+
+static enum cl_status take_class_members(const json_t *vm, struct shim_config *c,
+                                         struct cl_err *err)
+{
+    const json_t *qgs = json_object_get(vm, "qgs");
+    CL_TRY(of_class(vm, "certs", "snp", c, err));
+    CL_TRY(take_path(vm, "vm", "certs", &c->certs, err));
+    CL_TRY(of_class(vm, "qgs", "tdx", c, err));
+    if (json_is_string(qgs) && strcmp(json_string_value(qgs), "vsock") == 0) {
+        return keep("vsock", &c->qgs, err);
+    }
+    return take_path(vm, "vm", "qgs", &c->qgs, err);
+}
+
 /* --- tables
  * ------------------------------------------------------------------------------------------- */
 
@@ -127,6 +153,8 @@ static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct 
     static const char *const keys[] = {"tee",
                                        "guest",
                                        "psp-state",
+                                       "certs",
+                                       "qgs",
                                        "console",
                                        "insecure-no-jail",
                                        "cpus",
@@ -143,6 +171,7 @@ static enum cl_status take_vm(const json_t *root, struct shim_config *c, struct 
     CL_TRY(take_tee(vm, &c->tee, err));
     CL_TRY(take_path(vm, "vm", "guest", &c->guest, err));
     CL_TRY(take_path(vm, "vm", "psp-state", &c->psp_state, err));
+    CL_TRY(take_class_members(vm, c, err));
     CL_TRY(take_path(vm, "vm", "console", &c->console, err));
     CL_TRY(take_bool(vm, "vm", "insecure-no-jail", &c->insecure_no_jail, err));
     CL_TRY(take_number(vm, "vm", "cpus-max", 1, SHIM_CPUS_MAX, &c->cpus_max, err));

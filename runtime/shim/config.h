@@ -26,6 +26,8 @@ struct shim_config {
     char *tee;       /* "sim", "snp" or "tdx" */
     char *guest;     /* folder of guest files; NULL: where I-6 looks */
     char *psp_state; /* class sim: folder of the simulated processor's keys; NULL: this machine's */
+    char *certs;     /* class snp: certificate table for the guests' reports; NULL: none */
+    char *qgs; /* class tdx: socket of the quoting service, or "vsock"; NULL: its usual place */
     bool insecure_no_jail;
     char *console; /* folder for what guests write to their consoles, ID.log; NULL: not kept */
     uint32_t cpus; /* of a pod without a limit */

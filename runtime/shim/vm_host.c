@@ -176,6 +176,8 @@ static enum cl_status launch(struct shim_vm *vm, const struct shim_vm_config *cf
                                   .tee_class = class,
                                   .dir = vm->dir.path,
                                   .psp_state = c->psp_state,
+                                  .certs = c->certs,
+                                  .qgs = c->qgs,
                                   .cpus = cfg->size.cpus,
                                   .memory = cfg->size.memory,
                                   .initdata_digest = has_initdata ? vm->digest : NULL,

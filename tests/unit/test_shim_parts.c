@@ -84,6 +84,22 @@ START_TEST(test_settings_are_read)
 }
 END_TEST
 
+START_TEST(test_settings_of_a_class)
+{
+    struct shim_config c;
+    struct cl_err err = {0};
+    ck_assert_int_eq(parse("[vm]\ntee = \"snp\"\ncerts = \"/t\"\n", &c, &err), CL_OK);
+    ck_assert_str_eq(c.certs, "/t");
+    shim_config_done(&c);
+    ck_assert_int_eq(parse("[vm]\ntee = \"tdx\"\nqgs = \"vsock\"\n", &c, &err), CL_OK);
+    ck_assert_str_eq(c.qgs, "vsock");
+    shim_config_done(&c);
+    ck_assert_int_eq(parse("[vm]\ntee = \"tdx\"\nqgs = \"/q\"\n", &c, &err), CL_OK);
+    ck_assert_str_eq(c.qgs, "/q");
+    shim_config_done(&c);
+}
+END_TEST
+
 static const struct {
     const char *text;
     const char *message; /* behind "'/etc/c.toml': " */
@@ -104,6 +120,13 @@ static const struct {
     {"[vm]\nscratch-mib = 1048577\n", "vm: scratch-mib: "},
     {"[vm]\nscratch-dir = \"s\"\n", "vm: scratch-dir: expected an absolute path, got 's'"},
     {"[vm]\ninsecure-no-jail = \"yes\"\n", "vm: insecure-no-jail: "},
+    {"[vm]\ntee = \"tdx\"\ncerts = \"/c\"\n", "vm: certs: expected with tee = \"snp\", got tdx"},
+    {"[vm]\ncerts = \"/c\"\n", "vm: certs: expected with tee = \"snp\", got none"},
+    {"[vm]\ntee = \"snp\"\ncerts = \"c\"\n", "vm: certs: expected an absolute path, got 'c'"},
+    {"[vm]\ntee = \"snp\"\nqgs = \"vsock\"\n", "vm: qgs: expected with tee = \"tdx\", got snp"},
+    {"[vm]\ntee = \"tdx\"\nqgs = \"vsock:1\"\n",
+     "vm: qgs: expected an absolute path, got 'vsock:1'"},
+    {"[vm]\ntee = \"tdx\"\nqgs = 4050\n", "vm: qgs: expected string, got integer"},
     {"[relay]\nallow = \"a:1\"\n", "relay: allow: expected array, got string"},
     {"[relay]\nallow = [\"a\"]\n", "relay: allow: expected HOST:PORT, got 'a'"},
     {"[relay]\nallow = [1]\n", "relay: allow: expected HOST:PORT, got 'no string'"},
@@ -372,6 +395,7 @@ static Suite *suite(void)
     TCase *tc = tcase_create("parts");
     tcase_add_test(tc, test_settings_have_defaults);
     tcase_add_test(tc, test_settings_are_read);
+    tcase_add_test(tc, test_settings_of_a_class);
     tcase_add_loop_test(tc, test_settings_that_are_wrong, 0, CL_ARRAY_LEN(bad_settings));
     tcase_add_test(tc, test_too_many_relays);
     tcase_add_loop_test(tc, test_sizes, 0, 9);
