@@ -613,6 +613,10 @@ START_TEST(test_quote)
     ck_assert_uint_eq(status_of(b), 0x8000000000000001ull);
     ops->quote_done(td, &submitted, TEE_QUOTE_FAILED, NULL, 0);
     ck_assert_uint_eq(status_of(b), 0x8000000000000000ull);
+    ck_assert_uint_eq(played.msis, 3);
+    ops->quote_done(td, &submitted, TEE_QUOTE_OK, quote, 1);
+    ck_assert_uint_eq(status_of(b), 0);
+    ck_assert_uint_eq(played.msis, 4); /* of a quote as of each failure */
 }
 END_TEST
 
