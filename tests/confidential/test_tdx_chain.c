@@ -4,6 +4,7 @@
  * accepted by our verifier for what `cloister measure` says. The service and its keys are the
  * model's (class sim-tdx); nothing else is played.
  */
+#include "base/bytes.h"
 #include "base/io.h"
 #include "cloister/collateral.h"
 #include "cloister/tdx_verify.h"
@@ -107,11 +108,6 @@ static uint64_t run(void (*spoil)(uint8_t *answer, size_t size))
     return end;
 }
 
-static uint32_t le32(const uint8_t *at)
-{
-    return at[0] | (uint32_t)at[1] << 8 | (uint32_t)at[2] << 16 | (uint32_t)at[3] << 24;
-}
-
 /* What goes with the quote, as Intel's service would have it. */
 static struct cl_collateral *collateral_of(void)
 {
@@ -192,8 +188,10 @@ static void verify(const uint8_t *bytes, size_t size, const struct cl_tdx_measur
 /* The size of the quote in *ret_buffer behind its head (tdx.md c). */
 static size_t quote_in_guest(uint8_t ret_buffer[static QUOTE_BUFFER_SIZE])
 {
+    cl_le32 out_len;
     from_guest(QUOTE_COPY, ret_buffer, QUOTE_BUFFER_SIZE);
-    size_t size = le32(ret_buffer + 20);
+    memcpy(&out_len, ret_buffer + 20, sizeof(out_len));
+    size_t size = cl_le32_get(&out_len);
     ck_assert(size > 1000 && size <= QUOTE_BUFFER_SIZE - 24);
     return size;
 }
